@@ -1,0 +1,38 @@
+"""The words for what a supply is allowed and what its switch does: two machines, deliberately kept apart.
+
+`SupplyState` is policy (what the account entitles to); `SwitchState` is physics (what the switch reports).
+Policy never assumes physics: the poll compares the two at every reading (decision 9).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SupplyState(StrEnum):
+    """The rung of the prepaid ladder an account stands on."""
+
+    NORMAL = "NORMAL"
+    LOW_CREDIT = "LOW_CREDIT"
+    GRACE = "GRACE"
+    LIMITED = "LIMITED"
+    SUSPENDED = "SUSPENDED"
+    TERMINATED = "TERMINATED"
+
+
+class SwitchState(StrEnum):
+    """The position of the supply switch, in the words of DLMS disconnect control (class 70)."""
+
+    CONNECTED = "CONNECTED"
+    DISCONNECTED = "DISCONNECTED"
+    READY_FOR_RECONNECTION = "READY_FOR_RECONNECTION"
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What must be so at the meter: a switch position and, while limited, a power limit in W."""
+
+    switch: SwitchState
+    limit_w: int | None
+    reason: str
