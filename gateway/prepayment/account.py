@@ -1,0 +1,119 @@
+"""The account: everything the gateway must remember about one delivery point, as one immutable value.
+
+`step.apply` turns it into the next one. It holds no derived number: the balance is computed from lifetime totals, so
+duplicates and restarts cannot make money (I2), and consumption comes from the meter's own register (decision 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.prepayment.calendar import Calendar
+from gateway.prepayment.events import HoldKind, Moment
+from gateway.prepayment.intervals import Interval, IntervalState
+from gateway.prepayment.ledger import Record, Verdict
+from gateway.prepayment.policy import Policy
+from gateway.prepayment.rating import Line, Usage
+from gateway.prepayment.register import Register
+from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.tariff import Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an account does not own: the installation at its delivery point and the calendars of this gateway."""
+
+    rated_power_w: int
+    can_disconnect: bool
+    can_limit: bool
+    calendars: Mapping[str, Calendar]
+    wraps_at_wh: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A reason not to escalate; `until_utc_ms` None lasts until released."""
+
+    hold_id: str
+    kind: HoldKind
+    until_utc_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Where the account stands on the ladder and the anchors its timers count from.
+
+    `since` is the entry into the state; `notice_running_ms` the recorded notice an escalation must be older than;
+    `dated_on` the civil day (ISO) a date-based term counts from, None until the time is proven.
+    """
+
+    state: SupplyState
+    since: Moment
+    notice_running_ms: int | None = None
+    dated_on: str | None = None
+    grace_warned: bool = False
+    held_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What the last complete civil days cost, newest last (at most 7), for "about n days left" (S0-16)."""
+
+    day: str | None = None
+    day_began_nano: int = 0
+    days_nano: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One delivery point under prepayment; money in nano-units of `currency`."""
+
+    account_id: str
+    meter_id: str
+    meter_serial: str | None
+    currency: str
+    contract_power_w: int
+    policy: Policy
+    tariffs: tuple[Tariff, ...]
+    opened: Moment
+    opening_nano: int
+    supply: Supply
+    usage: Usage
+    register: Register
+    intervals: IntervalState
+    top_up_sequence: int = 0
+    top_up_total_nano: int = 0
+    reversal_sequence: int = 0
+    reversal_total_nano: int = 0
+    settled_charge_nano: int = 0
+    settled_register_wh: int | None = None
+    unsettled: tuple[Line, ...] = ()
+    spending: Spending = field(default_factory=Spending)
+    holds: tuple[Hold, ...] = ()
+    lockout: str | None = None
+    contact_running_ms: int = 0
+
+    @property
+    def balance_nano(self) -> int:
+        """Credit minus charges, exactly (I2); may be negative."""
+        return self.opening_nano + self.top_up_total_nano - self.reversal_total_nano - self.usage.charge_total_nano
+
+    @property
+    def settled_balance_nano(self) -> int:
+        """The balance as far as the journal has it; equals the sum of its entries."""
+        return self.opening_nano + self.top_up_total_nano - self.reversal_total_nano - self.settled_charge_nano
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one event led to. The caller commits `account`, `records` and `intervals` together before it says anything.
+
+    `reread` asks for another reading soon (a suspicious one was quarantined). `verdict` answers a request.
+    """
+
+    account: Account
+    records: tuple[Record, ...] = ()
+    intervals: tuple[Interval, ...] = ()
+    verdict: Verdict | None = None
+    reread: bool = False
