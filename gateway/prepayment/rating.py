@@ -129,9 +129,14 @@ def spread(from_ms: int, to_ms: int, wh: int) -> Iterator[tuple[int, int]]:
     done_wh = 0
     for quarter in range(from_ms // QUARTER_MS, (to_ms - 1) // QUARTER_MS + 1):
         until_ms = min((quarter + 1) * QUARTER_MS, to_ms)
-        due_wh = (2 * wh * (until_ms - from_ms) + span_ms) // (2 * span_ms)  # rounded, so the error never adds up
+        due_wh = share_wh(wh, until_ms - from_ms, span_ms)
         yield quarter, due_wh - done_wh
         done_wh = due_wh
+
+
+def share_wh(wh: int, done_ms: int, span_ms: int) -> int:
+    """The part of `wh` used after `done_ms` of `span_ms`, rounded to whole Wh; differences of shares add up to `wh`."""
+    return (2 * wh * done_ms + span_ms) // (2 * span_ms)
 
 
 @dataclass(frozen=True, slots=True)
