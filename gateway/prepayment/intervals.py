@@ -57,15 +57,16 @@ def advance(
     """
     if not at.trust.dated:
         return state, ()
-    if state.at_utc_ms is None:
+    last_utc_ms = state.at_utc_ms
+    if last_utc_ms is None:
         return _begin(at.utc_ms, import_wh, export_wh), ()
-    if at.utc_ms < state.at_utc_ms:
+    if at.utc_ms < last_utc_ms:
         return state, ()
     if import_wh < state.register_wh:
         state = rebase(state, import_wh)
-    if at.utc_ms // QUARTER_MS == state.at_utc_ms // QUARTER_MS:
+    if at.utc_ms // QUARTER_MS == last_utc_ms // QUARTER_MS:
         return _collect(state, at.utc_ms, import_wh, export_wh), ()
-    return _finish(state, state.at_utc_ms, at.utc_ms, import_wh, export_wh)
+    return _finish(state, last_utc_ms, at.utc_ms, import_wh, export_wh)
 
 
 def rebase(state: IntervalState, register_wh: int) -> IntervalState:
