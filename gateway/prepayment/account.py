@@ -93,6 +93,7 @@ class Account:
     holds: tuple[Hold, ...] = ()
     lockout: str | None = None
     contact_running_ms: int = 0
+    alarms: tuple[str, ...] = ()
 
     @property
     def balance_nano(self) -> int:

@@ -84,6 +84,13 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Restarted:
+    """The gateway has just started: how long the meter went unobserved is not known from `running_ms`."""
+
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class Contact:
     """The head-end proved that it is there (a signed message of any kind arrived)."""
 
@@ -227,4 +234,4 @@ Request = (
     | LockoutReleased
     | AccountClosed
 )
-Event = Reading | Tick | Contact | MeterEvent | Request
+Event = Reading | Tick | Restarted | Contact | MeterEvent | Request

@@ -130,5 +130,5 @@ Record = Entry | Transition | Notice | Receipt | Happening | EpochOpened
 
 
 def chain(previous_hash: str, row: bytes) -> str:
-    """Return the hex hash of a row: SHA-256 over the previous row's 32 hash bytes followed by the row's canonical bytes."""
+    """Return the hex SHA-256 over the previous row's 32 hash bytes followed by this row's canonical bytes."""
     return hashlib.sha256(bytes.fromhex(previous_hash) + row).hexdigest()

@@ -61,7 +61,6 @@ class Register:
 
     wh: int | None = None
     at: Moment | None = None
-    seen_at: Moment | None = None
     segment: int = 1
     unobserved: bool = False
     trouble: str = ""
@@ -73,3 +72,166 @@ class Register:
     def trusted(self) -> bool:
         """The latest reading was accepted and nothing is in quarantine."""
         return self.wh is not None and self.candidate is None and not self.trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Consumption to rate: `wh` used between two moments."""
+
+    before: Moment
+    after: Moment
+    wh: int
+
+
+Event = tuple[str, tuple[tuple[str, str | int], ...]]
+"""What happened to the register and its details, for the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The register after a reading, what to charge, and what to put on record (`what`, details)."""
+
+    register: Register
+    spans: tuple[Span, ...] = ()
+    events: tuple[Event, ...] = ()
+    reread: bool = False
+
+
+def judge(
+    register: Register, reading: Reading, *, serial: str | None, rated_power_w: int, wraps_at_wh: int | None
+) -> Judgement:
+    """Decide what one reading may charge; `serial` is the meter the account is bound to (None: not checked)."""
+    if reading.import_wh is None:
+        return _troubled(register, reading.defect or "unreadable", "register.unreadable", reading)
+    if serial is not None and reading.serial is not None and reading.serial != serial:
+        return _troubled(register, "serial", "register.foreign_serial", reading)
+    judged = _accept_or_quarantine(replace(register, trouble=""), reading, rated_power_w, wraps_at_wh)
+    if register.trouble:
+        cleared = ("register.readable", (("after", register.trouble),))
+        judged = replace(judged, events=(cleared, *judged.events))
+    if judged.register.trusted and reading.at.trust.dated and judged.register.cases:
+        judged = _judge_unobserved(judged, reading.at, rated_power_w)
+    return judged
+
+
+def plausible_wh(elapsed_ms: int, rated_power_w: int, quantum_wh: int) -> int:
+    """The most a register may have advanced: rated power over the time, rounded up, and two quanta (decision 6)."""
+    return -(-rated_power_w * max(elapsed_ms, 0) // _MS_PER_H) + 2 * quantum_wh
+
+
+def _troubled(register: Register, trouble: str, what: str, reading: Reading) -> Judgement:
+    events: tuple[Event, ...] = ()
+    if register.trouble != trouble:
+        detail: tuple[tuple[str, str | int], ...] = (("trouble", trouble),)
+        events = ((what, (*detail, ("serial", reading.serial)) if trouble == "serial" and reading.serial else detail),)
+    return Judgement(replace(register, trouble=trouble), events=events, reread=trouble != "serial")
+
+
+def _accept_or_quarantine(
+    register: Register, reading: Reading, rated_power_w: int, wraps_at_wh: int | None
+) -> Judgement:
+    value_wh = reading.import_wh
+    assert value_wh is not None
+    if register.wh is not None and register.at is not None:
+        advance_wh = value_wh - register.wh
+        elapsed_ms = reading.at.running_ms - register.at.running_ms
+        if 0 <= advance_wh <= plausible_wh(elapsed_ms, rated_power_w, reading.quantum_wh):
+            accepted = Register(
+                wh=value_wh,
+                at=reading.at,
+                segment=register.segment,
+                cases=register.cases,
+                cases_opened=register.cases_opened,
+            )
+            events: tuple[Event, ...] = ()
+            if register.candidate is not None:
+                events = (("register.transient", (("value_wh", register.candidate.last_wh), ("kept_wh", register.wh))),)
+            return Judgement(accepted, (Span(register.at, reading.at, advance_wh),), events)
+    candidate = _confirm(register.candidate, reading, rated_power_w)
+    if candidate.count < CONFIRMATIONS:
+        noticed: tuple[Event, ...] = ()
+        if register.candidate is None and register.wh is not None:
+            noticed = (("register.quarantined", (("value_wh", value_wh), ("expected_from_wh", register.wh))),)
+        return Judgement(replace(register, candidate=candidate), events=noticed, reread=True)
+    return _stable(register, candidate, reading, rated_power_w, wraps_at_wh)
+
+
+def _confirm(candidate: Candidate | None, reading: Reading, rated_power_w: int) -> Candidate:
+    value_wh = reading.import_wh
+    assert value_wh is not None
+    if candidate is not None:
+        elapsed_ms = reading.at.running_ms - candidate.last_at.running_ms
+        if 0 <= value_wh - candidate.last_wh <= plausible_wh(elapsed_ms, rated_power_w, reading.quantum_wh):
+            return replace(candidate, last_wh=value_wh, last_at=reading.at, count=candidate.count + 1)
+    return Candidate(value_wh, reading.at, value_wh, reading.at, 1)
+
+
+def _stable(
+    register: Register, candidate: Candidate, reading: Reading, rated_power_w: int, wraps_at_wh: int | None
+) -> Judgement:
+    """The candidate is the register now; what lies between is charged only if it can be explained."""
+    follows = Register(
+        wh=candidate.last_wh,
+        at=candidate.last_at,
+        segment=register.segment,
+        cases=register.cases,
+        cases_opened=register.cases_opened,
+    )
+    since = Span(candidate.first_at, candidate.last_at, candidate.last_wh - candidate.first_wh)
+    if register.wh is None or register.at is None:
+        return Judgement(follows, (since,), (("register.opened", (("register_wh", candidate.first_wh),)),))
+    gap_wh = candidate.first_wh - register.wh
+    running_ms = candidate.first_at.running_ms - register.at.running_ms
+    if wraps_at_wh is not None and 0 <= gap_wh + wraps_at_wh <= plausible_wh(
+        running_ms, rated_power_w, reading.quantum_wh
+    ):
+        across = Span(register.at, candidate.first_at, gap_wh + wraps_at_wh)
+        detail = (("from_wh", register.wh), ("to_wh", candidate.first_wh), ("wraps_at_wh", wraps_at_wh))
+        return Judgement(follows, (across, since), (("register.wrapped", detail),))
+    if register.unobserved and gap_wh > 0 and register.at.trust.dated:
+        if not candidate.first_at.trust.dated:
+            return _open_case(follows, CaseKind.UNOBSERVED, register, candidate, since)
+        off_ms = candidate.first_at.utc_ms - register.at.utc_ms
+        if gap_wh <= plausible_wh(max(off_ms, running_ms), rated_power_w, reading.quantum_wh):
+            return Judgement(follows, (Span(register.at, candidate.first_at, gap_wh), since))
+    return _open_case(
+        replace(follows, segment=register.segment + 1), CaseKind.DISCONTINUITY, register, candidate, since
+    )
+
+
+def _open_case(follows: Register, kind: CaseKind, register: Register, candidate: Candidate, since: Span) -> Judgement:
+    assert register.wh is not None
+    assert register.at is not None
+    case = Case(
+        case_id=register.cases_opened + 1,
+        kind=kind,
+        from_wh=register.wh,
+        to_wh=candidate.first_wh,
+        began=register.at,
+        ended=candidate.first_at,
+    )
+    follows = replace(follows, cases=(*follows.cases, case)[-CASES_MAX:], cases_opened=case.case_id)
+    return Judgement(follows, (since,), ((f"register.{kind}", _case_detail(case, follows.segment)),))
+
+
+def _judge_unobserved(judged: Judgement, at: Moment, rated_power_w: int) -> Judgement:
+    """The time is known now: what was used while the gateway was away is charged if the rated power allows it."""
+    register = judged.register
+    spans, events, cases = list(judged.spans), list(judged.events), []
+    for case in register.cases:
+        if case.kind is not CaseKind.UNOBSERVED:
+            cases.append(case)
+            continue
+        ended = Moment(at.utc_ms - (at.running_ms - case.ended.running_ms), at.trust, case.ended.running_ms)
+        gap_wh = case.to_wh - case.from_wh
+        if gap_wh <= plausible_wh(ended.utc_ms - case.began.utc_ms, rated_power_w, 0):
+            spans.append(Span(case.began, ended, gap_wh))
+            events.append(("register.unobserved_charged", _case_detail(case, register.segment)))
+        else:
+            cases.append(replace(case, kind=CaseKind.DISCONTINUITY))
+            events.append(("register.discontinuity", _case_detail(case, register.segment)))
+    return replace(judged, register=replace(register, cases=tuple(cases)), spans=tuple(spans), events=tuple(events))
+
+
+def _case_detail(case: Case, segment: int) -> tuple[tuple[str, str | int], ...]:
+    return (("case_id", case.case_id), ("from_wh", case.from_wh), ("to_wh", case.to_wh), ("segment", segment))

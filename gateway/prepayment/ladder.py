@@ -1,0 +1,297 @@
+"""The supply ladder: one engine, and the prepaid ladder as its table. Post-paid is another table for the same engine.
+
+How it works. A `Rule` says: from these states, to that state, when all these *conditions* hold. There are three
+effects. INFORM tells the customer something and leaves the supply alone. RESTORE makes things better: its conditions
+are all there is, nothing may delay it (decision 11). ESCALATE makes things worse: besides its conditions every
+*guard* must let it pass, and in a policy whose initiator is central it also needs an order for exactly that state.
+`decide` looks at one account at one instant and returns at most one rule: one rung at a time. It changes nothing;
+an event that fits no rule leaves the account where it is.
+
+This is the machine of *policy*. The position of the switch is another machine, physics, and lives with the meter
+(supply.py says why). A safety lock-out is not a rung either: it dominates `control` whatever the rung (decision 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from gateway.prepayment import civil
+from gateway.prepayment.account import Account, Hold, Terms
+from gateway.prepayment.calendar import CalendarNotCovered, day_term_end, next_slot_utc_ms, slot_open
+from gateway.prepayment.events import Moment
+from gateway.prepayment.policy import Initiator, Term
+from gateway.prepayment.supply import SupplyState
+
+_S = SupplyState
+
+
+class Effect(StrEnum):
+    """What a rule does to the customer."""
+
+    INFORM = "inform"
+    RESTORE = "restore"
+    ESCALATE = "escalate"
+
+
+class Condition(StrEnum):
+    """A fact about the account that a rule waits for."""
+
+    NEGATIVE = "balance below zero"
+    NOT_NEGATIVE = "balance at least zero"
+    RESTORE_MIN = "balance at least the restore minimum"
+    LOW = "credit low"
+    CLEAR_OF_LOW = "credit clear of low"
+    GRACE_OVER = "grace over or debt cap reached"
+    LIMIT_OVER = "limit term over or second debt cap reached"
+    CAN_LIMIT = "limiting possible and wanted"
+    CANNOT_LIMIT = "limiting impossible or not wanted"
+    CAN_DISCONNECT = "supply switch present"
+    PROTECTED = "protective hold"
+    OUT_OF_REACH = "head-end or proven time missing too long"
+    OFFLINE_DEBT_CAP = "offline debt cap reached"
+
+
+class Guard(StrEnum):
+    """What must not be in the way of an escalation; the value is the reason code given when it is."""
+
+    CLOCK = "clock_untrusted"
+    METER = "meter_untrusted"
+    POLICY = "policy_missing"
+    REACH = "offline"
+    HOLD = "held"
+    NOTICE = "notice_too_young"
+    DWELL = "dwell"
+    SLOT = "slot_blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One arrow of a ladder."""
+
+    name: str
+    sources: tuple[SupplyState, ...]
+    target: SupplyState
+    effect: Effect
+    when: tuple[Condition, ...]
+    guards: tuple[Guard, ...] = ()
+
+
+ALL_GUARDS = tuple(Guard)
+OFFLINE_GUARDS = (Guard.METER, Guard.HOLD, Guard.NOTICE, Guard.DWELL)
+"""Out of reach neither clock nor slot can be asked: money alone bounds the loss, down to LIMITED (decision 12)."""
+
+_C = Condition
+PREPAID: tuple[Rule, ...] = (
+    Rule("restored", (_S.LIMITED, _S.SUSPENDED), _S.NORMAL, Effect.RESTORE, (_C.RESTORE_MIN, _C.CLEAR_OF_LOW)),
+    Rule("restored_low", (_S.LIMITED, _S.SUSPENDED), _S.LOW_CREDIT, Effect.RESTORE, (_C.RESTORE_MIN,)),
+    Rule("protected", (_S.LIMITED, _S.SUSPENDED), _S.GRACE, Effect.RESTORE, (_C.PROTECTED,)),
+    Rule("credit_back", (_S.GRACE,), _S.NORMAL, Effect.RESTORE, (_C.NOT_NEGATIVE, _C.CLEAR_OF_LOW)),
+    Rule("credit_back_low", (_S.GRACE,), _S.LOW_CREDIT, Effect.RESTORE, (_C.NOT_NEGATIVE,)),
+    Rule("low_cleared", (_S.LOW_CREDIT,), _S.NORMAL, Effect.RESTORE, (_C.CLEAR_OF_LOW,)),
+    Rule("credit_gone", (_S.NORMAL, _S.LOW_CREDIT), _S.GRACE, Effect.INFORM, (_C.NEGATIVE,)),
+    Rule("credit_low", (_S.NORMAL,), _S.LOW_CREDIT, Effect.INFORM, (_C.LOW,)),
+    Rule(
+        "grace_over", (_S.GRACE,), _S.LIMITED, Effect.ESCALATE, (_C.NEGATIVE, _C.GRACE_OVER, _C.CAN_LIMIT), ALL_GUARDS
+    ),
+    Rule(
+        "grace_over_no_limit",
+        (_S.GRACE,),
+        _S.SUSPENDED,
+        Effect.ESCALATE,
+        (_C.NEGATIVE, _C.GRACE_OVER, _C.CANNOT_LIMIT, _C.CAN_DISCONNECT),
+        ALL_GUARDS,
+    ),
+    Rule(
+        "offline_debt_cap",
+        (_S.GRACE,),
+        _S.LIMITED,
+        Effect.ESCALATE,
+        (_C.OUT_OF_REACH, _C.OFFLINE_DEBT_CAP, _C.CAN_LIMIT),
+        OFFLINE_GUARDS,
+    ),
+    Rule(
+        "limit_over",
+        (_S.LIMITED,),
+        _S.SUSPENDED,
+        Effect.ESCALATE,
+        (_C.NEGATIVE, _C.LIMIT_OVER, _C.CAN_DISCONNECT),
+        ALL_GUARDS,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a rule may look at: the account, its installation and the instant. Nothing here is stored."""
+
+    account: Account
+    terms: Terms
+    at: Moment
+    balance_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The rule to carry out, or why the first rule that wanted to escalate was held (`blocked` is a reason code)."""
+
+    rule: Rule | None = None
+    blocked: str = ""
+
+
+def by_state(table: Iterable[Rule]) -> dict[SupplyState, tuple[Rule, ...]]:
+    """The table sorted by the state it leaves; the order of the rules is kept, the first that fits wins."""
+    rules = tuple(table)
+    return {state: tuple(rule for rule in rules if state in rule.sources) for state in SupplyState}
+
+
+def decide(rules: tuple[Rule, ...], situation: Situation, *, ordered: SupplyState | None = None) -> Decision:
+    """Return the one rule that applies now; `ordered` is the state a central order asks for (decision 10)."""
+    blocked = ""
+    central = situation.account.policy.initiator is Initiator.CENTRAL
+    for rule in rules:
+        if rule.effect is Effect.ESCALATE and central and ordered is not rule.target:
+            continue
+        if not all(_CONDITIONS[condition](situation) for condition in rule.when):
+            continue
+        obstacle = next((guard for guard in rule.guards if not _GUARDS[guard](situation)), None)
+        if obstacle is None:
+            return Decision(rule)
+        blocked = blocked or obstacle.value
+    return Decision(blocked=blocked)
+
+
+def holds_in_force(account: Account, at: Moment) -> tuple[Hold, ...]:
+    """The holds that count now; one with an end stands until that end is *proven* to have passed."""
+    if not at.trust.proven:
+        return account.holds
+    return tuple(hold for hold in account.holds if hold.until_utc_ms is None or at.utc_ms < hold.until_utc_ms)
+
+
+def days_left(account: Account, balance_nano: int) -> int | None:
+    """Whole days the credit lasts at the mean of the last complete days; None while there is none (S0-16)."""
+    spent_nano = sum(account.spending.days_nano)
+    if spent_nano <= 0 or balance_nano <= 0:
+        return None if spent_nano <= 0 else 0
+    return balance_nano * len(account.spending.days_nano) // spent_nano
+
+
+def term_left_ms(term: Term, situation: Situation) -> int | None:
+    """How long until a term counted from the entry into the present state is over; 0 when it is, None when unknown.
+
+    A duration counts observed running time; days count from a proven civil date and stand still without one.
+    """
+    account, at = situation.account, situation.at
+    if term.duration_ms is not None:
+        return max(account.supply.since.running_ms + term.duration_ms - at.running_ms, 0)
+    if term.days is None or account.supply.dated_on is None or not at.trust.proven:
+        return None
+    try:
+        calendar = situation.terms.calendars[account.policy.calendar]
+        end = day_term_end(date.fromisoformat(account.supply.dated_on), term.days, term.day_kind, calendar)
+    except (KeyError, CalendarNotCovered):
+        return None
+    return max(civil.midnight_utc_ms(end, account.policy.time_zone) - at.utc_ms, 0)
+
+
+def slot_left_ms(situation: Situation) -> int | None:
+    """How long until escalation is allowed by the hour and day; 0 now, None when it cannot be known."""
+    policy = situation.account.policy
+    calendar = situation.terms.calendars.get(policy.calendar)
+    if calendar is None:
+        return None
+    try:
+        opens_ms = next_slot_utc_ms(policy.slots, situation.at.utc_ms, policy.time_zone, calendar)
+    except CalendarNotCovered:
+        return None
+    return None if opens_ms is None else opens_ms - situation.at.utc_ms
+
+
+def _low(s: Situation) -> bool:
+    policy = s.account.policy
+    if s.balance_nano <= policy.low_credit_nano:
+        return True
+    days = days_left(s.account, s.balance_nano)
+    return policy.low_credit_days is not None and days is not None and days <= policy.low_credit_days
+
+
+def _clear_of_low(s: Situation) -> bool:
+    policy = s.account.policy
+    if s.balance_nano <= policy.low_credit_nano + policy.low_credit_hysteresis_nano:
+        return False
+    days = days_left(s.account, s.balance_nano)
+    return policy.low_credit_days is None or days is None or days > policy.low_credit_days
+
+
+def _over(term: Term, cap_nano: int | None, s: Situation) -> bool:
+    if cap_nano is not None and s.balance_nano <= -cap_nano:
+        return True
+    return term_left_ms(term, s) == 0
+
+
+def _can_limit(s: Situation) -> bool:
+    return s.account.policy.limit_enabled and s.terms.can_limit
+
+
+def _out_of_reach(s: Situation) -> bool:
+    return s.at.running_ms - s.account.contact_running_ms > s.account.policy.max_offline_ms
+
+
+_CONDITIONS: dict[Condition, Callable[[Situation], bool]] = {
+    Condition.NEGATIVE: lambda s: s.balance_nano < 0,
+    Condition.NOT_NEGATIVE: lambda s: s.balance_nano >= 0,
+    Condition.RESTORE_MIN: lambda s: s.balance_nano >= s.account.policy.restore_min_nano,
+    Condition.LOW: _low,
+    Condition.CLEAR_OF_LOW: _clear_of_low,
+    Condition.GRACE_OVER: lambda s: _over(s.account.policy.grace, s.account.policy.grace_debt_cap_nano, s),
+    Condition.LIMIT_OVER: lambda s: _over(s.account.policy.limit_term, s.account.policy.limit_debt_cap_nano, s),
+    Condition.CAN_LIMIT: _can_limit,
+    Condition.CANNOT_LIMIT: lambda s: not _can_limit(s),
+    Condition.CAN_DISCONNECT: lambda s: s.terms.can_disconnect,
+    Condition.PROTECTED: lambda s: any(hold.kind.protective for hold in holds_in_force(s.account, s.at)),
+    Condition.OUT_OF_REACH: _out_of_reach,
+    Condition.OFFLINE_DEBT_CAP: lambda s: s.balance_nano <= -s.account.policy.offline_debt_cap_nano,
+}
+
+
+def _meter_trusted(s: Situation) -> bool:
+    register = s.account.register
+    if not register.trusted or register.at is None:
+        return False
+    return s.at.running_ms - register.at.running_ms <= s.account.policy.max_reading_age_ms
+
+
+def _policy_valid(s: Situation) -> bool:
+    policy = s.account.policy
+    today = civil.local_date(s.at.utc_ms, policy.time_zone)
+    calendar = s.terms.calendars.get(policy.calendar)
+    if calendar is None or not calendar.covers(today.year):
+        return False
+    return policy.valid_from <= today.isoformat() and (policy.valid_to is None or today.isoformat() <= policy.valid_to)
+
+
+def _notice_old_enough(s: Situation) -> bool:
+    notice_ms = s.account.supply.notice_running_ms
+    return notice_ms is not None and s.at.running_ms - notice_ms >= s.account.policy.min_after_notice_ms
+
+
+def _slot_open(s: Situation) -> bool:
+    policy = s.account.policy
+    try:
+        return slot_open(policy.slots, s.at.utc_ms, policy.time_zone, s.terms.calendars[policy.calendar])
+    except (KeyError, CalendarNotCovered):
+        return False
+
+
+_GUARDS: dict[Guard, Callable[[Situation], bool]] = {
+    Guard.CLOCK: lambda s: s.at.trust.proven,
+    Guard.METER: _meter_trusted,
+    Guard.POLICY: _policy_valid,
+    Guard.REACH: lambda s: not _out_of_reach(s),
+    Guard.HOLD: lambda s: not holds_in_force(s.account, s.at),
+    Guard.NOTICE: _notice_old_enough,
+    Guard.DWELL: lambda s: s.at.running_ms - s.account.supply.since.running_ms >= s.account.policy.min_dwell_ms,
+    Guard.SLOT: _slot_open,
+}

@@ -1,0 +1,337 @@
+"""The one step: an account, an event and the terms give the next account and everything that must be put on record.
+
+`apply` is total and pure: it never raises for an event, never asks the time and changes nothing in place. The order is
+always the same. The event is taken in (a reading is judged and rated, a request accepted or refused); then the ladder
+decides at most one rule; then charges that were only in memory are settled into an entry if the balance is about to be
+spoken of (a top-up, a change of rung, a new day, decision 7). `control` says what must be so at the meter; the poll
+compares it with what is (facts by transaction, control by reconciliation). `next_deadline_ms` says when to look again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.prepayment import civil
+from gateway.prepayment.account import Account, Outcome, Spending, Supply, Terms
+from gateway.prepayment.events import Contact, Event, MeterEvent, Moment, Reading, Restarted, Tick
+from gateway.prepayment.intervals import Interval, advance, rebase
+from gateway.prepayment.ladder import (
+    PREPAID,
+    Effect,
+    Rule,
+    Situation,
+    by_state,
+    days_left,
+    decide,
+    slot_left_ms,
+    term_left_ms,
+)
+from gateway.prepayment.ledger import Entry, EntryKind, Happening, Notice, Record, Transition, Verdict
+from gateway.prepayment.policy import Policy
+from gateway.prepayment.rating import Rated, rate, standing
+from gateway.prepayment.register import Judgement, judge
+from gateway.prepayment.requests import Taken, take
+from gateway.prepayment.settle import merge
+from gateway.prepayment.supply import Control, SupplyState, SwitchState
+
+_RULES = by_state(PREPAID)
+_NOTICES = {
+    "credit_low": "low",
+    "credit_gone": "grace",
+    "grace_over": "limited",
+    "offline_debt_cap": "limited",
+    "grace_over_no_limit": "suspended",
+    "limit_over": "suspended",
+    "restored": "restored",
+    "restored_low": "restored",
+    "protected": "restored",
+}
+_DAYS_KEPT = 7
+
+
+def apply(account: Account, event: Event, terms: Terms) -> Outcome:
+    """Take in one event; the outcome's account, records and intervals belong into one transaction."""
+    match event:
+        case Reading():
+            return _reading(account, event, terms)
+        case Tick():
+            return _evaluate(_day_changes(Outcome(account), event.at, terms), event.at, terms)
+        case Restarted():
+            return Outcome(replace(account, register=replace(account.register, unobserved=True)))
+        case Contact():
+            if not event.at.trust.proven:  # reach means: somebody is there *and* the time is known (decision 12)
+                return Outcome(account)
+            return Outcome(replace(account, contact_running_ms=event.at.running_ms))
+        case MeterEvent():
+            return Outcome(account, (Happening(event.at, account.account_id, event.what, event.detail),))
+        case _:
+            taken = take(account, event, terms)
+            if isinstance(taken, Verdict):
+                return Outcome(account, verdict=taken)
+            return _evaluate(_taken(account, taken, event.at), event.at, terms)
+
+
+def control(account: Account, terms: Terms) -> Control:
+    """What must be so at the meter, from state alone: the safety lock-out first, then the rung (decision 13)."""
+    state = account.supply.state
+    if state is SupplyState.TERMINATED:
+        return Control(SwitchState.DISCONNECTED, None, "terminated")
+    if account.lockout is not None:
+        return Control(SwitchState.DISCONNECTED, None, "lockout")
+    if state is SupplyState.SUSPENDED:
+        return Control(SwitchState.DISCONNECTED, None, "suspended")
+    if state is SupplyState.LIMITED and terms.can_limit:
+        return Control(SwitchState.CONNECTED, limit_w(account.contract_power_w, account.policy), "limited")
+    return Control(SwitchState.CONNECTED, None, "supplied")
+
+
+def available_power_w(contract_power_w: int) -> int:
+    """Contract power plus the 10 % tolerance up to 30 kW (S2-39)."""
+    return contract_power_w * 11 // 10 if contract_power_w <= 30_000 else contract_power_w
+
+
+def limit_w(contract_power_w: int, policy: Policy) -> int:
+    """The reduced power in W, a share of the *available* power, rounded up: 3 kW gives 495 W (S1-11)."""
+    return -(-available_power_w(contract_power_w) * policy.limit_percent // 100)
+
+
+def next_deadline_ms(account: Account, terms: Terms, at: Moment) -> int | None:
+    """How long from `at` until a timer of this account may fire; None when none runs. A hint: `Tick` then decides."""
+    situation = Situation(account, terms, at, account.balance_nano)
+    policy, supply = account.policy, account.supply
+    term = {SupplyState.GRACE: policy.grace, SupplyState.LIMITED: policy.limit_term}.get(supply.state)
+    if term is None:
+        return None
+    waits = [term_left_ms(term, situation), slot_left_ms(situation)]
+    waits.append(supply.since.running_ms + policy.min_dwell_ms - at.running_ms)
+    if supply.notice_running_ms is not None:
+        waits.append(supply.notice_running_ms + policy.min_after_notice_ms - at.running_ms)
+    left_ms = waits[0]
+    if supply.state is SupplyState.GRACE and left_ms is not None and not supply.grace_warned:
+        waits.append(left_ms - policy.grace_warn_before_ms)
+    return min((wait for wait in waits if wait is not None and wait > 0), default=None)
+
+
+def settle(account: Account, at: Moment) -> Outcome:
+    """Post what was charged since the last entry, if anything (decision 7)."""
+    return _settle(Outcome(account), at)
+
+
+def _reading(account: Account, reading: Reading, terms: Terms) -> Outcome:
+    judged = judge(
+        account.register,
+        reading,
+        serial=account.meter_serial,
+        rated_power_w=terms.rated_power_w,
+        wraps_at_wh=terms.wraps_at_wh,
+    )
+    outcome = _charged(account, judged, reading, terms)
+    if judged.events:
+        happened = tuple(Happening(reading.at, account.account_id, what, detail) for what, detail in judged.events)
+        outcome = replace(outcome, records=(*outcome.records, *happened))
+    outcome = _day_changes(outcome, reading.at, terms)
+    return _evaluate(replace(outcome, reread=judged.reread), reading.at, terms)
+
+
+def _charged(account: Account, judged: Judgement, reading: Reading, terms: Terms) -> Outcome:
+    """Rate what the register says was used, and keep the load curve."""
+    if account.supply.state is SupplyState.TERMINATED:
+        return Outcome(replace(account, register=judged.register))
+    began = Outcome(account)
+    if judged.register.cases_opened != account.register.cases_opened and judged.register.wh is not None:
+        began = _settle(began, reading.at)  # a charge never spans a difference that stays open (I5)
+        resumed_wh = judged.register.wh - sum(span.wh for span in judged.spans)
+        began = replace(began, account=replace(began.account, settled_register_wh=resumed_wh))
+        account = began.account
+    usage, lines, alarms = account.usage, account.unsettled, account.alarms
+    for span in judged.spans:
+        rated = rate(usage, span.before, span.after, span.wh, account.tariffs, terms.calendars)
+        usage, lines, alarms = rated.usage, merge(lines, rated.lines), rated.alarms
+    curve = account.intervals
+    finished: tuple[Interval, ...] = ()
+    register = judged.register
+    if judged.spans and register.wh is not None:
+        if register.segment != account.register.segment:
+            curve = rebase(curve, register.wh - judged.spans[-1].wh)
+        curve, finished = advance(curve, reading.at, register.wh, reading.export_wh)
+    after = replace(account, usage=usage, unsettled=lines, register=register, intervals=curve)
+    if account.settled_register_wh is None and judged.spans and register.wh is not None:
+        after = replace(after, settled_register_wh=register.wh - judged.spans[-1].wh)
+    return _alarmed(replace(began, account=after, intervals=finished), alarms, reading.at)
+
+
+def _alarmed(outcome: Outcome, alarms: tuple[str, ...], at: Moment) -> Outcome:
+    """Put rating alarms on record once, when they appear."""
+    account = outcome.account
+    if alarms == account.alarms:
+        return outcome
+    fresh = tuple(
+        Happening(at, account.account_id, f"tariff.{alarm}") for alarm in alarms if alarm not in account.alarms
+    )
+    return replace(outcome, account=replace(account, alarms=alarms), records=(*outcome.records, *fresh))
+
+
+def _day_changes(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
+    """At a new civil day: standing charge, what the day before cost, a settlement; only in proven time (I16)."""
+    account = outcome.account
+    if not at.trust.proven or account.supply.state is SupplyState.TERMINATED:
+        return outcome
+    today = civil.local_date(at.utc_ms, account.policy.time_zone).isoformat()
+    spending = account.spending
+    if spending.day == today:
+        return outcome
+    if spending.day is not None and today < spending.day:
+        return outcome
+    days = spending.days_nano
+    if spending.day is not None:
+        days = (*days, account.usage.charge_total_nano - spending.day_began_nano)[-_DAYS_KEPT:]
+    rated = standing(account.usage, at, account.tariffs, terms.calendars)
+    account = _with_charge(account, rated)
+    account = replace(account, spending=Spending(today, account.usage.charge_total_nano, days))
+    return _settle(replace(outcome, account=account), at)
+
+
+def _with_charge(account: Account, rated: Rated) -> Account:
+    return replace(account, usage=rated.usage, unsettled=merge(account.unsettled, rated.lines))
+
+
+def _taken(account: Account, taken: Taken, at: Moment) -> Outcome:
+    """A request was accepted: settle at the old terms first, then let it take effect."""
+    settled = _settle(Outcome(account), at)
+    after = taken.change(settled.account)
+    entries: tuple[Record, ...] = ()
+    if taken.kind is not None:
+        entry = Entry(
+            at=at,
+            account_id=account.account_id,
+            kind=taken.kind,
+            currency=account.currency,
+            amount_nano=after.balance_nano - settled.account.balance_nano,
+            balance_nano=after.balance_nano,
+            reference=taken.reference,
+        )
+        entries = (entry,)
+    outcome = Outcome(after, (*settled.records, *entries), verdict=taken.verdict)
+    if taken.transition is None:
+        return outcome
+    return _move(outcome, taken.transition, at)
+
+
+def _evaluate(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
+    """Let the ladder decide one rule and carry it out."""
+    account = outcome.account
+    supply = account.supply
+    if supply.dated_on is None and at.trust.proven and supply.state in (SupplyState.GRACE, SupplyState.LIMITED):
+        today = civil.local_date(at.utc_ms, account.policy.time_zone).isoformat()
+        account = replace(account, supply=replace(supply, dated_on=today))
+        outcome = replace(outcome, account=account)
+    situation = Situation(account, terms, at, account.balance_nano)
+    decision = decide(_RULES[supply.state], situation)
+    if decision.rule is not None:
+        return _move(outcome, decision.rule, at, situation)
+    outcome = _warned(outcome, situation)
+    if decision.blocked == account.supply.held_by:
+        return outcome
+    return _held(outcome, decision.blocked, at)
+
+
+def _move(outcome: Outcome, rule: Rule, at: Moment, situation: Situation | None = None) -> Outcome:
+    """Settle, change the rung, record the transition with its evidence and tell the customer."""
+    outcome = _settle(outcome, at)
+    account = outcome.account
+    source = account.supply
+    told = rule.effect is not Effect.RESTORE
+    supply = Supply(state=rule.target, since=at, notice_running_ms=at.running_ms if told else None)
+    if rule.name == "protected":  # still in debt: the notice given stays given
+        supply = replace(supply, notice_running_ms=source.notice_running_ms)
+    if at.trust.proven:
+        supply = replace(supply, dated_on=civil.local_date(at.utc_ms, account.policy.time_zone).isoformat())
+    account = replace(account, supply=supply)
+    limited_w = limit_w(account.contract_power_w, account.policy) if rule.target is SupplyState.LIMITED else None
+    transition = Transition(
+        at=at,
+        account_id=account.account_id,
+        source=source.state,
+        target=rule.target,
+        rule=rule.name,
+        policy=f"{account.policy.policy_id}@{account.policy.version}",
+        balance_nano=account.balance_nano,
+        currency=account.currency,
+        register_wh=account.register.wh,
+        limit_w=limited_w,
+        detail=_evidence(source, account, at),
+    )
+    records: tuple[Record, ...] = (*outcome.records, transition)
+    template = _NOTICES.get(rule.name)
+    if template is not None:
+        left = None if situation is None else days_left(account, account.balance_nano)
+        records = (*records, _notice(account, at, template, days=left, limited_w=limited_w))
+    return replace(outcome, account=account, records=records)
+
+
+def _evidence(source: Supply, account: Account, at: Moment) -> tuple[tuple[str, str | int], ...]:
+    """What a person would ask about an escalation later (requirements 2.8, invariant 11)."""
+    detail: list[tuple[str, str | int]] = [("in_state_ms", at.running_ms - source.since.running_ms)]
+    if source.notice_running_ms is not None:
+        detail.append(("notice_age_ms", at.running_ms - source.notice_running_ms))
+    if source.dated_on is not None:
+        detail.append(("dated_on", source.dated_on))
+    if account.register.at is not None:
+        detail.append(("reading_age_ms", at.running_ms - account.register.at.running_ms))
+    return tuple(detail)
+
+
+def _notice(account: Account, at: Moment, template: str, *, days: int | None, limited_w: int | None) -> Notice:
+    detail: list[tuple[str, str | int]] = []
+    if days is not None:
+        detail.append(("days_left", days))
+    if limited_w is not None:
+        detail += [("limit_w", limited_w), ("limit_percent", account.policy.limit_percent)]
+    return Notice(at, account.account_id, template, account.balance_nano, account.currency, tuple(detail))
+
+
+def _warned(outcome: Outcome, situation: Situation) -> Outcome:
+    """Say once that grace is about to end (requirements 2.3)."""
+    account, at = outcome.account, situation.at
+    if account.supply.state is not SupplyState.GRACE or account.supply.grace_warned:
+        return outcome
+    left_ms = term_left_ms(account.policy.grace, situation)
+    if left_ms is None or left_ms > account.policy.grace_warn_before_ms:
+        return outcome
+    account = replace(account, supply=replace(account.supply, grace_warned=True))
+    notice = _notice(account, at, "grace_expiring", days=None, limited_w=None)
+    return replace(outcome, account=account, records=(*outcome.records, notice))
+
+
+def _held(outcome: Outcome, blocked: str, at: Moment) -> Outcome:
+    """Put on record why an escalation waits, when the reason changes."""
+    account = replace(outcome.account, supply=replace(outcome.account.supply, held_by=blocked))
+    if not blocked:
+        return replace(outcome, account=account)
+    happening = Happening(at, account.account_id, "supply.escalation_held", (("reason", blocked),))
+    return replace(outcome, account=account, records=(*outcome.records, happening))
+
+
+def _settle(outcome: Outcome, at: Moment) -> Outcome:
+    account = outcome.account
+    if not account.unsettled:
+        return outcome
+    amount_nano = sum(line.amount_nano for line in account.unsettled)
+    settled = replace(
+        account,
+        unsettled=(),
+        settled_charge_nano=account.settled_charge_nano + amount_nano,
+        settled_register_wh=account.register.wh,
+    )
+    entry = Entry(
+        at=at,
+        account_id=account.account_id,
+        kind=EntryKind.CHARGE,
+        currency=account.currency,
+        amount_nano=-amount_nano,
+        balance_nano=settled.settled_balance_nano,
+        from_register_wh=account.settled_register_wh,
+        to_register_wh=account.register.wh,
+        lines=account.unsettled,
+    )
+    return replace(outcome, account=settled, records=(*outcome.records, entry))
