@@ -1,16 +1,16 @@
 """Every error a caller treats differently; an operator reads the message, so each says what, where and what to do.
 
-    GatewayError
-    |-- ConfigError              a file says something impossible; exit 78; changes nothing
-    |-- MeterError               one exchange with one device failed; caught once, in the bus task
-    |   |-- MeterSilent          no answer in time, or the port is away
-    |   |-- MeterAnswerRefused   an answer came and cannot be believed (exception code, wrong unit, wrong length)
-    |   `-- WriteNotConfirmed    a write went out and the read-back does not show it
-    |-- CommandRefused           a command is not carried out; carries the reason code that is sent back
-    |-- StoreError               the store cannot say what it holds
-    |   |-- StoreDamaged         hash chain, schema or integrity check failed; start is refused
-    |   `-- CommitUnknown        a COMMIT failed: neither yes nor no; the process ends and decides after re-opening
-    `-- LinkError                the head-end cannot be reached; caught once, in the link task
+GatewayError
+|-- ConfigError              a file says something impossible; exit 78; changes nothing
+|-- MeterError               one exchange with one device failed; caught once, in the bus task
+|   |-- MeterSilent          no answer in time, or the port is away
+|   |-- MeterAnswerRefused   an answer came and cannot be believed (exception code, wrong unit, wrong length)
+|   `-- WriteNotConfirmed    a write went out and the read-back does not show it
+|-- CommandRefused           a command is not carried out; carries the reason code that is sent back
+|-- StoreError               the store cannot say what it holds
+|   |-- StoreDamaged         hash chain, schema or integrity check failed; start is refused
+|   `-- CommitUnknown        a COMMIT failed: neither yes nor no; the process ends and decides after re-opening
+`-- LinkError                the head-end cannot be reached; caught once, in the link task
 """
 
 from __future__ import annotations
