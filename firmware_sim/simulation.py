@@ -1,0 +1,257 @@
+"""A running plant: builds a scenario, opens its lines, carries out control words, and plays the timed ones.
+
+async with Simulation.start(text_or_path_or_scenario) as sim:
+    sim.meter("m1").load_w = 2000
+    port = sim.line("lan").port
+    await sim.do("fault m1 silence 5")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firmware_sim import control, scenario
+from firmware_sim.clock import NS_PER_S, Clock, ManualClock, SystemClock
+from firmware_sim.control import Action, ControlError, Verb
+from firmware_sim.faults import Kind
+from firmware_sim.fields import Fields, ScenarioError
+from firmware_sim.load import DAY_S, FixedLoad, Load, Profile
+from firmware_sim.meter import Meter
+from firmware_sim.models import METER_MODELS
+from firmware_sim.profiles import read_profile, shipped_folder
+from firmware_sim.relay_board import RelayBoard
+from firmware_sim.rtu import RtuLine
+from firmware_sim.scenario import LineSpec, MeterSpec, Scenario
+from firmware_sim.tcp import TcpLine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from firmware_sim.device import Device
+    from firmware_sim.line import Line
+
+_RELAY_FAULTS = (Kind.STUCK, Kind.WELDED, Kind.SLOW)
+_REGISTER_FAULTS = (Kind.ZERO, Kind.NAN, Kind.ONES, Kind.JUMP, Kind.FROZEN)
+_SEED_STEP = 7919
+
+
+def shipped_profiles() -> dict[str, Profile]:
+    """The load profiles of config/sim/loads, by name."""
+    found = {}
+    for path in sorted((shipped_folder() / "loads").glob("*.toml")):
+        fields = Fields(scenario.parse_toml(path.read_text("utf-8"), path.name), path.name, "")
+        found[path.stem] = read_profile(path.stem, fields)
+    return found
+
+
+def load_scenario(source: str | Path) -> Scenario:
+    """A scenario from TOML text (a `str`) or a file (a `Path`); `ScenarioError` when it cannot be played."""
+    if isinstance(source, str):
+        return scenario.read(source, "scenario text", shipped_profiles())
+    try:
+        text = source.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(
+            str(source), "", f"cannot be read ({error})", "name a TOML file, or a scenario of `firmware-sim list`"
+        ) from error
+    return scenario.read(text, str(source), shipped_profiles())
+
+
+class Simulation:
+    """Lines, meters and relay boards of one scenario."""
+
+    def __init__(self, plan: Scenario, folder: Path, *, clock: Clock | None = None, seed: int = 0) -> None:
+        self.scenario = plan
+        self.clock: Clock = clock or SystemClock()
+        self.lines: dict[str, Line] = {spec.id: _line(spec, folder) for spec in plan.lines}
+        self.meters: dict[str, Meter] = {}
+        self.boards: dict[str, RelayBoard] = {}
+        self._names = plan.names()
+        self._seed = seed
+        self._waiting = list(plan.actions)
+        for number, spec in enumerate(plan.meters):
+            meter_seed = seed * _SEED_STEP + number
+            load = self._load(spec, meter_seed)
+            model = METER_MODELS[spec.model]
+            meter = Meter(spec, model, self.clock, load, time_factor=plan.time_factor, seed=meter_seed)
+            self.meters[spec.id] = meter
+            self.lines[spec.line].devices[spec.unit] = meter
+        for relay_spec in plan.relays:
+            board = RelayBoard(relay_spec, self.meters, self.clock, seed=seed)
+            self.boards[relay_spec.id] = board
+            self.lines[relay_spec.line].devices[relay_spec.unit] = board
+
+    @staticmethod
+    @contextlib.asynccontextmanager
+    async def start(
+        source: str | Path | Scenario, *, folder: Path | None = None, clock: Clock | None = None, seed: int = 0
+    ) -> AsyncIterator[Simulation]:
+        """Run a scenario; ptys with relative paths go to `folder` (default: a temporary one); see `ManualClock`."""
+        plan = source if isinstance(source, Scenario) else load_scenario(source)
+        with contextlib.ExitStack() as stack:
+            where = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="firmware-sim-")))
+            simulation = Simulation(plan, where, clock=clock, seed=seed)
+            try:
+                for line in simulation.lines.values():
+                    await line.replug()
+                player = asyncio.create_task(simulation._play())
+                yield simulation
+                player.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await player
+            finally:
+                for line in simulation.lines.values():
+                    await line.unplug()
+
+    def meter(self, meter_id: str) -> Meter:
+        """The meter of this id; KeyError if there is none."""
+        return self.meters[meter_id]
+
+    def board(self, board_id: str) -> RelayBoard:
+        """The relay board of this id; KeyError if there is none."""
+        return self.boards[board_id]
+
+    def line(self, line_id: str) -> Line:
+        """The line of this id: `.host` and `.port` or `.path`, `await .unplug()`, `await .replug()`."""
+        return self.lines[line_id]
+
+    async def do(self, line: str | Action) -> dict[str, object]:
+        """Carry out a control line; `ControlError` and nothing changed when it cannot be done."""
+        action = control.parse(line) if isinstance(line, str) else line
+        control.check(action, self._names)
+        match action.verb:
+            case Verb.UNPLUG:
+                await self.lines[action.target].unplug()
+            case Verb.REPLUG:
+                await self.lines[action.target].replug()
+                return self.lines[action.target].endpoint()
+            case Verb.STATUS:
+                return self.status()
+            case Verb.QUIT:
+                pass
+            case Verb.COIL:
+                self._coil(action)
+            case Verb.FAULT | Verb.CLEAR | Verb.PLUG:
+                self._fault(action)
+            case _:
+                self._change(self.meters[action.target], action)
+        return {}
+
+    def status(self) -> dict[str, object]:
+        """Everything, as JSON values."""
+        return {
+            "t_s": round(self.clock.now_ns() / NS_PER_S, 3),
+            "lines": [line.endpoint() | {"plugged": line.plugged} for line in self.lines.values()],
+            "devices": [device.status() for device in (*self.meters.values(), *self.boards.values())],
+        }
+
+    async def advance(self, seconds: float) -> None:
+        """With a `ManualClock`: let time pass, carrying out timed actions at their instant."""
+        assert isinstance(self.clock, ManualClock), "the clock runs by itself"
+        end_ns = self.clock.now_ns() + round(seconds * NS_PER_S)
+        while self._waiting and self._waiting[0].at_ns <= end_ns:
+            self.clock.advance_ns(max(0, self._waiting[0].at_ns - self.clock.now_ns()))
+            await self._do_due()
+        self.clock.advance_ns(end_ns - self.clock.now_ns())
+
+    async def _play(self) -> None:
+        """Timed actions on a clock that runs by itself."""
+        while self._waiting:
+            await self.clock.sleep_until(self._waiting[0].at_ns)
+            await self._do_due()
+
+    async def _do_due(self) -> None:
+        while self._waiting and self._waiting[0].at_ns <= self.clock.now_ns():
+            await self.do(self._waiting.pop(0).action)
+
+    def _device(self, device_id: str) -> Device:
+        return self.meters.get(device_id) or self.boards[device_id]
+
+    def _coil(self, action: Action) -> None:
+        board = self.boards[action.target]
+        channel = action.amount or 0
+        if channel >= len(board.channels):
+            message = f"{action.target} has channels 0 to {len(board.channels) - 1}"
+            raise ControlError(message)
+        board.switch(board.channels[channel], on=action.on)
+
+    def _fault(self, action: Action) -> None:
+        device = self._device(action.target)
+        now_ns = self.clock.now_ns()
+        match action.verb:
+            case Verb.CLEAR:
+                device.faults.clear(action.kind)
+            case Verb.PLUG if action.on:
+                device.faults.clear(Kind.SILENCE)
+            case Verb.PLUG:
+                device.faults.start(Kind.SILENCE, now_ns)
+            case _:
+                kind = action.kind
+                assert kind is not None
+                self._refuse_senseless(device, kind)
+                device.faults.start(
+                    kind, now_ns, value=action.amount or 0, limit_ns=action.limit_ns, times=action.times
+                )
+                if kind is Kind.REBOOT:
+                    device.restart()
+                if kind is Kind.FROZEN and isinstance(device, Meter):
+                    device.freeze()
+
+    def _refuse_senseless(self, device: Device, kind: Kind) -> None:
+        """A fault that could never show is a mistake in a test or scenario."""
+        problem = ""
+        if kind in _RELAY_FAULTS and not device.contacts():
+            problem = "has no relay of its own"
+        elif kind in _REGISTER_FAULTS and not isinstance(device, Meter):
+            problem = "has no registers"
+        elif kind is Kind.NAN and isinstance(device, Meter) and not device.model.has_floats():
+            problem = 'has no float registers; use "ones"'
+        elif kind is Kind.CRC and isinstance(self._line_of(device), TcpLine):
+            problem = 'is on a TCP line, which has no checksum; use "garbage"'
+        if problem:
+            message = f"{device.id} {problem}"
+            raise ControlError(message)
+
+    def _line_of(self, device: Device) -> Line:
+        return next(line for line in self.lines.values() if device in line.devices.values())
+
+    def _change(self, meter: Meter, action: Action) -> None:
+        match action.verb:
+            case Verb.LOAD if action.amount is not None:
+                meter.use_load(FixedLoad(action.amount))
+            case Verb.LOAD:
+                meter.use_load(self._running(self.scenario.profiles[action.word], self._seed))
+            case Verb.RESET:
+                meter.wipe_energy()
+            case Verb.REGISTER:
+                meter.set_register_wh(action.amount or 0)
+            case Verb.WRAP:
+                meter.set_register_wh(max(0, meter.supply.modulus_wh - (action.amount or 0)))
+            case Verb.SWAP:
+                meter.swap(int(action.word), action.amount)
+            case Verb.RELAY if meter.relay is None:
+                message = f"{meter.id} has no relay of its own"
+                raise ControlError(message)
+            case _:
+                meter.command_relay(closed=action.on)
+
+    def _load(self, spec: MeterSpec, seed: int) -> Load:
+        if isinstance(spec.load, int):
+            return FixedLoad(spec.load)
+        return self._running(self.scenario.profiles[spec.load], seed)
+
+    def _running(self, profile: Profile, seed: int) -> Load:
+        start_of_day_s = self.scenario.start_of_day_s
+        if start_of_day_s is None:
+            start_of_day_s = self.clock.started_unix_s() % DAY_S
+        return profile.starting(seed=seed, start_of_day_s=start_of_day_s, from_ns=self.clock.now_ns())
+
+
+def _line(spec: LineSpec, folder: Path) -> Line:
+    if spec.kind == "tcp":
+        return TcpLine(spec.id, spec.host, spec.port)
+    return RtuLine(spec.id, folder / spec.path, baud=spec.baud, line_time=spec.line_time)
