@@ -1,0 +1,207 @@
+"""Policy documents -> `Policy`: the files in `config/policies/` and the body of the signed command "set policy".
+
+Every key that can hurt a customer must be written out; only what merely adds protection has a default.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from gateway.config import document, quantities
+from gateway.config.document import Keys
+from gateway.prepayment.money import parse_money
+from gateway.prepayment.policy import Initiator, Policy, Slots, Term
+
+
+class LowCreditDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the customer is told that credit runs out: an amount, or days left at the present pace."""
+
+    amount: str
+    hysteresis: str
+    days: int | None = None
+
+
+class GraceDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long and how deep full supply goes on below zero, and the notice that must come first."""
+
+    term: str
+    debt_cap: str
+    warn_before: str
+    min_after_notice: str
+
+
+class LimitDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The rung of reduced power; `percent` is of the available power; `required`: refuse meters that cannot limit."""
+
+    enabled: bool
+    required: bool = False
+    percent: int = 15
+    term: str = "10 calendar days"
+    debt_cap: str | None = None
+
+
+class RestoreDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The balance from which supply is full again, at once."""
+
+    min_balance: str
+
+
+class GuardsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What must be so before anything gets worse for the customer."""
+
+    min_dwell: str
+    max_reading_age: str
+    max_offline: str
+    offline_debt_cap: str
+    payment_proof_working_days: int = 5
+
+
+class SlotsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When an escalation may be carried out, in civil time of the policy's zone."""
+
+    closed_weekdays: tuple[str, ...]
+    closed_on_holidays: bool
+    closed_on_eves: bool
+    hours: str
+
+
+class CapsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The largest single top-up, and the largest balance one may lead to."""
+
+    top_up: str
+    balance: str
+
+
+class PolicyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One version of one policy as a product manager writes it."""
+
+    policy: str
+    version: int
+    description: str
+    currency: str
+    time_zone: str
+    valid_from: str
+    initiator: Initiator
+    calendar: str
+    low_credit: LowCreditDocument
+    grace: GraceDocument
+    limit: LimitDocument
+    restore: RestoreDocument
+    guards: GuardsDocument
+    slots: SlotsDocument
+    caps: CapsDocument
+    valid_to: str | None = None
+    example: bool = False
+
+
+def load_policy(path: Path) -> Policy:
+    """The policy in a file; ConfigError."""
+    return to_policy(document.load(path, PolicyDocument), str(path))
+
+
+def to_policy(doc: PolicyDocument, where: str) -> Policy:
+    """The document as the core wants it; ConfigError names `where` (a file, or a command) and the key."""
+    keys = Keys(where)
+    limit_debt_cap = None if doc.limit.debt_cap is None else _above_zero("limit.debt_cap", doc.limit.debt_cap, keys)
+    valid_to = None if doc.valid_to is None else keys.parse("valid_to", quantities.parse_date, doc.valid_to)
+    policy = Policy(
+        policy_id=keys.parse("policy", quantities.parse_name, doc.policy),
+        version=doc.version,
+        currency=keys.parse("currency", quantities.parse_currency, doc.currency),
+        time_zone=keys.parse("time_zone", quantities.parse_zone, doc.time_zone),
+        initiator=doc.initiator,
+        valid_from=keys.parse("valid_from", quantities.parse_date, doc.valid_from),
+        valid_to=valid_to,
+        calendar=keys.parse("calendar", quantities.parse_name, doc.calendar),
+        low_credit_nano=_not_negative("low_credit.amount", doc.low_credit.amount, keys),
+        low_credit_hysteresis_nano=_not_negative("low_credit.hysteresis", doc.low_credit.hysteresis, keys),
+        low_credit_days=doc.low_credit.days,
+        grace=_term("grace.term", doc.grace.term, keys),
+        grace_debt_cap_nano=_above_zero("grace.debt_cap", doc.grace.debt_cap, keys),
+        grace_warn_before_ms=_duration("grace.warn_before", doc.grace.warn_before, keys),
+        min_after_notice_ms=_duration("grace.min_after_notice", doc.grace.min_after_notice, keys),
+        limit_enabled=doc.limit.enabled,
+        limit_required=doc.limit.required,
+        limit_percent=doc.limit.percent,
+        limit_term=_term("limit.term", doc.limit.term, keys),
+        limit_debt_cap_nano=limit_debt_cap,
+        restore_min_nano=_not_negative("restore.min_balance", doc.restore.min_balance, keys),
+        min_dwell_ms=_duration("guards.min_dwell", doc.guards.min_dwell, keys),
+        max_reading_age_ms=_duration("guards.max_reading_age", doc.guards.max_reading_age, keys),
+        max_offline_ms=_duration("guards.max_offline", doc.guards.max_offline, keys),
+        offline_debt_cap_nano=_above_zero("guards.offline_debt_cap", doc.guards.offline_debt_cap, keys),
+        slots=_slots(doc.slots, keys),
+        top_up_max_nano=_above_zero("caps.top_up", doc.caps.top_up, keys),
+        balance_max_nano=_above_zero("caps.balance", doc.caps.balance, keys),
+        payment_proof_working_days=doc.guards.payment_proof_working_days,
+    )
+    _check_counts(policy, keys)
+    _check_together(policy, keys)
+    return policy
+
+
+def _check_counts(policy: Policy, keys: Keys) -> None:
+    if policy.version < 1:
+        raise keys.error("version", f"{policy.version} is not a version; count from 1")
+    if not 1 <= policy.limit_percent <= 100:
+        raise keys.error("limit.percent", f"{policy.limit_percent} is not 1 to 100")
+    if policy.low_credit_days is not None and not 0 <= policy.low_credit_days <= 366:
+        raise keys.error("low_credit.days", f"{policy.low_credit_days} is not 0 to 366")
+    if not 0 <= policy.payment_proof_working_days <= 60:
+        raise keys.error("guards.payment_proof_working_days", f"{policy.payment_proof_working_days} is not 0 to 60")
+    if policy.max_reading_age_ms == 0:
+        raise keys.error("guards.max_reading_age", "no reading is ever that fresh", '"15 min" is usual')
+
+
+def _check_together(policy: Policy, keys: Keys) -> None:
+    """Each value is right by itself; together they must make a ladder one can walk down."""
+    if policy.valid_to is not None and policy.valid_to < policy.valid_from:
+        raise keys.error("valid_to", f"{policy.valid_to} lies before valid_from {policy.valid_from}")
+    if policy.limit_required and not policy.limit_enabled:
+        raise keys.error("limit.required", "a rung that is not enabled cannot be required", "set limit.enabled = true")
+    cap = policy.limit_debt_cap_nano
+    if cap is not None and cap <= policy.grace_debt_cap_nano:
+        raise keys.error(
+            "limit.debt_cap", "is reached before the rung begins", "it must lie above grace.debt_cap; or leave it out"
+        )
+    grace_ms = policy.grace.duration_ms
+    if grace_ms is not None and policy.grace_warn_before_ms > grace_ms:
+        raise keys.error("grace.warn_before", "the warning would come before grace begins", "at most grace.term")
+    if grace_ms is not None and policy.min_after_notice_ms > grace_ms:
+        raise keys.error(
+            "grace.min_after_notice", "the notice, sent at zero credit, would outlast grace", "at most grace.term"
+        )
+    if policy.balance_max_nano < policy.top_up_max_nano:
+        raise keys.error("caps.balance", "the largest top-up would never fit", "it must be at least caps.top_up")
+
+
+def _slots(doc: SlotsDocument, keys: Keys) -> Slots:
+    closed = sorted({keys.parse("slots.closed_weekdays", quantities.parse_weekday, day) for day in doc.closed_weekdays})
+    if len(closed) == len(quantities.WEEKDAYS):
+        raise keys.error("slots.closed_weekdays", "no day is left", "for a rung that never comes see limit.enabled")
+    begin, end = keys.parse("slots.hours", quantities.parse_hours_min, doc.hours)
+    return Slots(tuple(closed), doc.closed_on_holidays, doc.closed_on_eves, begin, end)
+
+
+def _term(key: str, text: str, keys: Keys) -> Term:
+    return keys.parse(key, quantities.parse_term, text)
+
+
+def _duration(key: str, text: str, keys: Keys) -> int:
+    return keys.parse(key, quantities.parse_duration_ms, text)
+
+
+def _not_negative(key: str, text: str, keys: Keys) -> int:
+    nano = keys.parse(key, parse_money, text)
+    if nano < 0:
+        raise keys.error(key, f"{text} is below zero")
+    return nano
+
+
+def _above_zero(key: str, text: str, keys: Keys) -> int:
+    nano = _not_negative(key, text, keys)
+    if nano == 0:
+        raise keys.error(key, "zero would leave nothing to stand on", "an amount above 0.00")
+    return nano
