@@ -131,6 +131,10 @@ class Meter(Device):
             self.advance()
             self.command(self.relay, closed=closed)
 
+    def remember(self, quantity: str, value: float) -> None:
+        """A register of the model's own now reads this."""
+        self._settings[quantity] = value
+
     def meter_clock_unix_s(self) -> int:
         """The meter's own clock, with its offset and drift."""
         elapsed_ns = self.now_ns()

@@ -100,6 +100,7 @@ class TimedAction:
 class Scenario:
     """A whole plant, checked: every name resolves, no unit id is used twice on a line."""
 
+    file: str
     name: str
     description: str
     time_factor: int
@@ -133,6 +134,7 @@ def read(text: str, file: str, profiles: Mapping[str, Profile]) -> Scenario:
     top = Fields(parse_toml(text, file), file, "")
     own = {name: read_profile(name, fields) for name, fields in top.named_tables("loads").items()}
     scenario = Scenario(
+        file=file,
         name=top.text("name", "unnamed"),
         description=top.text("description", "no description"),
         time_factor=top.whole("time_factor", 1, least=1, most=1_000_000),

@@ -84,6 +84,11 @@ class Simulation:
             board = RelayBoard(relay_spec, self.meters, self.clock, seed=seed)
             self.boards[relay_spec.id] = board
             self.lines[relay_spec.line].devices[relay_spec.unit] = board
+        for timed in plan.actions:
+            try:
+                self._refuse_senseless(timed.action)
+            except ControlError as error:
+                raise ScenarioError(plan.file, "at.do", str(error), "name another device or fault") from error
 
     @staticmethod
     @contextlib.asynccontextmanager
@@ -123,6 +128,7 @@ class Simulation:
         """Carry out a control line; `ControlError` and nothing changed when it cannot be done."""
         action = control.parse(line) if isinstance(line, str) else line
         control.check(action, self._names)
+        self._refuse_senseless(action)
         match action.verb:
             case Verb.UNPLUG:
                 await self.lines[action.target].unplug()
@@ -173,11 +179,7 @@ class Simulation:
 
     def _coil(self, action: Action) -> None:
         board = self.boards[action.target]
-        channel = action.amount or 0
-        if channel >= len(board.channels):
-            message = f"{action.target} has channels 0 to {len(board.channels) - 1}"
-            raise ControlError(message)
-        board.switch(board.channels[channel], on=action.on)
+        board.switch(board.channels[action.amount or 0], on=action.on)
 
     def _fault(self, action: Action) -> None:
         device = self._device(action.target)
@@ -192,7 +194,6 @@ class Simulation:
             case _:
                 kind = action.kind
                 assert kind is not None
-                self._refuse_senseless(device, kind)
                 device.faults.start(
                     kind, now_ns, value=action.amount or 0, limit_ns=action.limit_ns, times=action.times
                 )
@@ -201,20 +202,28 @@ class Simulation:
                 if kind is Kind.FROZEN and isinstance(device, Meter):
                     device.freeze()
 
-    def _refuse_senseless(self, device: Device, kind: Kind) -> None:
-        """A fault that could never show is a mistake in a test or scenario."""
+    def _refuse_senseless(self, action: Action) -> None:
+        """An action that could never show is a mistake in a test or scenario."""
         problem = ""
-        if kind in _RELAY_FAULTS and not device.contacts():
+        if action.verb is Verb.COIL and (action.amount or 0) >= (channels := len(self.boards[action.target].channels)):
+            problem = f"has channels 0 to {channels - 1}"
+        elif action.verb is Verb.RELAY and self.meters[action.target].relay is None:
             problem = "has no relay of its own"
-        elif kind in _REGISTER_FAULTS and not isinstance(device, Meter):
-            problem = "has no registers"
-        elif kind is Kind.NAN and isinstance(device, Meter) and not device.model.has_floats():
-            problem = 'has no float registers; use "ones"'
-        elif kind is Kind.CRC and isinstance(self._line_of(device), TcpLine):
-            problem = 'is on a TCP line, which has no checksum; use "garbage"'
+        elif action.verb is Verb.FAULT and action.kind is not None:
+            problem = self._senseless_fault(self._device(action.target), action.kind)
         if problem:
-            message = f"{device.id} {problem}"
-            raise ControlError(message)
+            raise ControlError(f"{action.target} {problem}")
+
+    def _senseless_fault(self, device: Device, kind: Kind) -> str:
+        if kind in _RELAY_FAULTS and not device.contacts():
+            return "has no relay of its own"
+        if kind in _REGISTER_FAULTS and not isinstance(device, Meter):
+            return "has no registers"
+        if kind is Kind.NAN and isinstance(device, Meter) and not device.model.has_floats():
+            return 'has no float registers; use "ones"'
+        if kind is Kind.CRC and isinstance(self._line_of(device), TcpLine):
+            return 'is on a TCP line, which has no checksum; use "garbage"'
+        return ""
 
     def _line_of(self, device: Device) -> Line:
         return next(line for line in self.lines.values() if device in line.devices.values())
@@ -233,9 +242,6 @@ class Simulation:
                 meter.set_register_wh(max(0, meter.supply.modulus_wh - (action.amount or 0)))
             case Verb.SWAP:
                 meter.swap(int(action.word), action.amount)
-            case Verb.RELAY if meter.relay is None:
-                message = f"{meter.id} has no relay of its own"
-                raise ControlError(message)
             case _:
                 meter.command_relay(closed=action.on)
 

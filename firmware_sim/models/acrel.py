@@ -31,8 +31,10 @@ _MAP = RegisterMap(
 def _write(meter: Writable, address: int, words: tuple[int, ...]) -> None:
     match address, words:
         case 0x0057, (1, 0 | 1 as opened):
+            meter.remember("relay_forced", 1)
             meter.command_relay(closed=not opened)
         case 0x0057, (0, 0 | 1):
+            meter.remember("relay_forced", 0)
             meter.command_relay(closed=True)
         case 0x0057, (_, _):
             raise Refusal(ILLEGAL_VALUE)

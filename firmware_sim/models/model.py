@@ -31,6 +31,9 @@ class Writable(Protocol):
     def command_relay(self, *, closed: bool) -> None:
         """Command the internal relay, through whatever fault it has."""
 
+    def remember(self, quantity: str, value: float) -> None:
+        """A register of the model's own now reads this."""
+
     def wipe_energy(self) -> None:
         """All energy registers to 0."""
 
