@@ -1,0 +1,206 @@
+"""gateway.toml and every file it names, read and compared: the whole configuration or a list of what is wrong.
+
+A file that is named by its id (a policy, a tariff, a calendar, a meter model) is looked for in the operator's folders
+(`[gateway] folders`, relative to gateway.toml) and then among the shipped ones; the first found wins, and `origins`
+remembers where. What only the models can tell is compared in `gateway.installation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway import shipped
+from gateway.config import cross, document
+from gateway.config.calendars import load_calendar
+from gateway.config.findings import Findings
+from gateway.config.policies import load_policy
+from gateway.config.reading import settings_of
+from gateway.config.settings import AccountTable, Settings
+from gateway.config.tariffs import load_tariff
+from gateway.errors import ConfigError
+from gateway.prepayment.calendar import Calendar
+from gateway.prepayment.policy import Initiator, Policy
+from gateway.prepayment.tariff import Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """gateway.toml with the files it names. Maps are by id; `origins` is by kind and id ("policies/prepaid")."""
+
+    file: Path
+    settings: Settings
+    folders: tuple[Path, ...]
+    policies: Mapping[str, Policy]
+    tariffs: Mapping[str, Tariff]
+    calendars: Mapping[str, Calendar]
+    origins: Mapping[str, Path]
+    keys: Path
+
+    @property
+    def data(self) -> Path:
+        """The folder of the store."""
+        return beside(self.file, self.settings.gateway.data)
+
+
+def load(file: Path, findings: Findings) -> Configuration | None:
+    """Read everything; None when gateway.toml itself could not be typed. Mistakes and warnings go to `findings`."""
+    try:
+        table = document.read_toml(file)
+    except ConfigError as error:
+        findings.errors.append(error)
+        return None
+    settings = settings_of(table, str(file), findings)
+    if settings is None:
+        return None
+    cross.check(settings, str(file), findings)
+    folders = _folders(file, settings, findings)
+    origins: dict[str, Path] = {}
+    calendars = _calendars(folders, origins, findings)
+    policies: dict[str, Policy] = {}
+    tariffs: dict[str, Tariff] = {}
+    for account in settings.account:
+        _named(account, "policy", policies, folders, origins, findings, str(file))
+        _named(account, "tariff", tariffs, folders, origins, findings, str(file))
+        _agree(account, settings, policies.get(account.policy), tariffs.get(account.tariff), str(file), findings)
+    _check_calendars(policies, tariffs, calendars, origins, findings)
+    keys = _check_files(file, settings, findings)
+    return Configuration(file, settings, folders, policies, tariffs, calendars, origins, keys)
+
+
+def beside(file: Path, name: str) -> Path:
+    """A path of the configuration: relative ones count from the folder of gateway.toml."""
+    return file.parent / Path(name).expanduser()
+
+
+def find(kind: str, name: str, folders: tuple[Path, ...]) -> Path | None:
+    """`<folder>/<kind>/<name>.toml`, in the first folder that has it."""
+    return next((path for folder in folders if (path := folder / kind / f"{name}.toml").is_file()), None)
+
+
+def known(kind: str, folders: tuple[Path, ...]) -> list[str]:
+    """The ids of a kind that can be named."""
+    return sorted({path.stem for folder in folders for path in (folder / kind).glob("*.toml")})
+
+
+def _folders(file: Path, settings: Settings, findings: Findings) -> tuple[Path, ...]:
+    own = [beside(file, name) for name in settings.gateway.folders]
+    for folder in own:
+        if not folder.is_dir():
+            findings.refuse(f"there is no folder {folder}", file=str(file), key="[gateway] folders")
+    return tuple(dict.fromkeys([*(folder.resolve() for folder in own), shipped.folder().resolve()]))
+
+
+def _calendars(folders: tuple[Path, ...], origins: dict[str, Path], findings: Findings) -> dict[str, Calendar]:
+    calendars = {}
+    for name in known("calendars", folders):
+        path = find("calendars", name, folders)
+        assert path is not None, "known() lists what find() finds"
+        try:
+            calendars[name] = load_calendar(path)
+            origins[f"calendars/{name}"] = path
+        except ConfigError as error:
+            findings.errors.append(error)
+    return calendars
+
+
+def _named(
+    account: AccountTable,
+    key: str,
+    into: dict[str, Policy] | dict[str, Tariff],
+    folders: tuple[Path, ...],
+    origins: dict[str, Path],
+    findings: Findings,
+    file: str,
+) -> None:
+    """Load the policy or tariff an account names, once."""
+    kind = "policies" if key == "policy" else "tariffs"
+    name = account.policy if key == "policy" else account.tariff
+    if name in into or f"{kind}/{name}" in origins:
+        return
+    path = find(kind, name, folders)
+    if path is None:
+        findings.refuse(
+            f"there is no {key} {name!r}",
+            file=file,
+            key=f"[[account]] {account.id!r} {key}",
+            hint=document.nearest(name, known(kind, folders)),
+        )
+        return
+    origins[f"{kind}/{name}"] = path
+    try:
+        into[name] = load_policy(path) if key == "policy" else load_tariff(path)  # type: ignore[assignment]
+    except ConfigError as error:
+        findings.errors.append(error)
+
+
+def _agree(
+    account: AccountTable,
+    settings: Settings,
+    policy: Policy | None,
+    tariff: Tariff | None,
+    file: str,
+    findings: Findings,
+) -> None:
+    """One account, its policy, its tariff and its meter must fit each other."""
+    key = f"[[account]] {account.id!r}"
+    for what, other in (("policy", policy), ("tariff", tariff)):
+        if other is not None and other.currency != account.currency:
+            findings.refuse(
+                f"the {what} counts in {other.currency}, the account in {account.currency}",
+                file=file,
+                key=f"{key} {what}",
+                hint=f"choose a {what} in {account.currency} or correct currency",
+            )
+    meter = next((meter for meter in settings.meter if meter.id == account.meter), None)
+    if policy is not None and policy.limit_required and meter is not None and meter.limiter is None:
+        findings.refuse(
+            f"{policy.policy_id!r} requires limiting and meter {meter.id!r} cannot limit",
+            file=file,
+            key=f"{key} policy",
+            hint="add a limiter to the meter, or choose a policy whose limit rung is optional",
+        )
+    if policy is not None and policy.initiator is Initiator.CENTRAL:
+        findings.refuse(
+            f"{policy.policy_id!r} is decided centrally, which this version does not execute",
+            file=file,
+            key=f"{key} policy",
+            hint="choose a policy with initiator = local",
+        )
+    if tariff is not None and tariff.example:
+        findings.warn(f"tariff {tariff.tariff_id!r} is an example; nobody may be charged by it", key=f"{key} tariff")
+
+
+def _check_calendars(
+    policies: Mapping[str, Policy],
+    tariffs: Mapping[str, Tariff],
+    calendars: Mapping[str, Calendar],
+    origins: Mapping[str, Path],
+    findings: Findings,
+) -> None:
+    wanted = [(f"policies/{name}", policy.calendar) for name, policy in policies.items()]
+    wanted += [(f"tariffs/{name}", tariff.calendar) for name, tariff in tariffs.items() if tariff.calendar is not None]
+    for user, name in wanted:
+        if name not in calendars:
+            findings.refuse(
+                f"there is no calendar {name!r}",
+                file=str(origins[user]),
+                key="calendar",
+                hint=document.nearest(name, calendars),
+            )
+
+
+def _check_files(file: Path, settings: Settings, findings: Findings) -> Path:
+    headend = settings.headend
+    for key, name in (
+        ("keys", headend.keys),
+        ("ca", headend.ca),
+        ("cert", headend.cert),
+        ("key", headend.key),
+        ("password_file", headend.password_file),
+    ):
+        if name and not beside(file, name).is_file():
+            hint = "`prepaid-gateway headend keys` makes a pair to begin with" if key == "keys" else ""
+            findings.refuse(f"there is no file {beside(file, name)}", file=str(file), key=f"[headend] {key}", hint=hint)
+    return beside(file, headend.keys)

@@ -1,0 +1,141 @@
+"""The shape of gateway.toml: what one installation consists of, as frozen structs. No rule in here, only types.
+
+Every table and key of the file is a field below and the reverse; `loader` turns the file into these and says what is
+wrong in the words of the file. Powers are integer W, times integer seconds or ms: the unit is the end of the name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""Ids travel in MQTT topics and file names: letters, digits, dot, hyphen, underscore."""
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Positive = Annotated[int, Meta(ge=1)]
+Watts = Annotated[int, Meta(ge=1, le=100_000_000)]
+Address = Annotated[int, Meta(ge=1, le=247)]
+"""0 is the broadcast address and above 247 is reserved (Modbus over serial line, section 2.2)."""
+
+
+class GatewayTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[gateway]`: who this gateway is, where it keeps its store, where files it names are looked for first."""
+
+    id: Name
+    data: str
+    timezone: str
+    folders: tuple[str, ...] = (".",)
+
+
+class RtuBus(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="rtu"):
+    """`[[bus]]` on a serial line. `line` empty: what the meters on it are delivered with, if they agree."""
+
+    id: Name
+    port: str
+    line: str = ""
+    timeout_ms: Annotated[int, Meta(ge=20, le=10_000)] = 500
+    gap_ms: Annotated[int, Meta(ge=0, le=1_000)] = 20
+
+
+class TcpBus(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="tcp"):
+    """`[[bus]]` on Modbus TCP: a meter with a network socket or a converter."""
+
+    id: Name
+    host: str
+    port: Port = 502
+    timeout_ms: Annotated[int, Meta(ge=20, le=10_000)] = 1_000
+
+
+class MeterSwitch(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="meter"):
+    """The supply switch is the relay inside the meter."""
+
+
+class RelaySwitch(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="relay"):
+    """The supply switch is a contactor behind one channel of a Modbus relay board or digital output.
+
+    `energised` is the state of the supply while the channel is on; `when_dead` what the board does when nobody talks
+    to it (decision 15), which only the installation knows.
+    """
+
+    model: str
+    bus: str
+    address: Address
+    when_dead: Literal["holds", "opens", "closes"]
+    energised: Literal["open", "closed"]
+    channel: Annotated[int, Meta(ge=0, le=255)] = 0
+
+
+class ThresholdLimiter(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="threshold"):
+    """The meter itself holds a power threshold that can be written."""
+
+
+class SwitchedLimiter(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="switched"):
+    """The gateway limits by opening the switch: mean power over a window, warning, open, close again by itself."""
+
+    window_s: Positive = 120
+    warn_s: Annotated[int, Meta(ge=0)] = 10
+    open_s: Positive = 300
+    trips_per_hour: Positive = 4
+    cooldown_s: Positive = 3_600
+
+
+class MeterTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[meter]]`: one meter on one bus with its switch and limiter.
+
+    `accept_unverified` true: somebody compared the readings with the display although the profile is in doubt.
+    """
+
+    id: Name
+    bus: str
+    address: Address
+    model: str
+    rated_power_w: Watts
+    poll_s: Annotated[int, Meta(ge=1, le=900)] = 10
+    switch: MeterSwitch | RelaySwitch | None = None
+    limiter: ThresholdLimiter | SwitchedLimiter | None = None
+    serial: str | None = None
+    accept_unverified: bool = False
+
+
+class AccountTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[account]]`: opened at the first boot only; afterwards the store is the truth (decision 3)."""
+
+    id: Name
+    meter: str
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+    policy: str
+    tariff: str
+    contract_power_w: Watts
+    opening_balance: str = "0"
+    opening_register_wh: Annotated[int, Meta(ge=0)] | None = None
+
+
+class HeadendTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[headend]`: the MQTT broker and whose signatures count.
+
+    `ca` empty: the system's authorities. `tls` false is for loopback and for a broker on the same protected network.
+    """
+
+    host: str
+    keys: str
+    port: Port = 8883
+    tls: bool = True
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    username: str = ""
+    password_file: str = ""
+    keepalive_s: Annotated[int, Meta(ge=5, le=3_600)] = 30
+    acknowledges: bool = True
+    live_s: Annotated[int, Meta(ge=1, le=3_600)] = 1
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All of gateway.toml."""
+
+    gateway: GatewayTable
+    bus: tuple[RtuBus | TcpBus, ...]
+    meter: tuple[MeterTable, ...]
+    headend: HeadendTable
+    account: tuple[AccountTable, ...] = field(default=())
