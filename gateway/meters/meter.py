@@ -49,6 +49,10 @@ class Meter(Protocol):
         """One poll of the device."""
         ...
 
+    async def read_switch(self) -> SwitchState | None:
+        """The switch alone, for when the meter itself is silent; None when there is none or it shows neither."""
+        ...
+
     async def set_switch(self, state: SwitchState) -> None:
         """Write once and read back; `WriteNotConfirmed` when the device shows another position (I10)."""
         ...

@@ -158,7 +158,7 @@ class ModbusLink:
     believed. `LineAway`: the port or the peer itself is missing.
     """
 
-    def __init__(  # noqa: PLR0913 - one keyword for each property of a line
+    def __init__(
         self, bus_id: str, params: CommParams, clock: Clock, *, timeout_ms: int, gap_ms: int, where: str
     ) -> None:
         self.bus_id = bus_id
@@ -208,6 +208,11 @@ class ModbusLink:
         if answer.address != address or list(answer.bits)[:1] != [on]:
             self._refuse_echo(unit, 5, address)
 
+    def keep_gap(self, gap_ms: int) -> None:
+        """A device on this line needs at least this much silence before a request (RTU only)."""
+        if self._serial:
+            self._gap_ms = max(self._gap_ms, gap_ms)
+
     async def close(self) -> None:
         """Let go of the port; the next question opens it again."""
         wire, self._wire = self._wire, None
@@ -217,7 +222,7 @@ class ModbusLink:
     async def _transact(self, request: ModbusPDU) -> ModbusPDU:
         unit, fc, address = request.dev_id, request.function_code, request.address
         async with self._lock:
-            wire = await self._ready(self._name(unit, fc, address))
+            wire = await self._ready()
             try:
                 answer = await wire.ask(request, self._timeout_ms / 1000)
             except TimeoutError:
@@ -260,7 +265,7 @@ class ModbusLink:
         self._soil()
         raise MeterAnswerRefused(f"{self._name(unit, fc, address)}: acknowledges another write than the one sent")
 
-    async def _ready(self, name: str) -> _Wire:
+    async def _ready(self) -> _Wire:
         """The open wire, quiet and clean."""
         wire = self._wire
         if wire is None or not wire.is_active():
@@ -274,12 +279,12 @@ class ModbusLink:
             await self._clock.sleep(pause_ms / 1000)
             quiet_at_ms = self._heard_ms + self._gap_ms
             if not wire.is_active():
-                raise LineAway(self.bus_id, f"{name}: the port went away")
+                raise LineAway(self.bus_id, f"bus {self.bus_id} ({self._where}): the port went away")
         return wire
 
     async def _wait_until_clean(self, wire: _Wire) -> None:
         """Until the late answer has come, or nothing has come for as long as an answer may take."""
-        deadline_ms = max(self._dirty_until_ms, 0)
+        deadline_ms = self._dirty_until_ms
         while (left_ms := deadline_ms - self._clock.monotonic_ms()) > 0 and not wire.heard_late:
             await self._clock.sleep(min(left_ms, 10) / 1000)
         self._dirty_until_ms = 0
@@ -320,7 +325,6 @@ class ModbusLink:
         self._retry_pause_ms = RECONNECT_FIRST_MS
         self._timeouts = 0
         self._heard_ms = self._clock.monotonic_ms()
-        self._dirty_until_ms = 0
         return wire
 
     def _note_heard(self) -> None:
@@ -330,7 +334,7 @@ class ModbusLink:
         return f"bus {self.bus_id} unit {unit} function {fc} register {address} (0x{address:04X})"
 
 
-def open_serial(  # noqa: PLR0913 - one keyword for each property of a line
+def open_serial(
     bus_id: str, port: str, line: Line, clock: Clock, *, timeout_ms: int = 500, gap_ms: int = 50
 ) -> ModbusLink:
     """Modbus RTU on a serial port, locked for this process; nothing is opened before the first question.

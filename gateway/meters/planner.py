@@ -8,7 +8,8 @@ dynamic programming over (requests, registers) finds it. No value is ever split 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -65,7 +66,7 @@ def parse_line(text: str) -> Line:
 
 
 def plan(
-    wanted: Iterable[Span], *, max_registers: int, bridge: int = 0, readable: Set[Span] = frozenset()
+    wanted: Iterable[Span], *, max_registers: int, bridge: int = 0, readable: AbstractSet[Span] = frozenset()
 ) -> list[Request]:
     """The fewest requests that cover every wanted value, and among those the fewest registers.
 

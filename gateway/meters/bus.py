@@ -1,0 +1,172 @@
+"""One task per bus: polls its meters at a fixed rate, one after the other, and keeps silent ones from costing the rest.
+
+Due times lie on each meter's own grid, so a slow poll neither drifts nor is made up for by a burst. A meter that
+answers goes first; a meter that failed is a *suspect* and gets at most one try per cycle of the others, and after
+three failures in a row it is left alone for 1, 2, 4 .. 64 polls, at most five minutes (`breaker.py`). When the line
+itself is away no meter is blamed: the link opens it again with a growing pause and all are polled when it is back.
+
+This is the one place where `MeterError` is caught.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.clock import Clock
+from gateway.errors import ConfigError, MeterError
+from gateway.meters.breaker import Breaker
+from gateway.meters.meter import LineAway
+from gateway.meters.modbus import ModbusLink
+
+
+class Job(Protocol):
+    """What a bus does for one meter at each due time."""
+
+    meter_id: str
+    period_ms: int
+
+    async def run(self) -> int | None:
+        """One poll; milliseconds until an extra poll is wanted, or None. Raises `MeterError`."""
+        ...
+
+    async def failed(self, error: MeterError, failures: int) -> None:
+        """The poll failed for the `failures`-th time in a row."""
+        ...
+
+    def wake(self) -> None:
+        """Somebody waits for this meter."""
+        ...
+
+
+@dataclass(slots=True)
+class _Slot:
+    job: Job
+    due_ms: int
+    breaker: Breaker
+    woken: bool = False
+    extra_ms: int | None = None
+    polls: int = field(default=0)
+
+    def ready_ms(self, now_ms: int) -> int:
+        """When this slot may run next."""
+        if self.woken:
+            return now_ms
+        due_ms = self.due_ms if self.extra_ms is None else min(self.due_ms, self.extra_ms)
+        return max(due_ms, now_ms + self.breaker.wait_ms(now_ms)) if self.breaker.failures else due_ms
+
+
+class Bus:
+    """A link and the meters on it."""
+
+    def __init__(self, link: ModbusLink, clock: Clock) -> None:
+        self.bus_id = link.bus_id
+        self.link = link
+        self._clock = clock
+        self._units: dict[int, str] = {}
+        self._single: set[int] = set()
+        self._slots: dict[str, _Slot] = {}
+        self._changed = asyncio.Event()
+        self._next_probe_ms = 0
+        self.heartbeat_ms = clock.monotonic_ms()
+        """When the task last went round: the watchdog of the process looks at it."""
+
+    def claim(self, unit: int, owner: str, *, shared: bool) -> None:
+        """Give a unit address to a device; a board may serve several meters, two devices never share an address."""
+        taken = self._units.setdefault(unit, owner)
+        if taken != owner or (not shared and unit in self._single):
+            raise ConfigError(
+                f"address {unit} on bus {self.bus_id} is already used by {taken}",
+                key=f"{owner}: address",
+                hint="every device on a bus needs an address of its own",
+            )
+        if not shared:
+            self._single.add(unit)
+
+    def add(self, job: Job) -> None:
+        """Poll this meter from now on; `ValueError` when it is already here."""
+        if job.meter_id in self._slots:
+            raise ValueError(f"meter {job.meter_id} is already on bus {self.bus_id}")
+        now_ms = self._clock.monotonic_ms()
+        self._slots[job.meter_id] = _Slot(job, now_ms, Breaker(job.period_ms))
+        self._changed.set()
+
+    def wake(self, meter_id: str) -> bool:
+        """Poll this meter now, also when it is being left alone; False when it is not on this bus."""
+        slot = self._slots.get(meter_id)
+        if slot is None:
+            return False
+        slot.woken = True
+        slot.breaker.wake()
+        slot.job.wake()
+        self._changed.set()
+        return True
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        try:
+            while True:
+                self.heartbeat_ms = now_ms = self._clock.monotonic_ms()
+                slot, wait_ms = self._next(now_ms)
+                if slot is None:
+                    await self._wait(wait_ms)
+                else:
+                    await self._poll(slot, now_ms)
+        finally:
+            await self.link.close()
+
+    def _next(self, now_ms: int) -> tuple[_Slot | None, int]:
+        """The meter to poll now, or how long to wait for one."""
+        soonest_ms = now_ms + 60_000
+        best: tuple[int, int, _Slot] | None = None
+        for slot in self._slots.values():
+            ready_ms = slot.ready_ms(now_ms)
+            suspect = bool(slot.breaker.failures) and not slot.woken
+            if suspect:
+                ready_ms = max(ready_ms, self._next_probe_ms)
+            if ready_ms > now_ms:
+                soonest_ms = min(soonest_ms, ready_ms)
+            elif best is None or (suspect, ready_ms) < best[:2]:
+                best = (int(suspect), ready_ms, slot)
+        return (best[2], 0) if best else (None, soonest_ms - now_ms)
+
+    async def _wait(self, wait_ms: int) -> None:
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(wait_ms / 1000):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _poll(self, slot: _Slot, now_ms: int) -> None:
+        suspect = slot.breaker.failures > 0
+        slot.woken = False
+        slot.extra_ms = None
+        slot.polls += 1
+        try:
+            extra_ms = await slot.job.run()
+        except MeterError as error:
+            now_ms = self._clock.monotonic_ms()
+            if isinstance(error, LineAway) and error.bus_id == self.bus_id:
+                await slot.job.failed(error, slot.breaker.failures)
+            else:
+                slot.breaker.failed(now_ms)
+                await slot.job.failed(error, slot.breaker.failures)
+        else:
+            slot.breaker.answered()
+            now_ms = self._clock.monotonic_ms()
+            if extra_ms is not None:
+                slot.extra_ms = now_ms + extra_ms
+        if suspect:
+            self._next_probe_ms = now_ms + self._cycle_ms(slot)
+        if slot.due_ms <= now_ms:
+            period_ms = slot.job.period_ms
+            slot.due_ms += period_ms * ((now_ms - slot.due_ms) // period_ms + 1)
+
+    def _cycle_ms(self, probed: _Slot) -> int:
+        """One round of the meters that answer; without any, nobody needs to be spared."""
+        return min(
+            (slot.job.period_ms for slot in self._slots.values() if slot is not probed and not slot.breaker.failures),
+            default=0,
+        )
