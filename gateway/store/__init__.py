@@ -1,0 +1,10 @@
+"""What survives the process: journal, account snapshots, quarter-hours and answered commands in one SQLite file."""
+
+from __future__ import annotations
+
+from gateway.store.journal import Head, Row
+from gateway.store.orders import Answer, Attempt, Origin
+from gateway.store.quarters import IntervalRow
+from gateway.store.store import JOURNAL, Saved, Store
+
+__all__ = ["JOURNAL", "Answer", "Attempt", "Head", "IntervalRow", "Origin", "Row", "Saved", "Store"]

@@ -1,0 +1,176 @@
+"""The one file that talks to aiosqlite: one connection, opened exclusively, in WAL mode with a flush per transaction.
+
+A transaction is one function that runs on the connection's own thread, so a commit costs one change of threads. When
+it fails, nobody knows what is on the medium (a failed COMMIT may have happened): the database then refuses everything
+until it is opened again, and the caller ends the process (decision 8).
+
+SQLite before 3.51.3 can corrupt a WAL database when two connections write and checkpoint at once. With exactly one
+connection that holds the lock exclusively this cannot arise, so such versions, which Debian ships, are accepted.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar
+
+import aiosqlite
+
+from gateway.errors import CommitUnknown, StoreDamaged, StoreError
+
+T = TypeVar("T")
+
+OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
+BUSY_MS = 2_000  # a daemon that is being replaced gets this long to let go
+WAL_PAGES = 256
+WAL_BYTES = 1 << 20
+
+
+class Database:
+    """The connection; `run` is the only way to it."""
+
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._unknown = False
+
+    @classmethod
+    async def open(cls, path: Path) -> Database:
+        """Open or create the file and bring its schema up to date; raises StoreError or StoreDamaged."""
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            needed = ".".join(map(str, OLDEST_SQLITE))
+            raise StoreError(
+                f"SQLite {sqlite3.sqlite_version} is too old: install a Python with SQLite {needed} or later"
+            )
+        _prepare_file(path)
+        try:
+            connection = await aiosqlite.connect(path, isolation_level=None, cached_statements=64)
+        except sqlite3.Error as error:
+            raise _cannot_open(path, error) from error
+        database = cls(connection, path)
+        try:
+            await database._call(lambda raw: _configure(raw, path))
+        except sqlite3.Error as error:
+            await database.close()
+            raise _cannot_open(path, error) from error
+        except StoreError:
+            await database.close()
+            raise
+        return database
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in one transaction and return what it returned, after the COMMIT; raises CommitUnknown."""
+        try:
+            return await self._call(lambda raw: self._transaction(raw, work))
+        except sqlite3.Error as error:
+            raise CommitUnknown(
+                f"{self._path}: a transaction failed ({_name(error)}: {error}), so it may or may not be stored. "
+                f"The process ends and decides after opening the store again; check the free space and the medium"
+            ) from error
+
+    async def shrink_log(self) -> None:
+        """Move the write-ahead log into the database file, so that neither a start nor the disk pays for a long one."""
+        try:
+            await self._call(lambda raw: raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
+        except sqlite3.Error as error:
+            self._unknown = True
+            raise CommitUnknown(f"{self._path}: moving the write-ahead log failed ({_name(error)}: {error})") from error
+
+    async def close(self) -> None:
+        """Let go of the file; an uncommitted transaction is rolled back."""
+        await self._connection.close()
+
+    async def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        # aiosqlite has no public way to run several statements in one go on its thread; pinned to one minor series
+        raw = self._connection._conn  # noqa: SLF001
+        result: T = await self._connection._execute(work, raw)  # type: ignore[no-untyped-call] # noqa: SLF001
+        return result
+
+    def _transaction(self, raw: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs on the connection's thread, so that what was queued behind a failure is refused too."""
+        if self._unknown:
+            raise CommitUnknown(
+                f"{self._path}: an earlier transaction failed; open the store again to see what it holds"
+            )
+        try:
+            raw.execute("BEGIN IMMEDIATE")
+            result = work(raw)
+            raw.execute("COMMIT")
+        except sqlite3.Error:
+            self._unknown = True  # and no ROLLBACK: what a failed COMMIT left behind is for the next opening to judge
+            raise
+        except BaseException:
+            raw.execute("ROLLBACK")
+            raise
+        return result
+
+
+def _prepare_file(path: Path) -> None:
+    """Create the file readable for its owner only, and find out early what would be wrong with it."""
+    if not path.parent.is_dir():
+        raise StoreError(
+            f"{path}: the folder {path.parent} does not exist; create it and give it to the gateway's user"
+        )
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be written ({error.strerror}); "
+            f"the gateway's user needs write access to the file and its folder"
+        ) from error
+
+
+def _configure(raw: sqlite3.Connection, path: Path) -> None:
+    raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    raw.execute("PRAGMA locking_mode = EXCLUSIVE")  # before WAL: so the index stays in memory and nobody else gets in
+    if raw.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+        raise StoreError(f"{path}: this file system does not allow a write-ahead log; use a local one")
+    raw.execute("PRAGMA synchronous = FULL")
+    raw.execute("PRAGMA foreign_keys = ON")
+    raw.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+    raw.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+    raw.execute("BEGIN EXCLUSIVE")  # takes the lock now and, in this mode, never gives it back
+    raw.execute("COMMIT")
+    problems = [text for (text,) in raw.execute("PRAGMA quick_check(3)")]
+    if problems != ["ok"]:
+        raise StoreDamaged(
+            f"{path}: the file is damaged ({'; '.join(problems)}). Nothing was changed and the supply stays as it is. "
+            f"Keep the file for examination and restore a copy"
+        )
+    _migrate(raw, path)
+
+
+def _migrate(raw: sqlite3.Connection, path: Path) -> None:
+    folder = resources.files("gateway.store") / "schema"
+    scripts = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)
+    (version,) = raw.execute("PRAGMA user_version").fetchone()
+    if version > len(scripts):
+        raise StoreError(
+            f"{path}: schema {version} was written by a newer version; this one knows {len(scripts)}; "
+            f"install the newer one"
+        )
+    for number, script in enumerate(scripts[version:], start=version + 1):
+        raw.executescript(f"BEGIN IMMEDIATE; {script.read_text()}; PRAGMA user_version = {number}; COMMIT")
+
+
+def _cannot_open(path: Path, error: sqlite3.Error) -> StoreError:
+    code = _name(error)
+    if code.startswith("SQLITE_BUSY"):
+        return StoreError(
+            f"{path}: another process has the store open; only one gateway may use it: stop the other one"
+        )
+    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return StoreDamaged(
+            f"{path}: the file is damaged ({error}). Nothing was changed and the supply stays as it is. "
+            f"Keep the file for examination and restore a copy"
+        )
+    if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        return StoreError(f"{path}: cannot be written ({code}: {error}); check the free space and the medium")
+    return StoreError(f"{path}: cannot be opened ({code}: {error})")
+
+
+def _name(error: sqlite3.Error) -> str:
+    return str(getattr(error, "sqlite_errorname", type(error).__name__))
