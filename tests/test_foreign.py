@@ -12,7 +12,7 @@ from tests.foreign import ForeignProgramMissing, program
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("name", "option", "says"), [("mosquitto", "-h", "mosquitto version"), ("mbpoll", "-h", "ModBus Master")]
+    ("name", "option", "says"), [("mosquitto", "-h", "mosquitto version"), ("mbpoll", "-h", "Master Simulator")]
 )
 def test_the_program_runs(name: str, option: str, says: str) -> None:
     """`program` returns something that runs as it is."""
