@@ -42,7 +42,7 @@ class IntervalState:
     register_wh: int = 0
     export_wh: int | None = None
     open_import_wh: int = 0
-    open_export_wh: int | None = None
+    open_export_wh: int = 0
     open_estimated: bool = False
 
 
@@ -53,7 +53,7 @@ def advance(
 
     A register that went back is a new baseline: nothing is counted and the quarter is estimated (`rebase` does the
     same for one that leapt ahead). After more than 40 days the oldest interval given is a lump: it also holds all that
-    the gap used before it. While `export_wh` is None a quarter's export is None; the next value catches up.
+    the gap used before it. Quarter-hours finished without an `export_wh` have None; the next value catches up.
     """
     if not at.trust.dated:
         return state, ()
@@ -75,19 +75,16 @@ def rebase(state: IntervalState, register_wh: int) -> IntervalState:
 
 
 def _begin(utc_ms: int, import_wh: int, export_wh: int | None) -> IntervalState:
-    open_export_wh = None if export_wh is None else 0
-    return IntervalState(utc_ms, import_wh, export_wh, 0, open_export_wh, open_estimated=utc_ms % QUARTER_MS != 0)
+    return IntervalState(utc_ms, import_wh, export_wh, open_estimated=utc_ms % QUARTER_MS != 0)
 
 
 def _collect(state: IntervalState, utc_ms: int, import_wh: int, export_wh: int | None) -> IntervalState:
-    used_export_wh = _export_used_wh(state, export_wh)
-    unknown = used_export_wh is None or state.open_export_wh is None
     return IntervalState(
         at_utc_ms=utc_ms,
         register_wh=import_wh,
         export_wh=state.export_wh if export_wh is None else export_wh,
         open_import_wh=state.open_import_wh + import_wh - state.register_wh,
-        open_export_wh=None if unknown else (state.open_export_wh or 0) + (used_export_wh or 0),
+        open_export_wh=state.open_export_wh + (_export_used_wh(state, export_wh) or 0),
         open_estimated=state.open_estimated,
     )
 
@@ -103,7 +100,8 @@ def _finish(
     spread = to_ms - from_ms > QUARTER_MS
     span_ms = to_ms - from_ms
     finished = []
-    done_wh = done_export_wh = 0
+    # What the open quarter holds already belongs to the first one finished; so, in a lump, does all before `oldest`.
+    done_wh, done_export_wh = -state.open_import_wh, -state.open_export_wh
     for quarter in range(oldest, open_quarter):
         due_ms = (quarter + 1) * QUARTER_MS - from_ms
         due_wh = share_wh(used_wh, due_ms, span_ms)
@@ -112,12 +110,7 @@ def _finish(
         if used_export_wh is not None:
             due_wh = share_wh(used_export_wh, due_ms, span_ms)
             value_export_wh, done_export_wh = due_wh - done_export_wh, due_wh
-        estimated = spread
-        if quarter == oldest:
-            value_wh += state.open_import_wh
-            known = value_export_wh is not None and state.open_export_wh is not None
-            value_export_wh = (value_export_wh or 0) + (state.open_export_wh or 0) if known else None
-            estimated = spread or state.open_estimated
+        estimated = spread or (quarter == first and state.open_estimated)
         quality = Quality.ESTIMATED if estimated else Quality.ACTUAL
         finished.append(Interval(quarter * QUARTER_MS, value_wh, value_export_wh, quality))
     after = IntervalState(
@@ -125,7 +118,7 @@ def _finish(
         register_wh=import_wh,
         export_wh=state.export_wh if export_wh is None else export_wh,
         open_import_wh=used_wh - done_wh,
-        open_export_wh=None if export_wh is None else (used_export_wh or 0) - done_export_wh,
+        open_export_wh=(used_export_wh or 0) - done_export_wh,
         open_estimated=spread and to_ms % QUARTER_MS != 0,
     )
     return after, tuple(finished)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.prepayment import civil
 from gateway.prepayment.calendar import Calendar
@@ -153,7 +153,10 @@ def _precedence(tariff: Tariff) -> tuple[str, int]:
 
 
 def _check_dates(tariff: Tariff) -> None:
-    ZoneInfo(tariff.time_zone)
+    try:
+        ZoneInfo(tariff.time_zone)
+    except ZoneInfoNotFoundError:
+        raise ValueError(f"{tariff.time_zone!r} is not a known time zone") from None
     for day in (tariff.valid_from, tariff.valid_to):
         if day is not None and date.fromisoformat(day).isoformat() != day:
             raise ValueError(f"{day!r} is not a date like 2026-01-31")
