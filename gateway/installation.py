@@ -18,6 +18,7 @@ from gateway.config.settings import (
     AccountTable,
     MeterSwitch,
     MeterTable,
+    OutputSwitch,
     RelaySwitch,
     RtuBus,
     SwitchedLimiter,
@@ -27,7 +28,7 @@ from gateway.config.settings import (
 from gateway.errors import ConfigError
 from gateway.meters import planner, profile
 from gateway.meters.planner import Line, Span
-from gateway.meters.profile import Capability, Profile, WhenDead
+from gateway.meters.profile import Capability, Profile, Relay, Switch, WhenDead
 
 _BUSY_SHARE = 0.8
 """A bus needs room for time-outs and repeats: above this share of its time `check` warns."""
@@ -110,7 +111,11 @@ def _profiles(table: MeterTable, configuration: Configuration, where: str, findi
         relay = _profile(table.switch.model, f"{key} switch.model", configuration, where, findings)
         if relay is None:
             return None
-    return None if meter is None else _Models(meter[0], meter[1], relay[0] if relay else None)
+    if meter is None:
+        return None
+    return _Models(
+        meter[0], meter[1], relay[0] if relay else meter[0] if isinstance(table.switch, OutputSwitch) else None
+    )
 
 
 def _profile(
@@ -178,7 +183,7 @@ def _lines(
 def _point(
     table: MeterTable, bus: RtuBus | TcpBus, own: _Models, configuration: Configuration, lines: Mapping[str, Line]
 ) -> Point:
-    if isinstance(table.switch, RelaySwitch):
+    if isinstance(table.switch, RelaySwitch | OutputSwitch):
         when_dead: WhenDead | None = WhenDead(table.switch.when_dead)
     else:
         when_dead = None if table.switch is None else own.meter.when_dead
@@ -186,11 +191,31 @@ def _point(
     account = next((account for account in configuration.settings.account if account.meter == table.id), None)
     bus_ms = planner.bus_time_ms(fast, lines.get(bus.id), gap_ms(bus, own.meter))
     relay_ms = 0.0
-    if isinstance(table.switch, RelaySwitch) and own.relay is not None and own.relay.relay is not None:
-        ask = Span(own.relay.relay.fc_read, own.relay.relay.base + table.switch.channel, 1)
-        board_bus = next((one for one in configuration.settings.bus if one.id == table.switch.bus), bus)
+    if (ask := _relay_request(table, own)) is not None and own.relay is not None:
+        board_bus = next((one for one in configuration.settings.bus if one.id == relay_bus(table)), bus)
         relay_ms = planner.bus_time_ms([ask], lines.get(board_bus.id), gap_ms(board_bus, own.relay))
     return Point(table, bus, own.meter, own.file, own.relay, when_dead, fast, full, bus_ms, relay_ms, account)
+
+
+def relay_bus(table: MeterTable) -> str | None:
+    """The bus on which the supply switch is read by itself; None when it is read with the meter or there is none."""
+    match table.switch:
+        case RelaySwitch(bus=bus_id):
+            return bus_id
+        case OutputSwitch():
+            return table.bus
+        case _:
+            return None
+
+
+def _relay_request(table: MeterTable, own: _Models) -> Span | None:
+    match table.switch, own.relay:
+        case ((RelaySwitch(channel=channel) | OutputSwitch(channel=channel)), Profile(relay=Relay() as outputs)):
+            return Span(outputs.fc_read, outputs.base + channel, 1)
+        case RelaySwitch(), Profile(switch=Switch() as inside):
+            return Span(inside.fc_read, inside.address, len(inside.open))
+        case _:
+            return None
 
 
 def gap_ms(bus: RtuBus | TcpBus, model: Profile) -> int:
@@ -241,7 +266,7 @@ def _check_point(point: Point, where: str, findings: Findings) -> None:
             key=f"{key} switch.kind",
             hint='use a relay board and a contactor: switch = { kind = "relay", model = "generic-relay", ... }',
         )
-    if isinstance(table.switch, RelaySwitch) and point.relay is not None:
+    if isinstance(table.switch, RelaySwitch | OutputSwitch) and point.relay is not None:
         _check_relay(table, table.switch, point.relay, where, findings)
     if isinstance(table.limiter, ThresholdLimiter) and Capability.SET_LIMIT not in model.capabilities:
         findings.refuse(
@@ -255,18 +280,32 @@ def _check_point(point: Point, where: str, findings: Findings) -> None:
     _check_doubts(point, where, findings)
 
 
-def _check_relay(table: MeterTable, switch: RelaySwitch, board: Profile, where: str, findings: Findings) -> None:
+def _check_relay(
+    table: MeterTable, switch: RelaySwitch | OutputSwitch, board: Profile, where: str, findings: Findings
+) -> None:
     key = f"[[meter]] {table.id!r} switch"
     if board.relay is None:
+        if board.switch is None or isinstance(switch, OutputSwitch):
+            findings.refuse(
+                f"{board.model!r} has no output to switch with",
+                file=where,
+                key=f"{key}.model" if isinstance(switch, RelaySwitch) else f"{key}.kind",
+                hint='for example kind = "relay" with model = "generic-relay"',
+            )
+        return
+    if switch.channel >= board.relay.channels:
         findings.refuse(
-            f"{switch.model!r} has no outputs", file=where, key=f"{key}.model", hint='for example "generic-relay"'
-        )
-    elif switch.channel >= board.relay.channels:
-        findings.refuse(
-            f"{switch.channel} does not exist: {switch.model!r} has {board.relay.channels} channels",
+            f"{switch.channel} does not exist: {board.model!r} has {board.relay.channels} channels",
             file=where,
             key=f"{key}.channel",
             hint=f"0 to {board.relay.channels - 1}",
+        )
+    if board.relay.confidence == "low" and not table.accept_unverified:
+        findings.refuse(
+            f"the output register of {board.model!r} is unverified ({board.relay.note})",
+            file=where,
+            key=key,
+            hint="try it on the bench, then write accept_unverified = true",
         )
 
 
@@ -288,21 +327,28 @@ def _check_dead(point: Point, where: str, findings: Findings) -> None:
 def _check_doubts(point: Point, where: str, findings: Findings) -> None:
     """Registers that nobody confirmed must not charge anybody unless somebody on site says they are right."""
     model, table = point.profile, point.table
+    key = f"[[meter]] {table.id!r}"
+    if model.word_order_doubt and table.word_order is None:
+        findings.refuse(
+            f"the word order of {table.model!r} is in doubt: {model.word_order_doubt}",
+            file=where,
+            key=f"{key} word_order",
+            hint='compare a reading with the meter\'s display, then write word_order = "little" or "big"',
+        )
     energy = model.registers.get(model.energy)
-    doubt = model.word_order_doubt or ("the sources of the profile are weak" if model.confidence == "low" else "")
+    doubt = "the sources of the profile are weak" if model.confidence == "low" else ""
     if energy is not None and energy.confidence and not doubt:
-        doubt = f"its energy register is {energy.confidence}"
+        doubt = f"the address of its energy register is {energy.confidence}"
     if not doubt or point.account is None:
         return
-    key = f"[[meter]] {table.id!r} accept_unverified"
     if table.accept_unverified:
-        findings.warn(f"{table.model!r} is used for charging although in doubt: {doubt}", key=key)
+        findings.warn(f"{table.model!r} is used for charging although {doubt}", key=f"{key} accept_unverified")
     else:
         findings.refuse(
             f"{table.model!r} may be read wrongly: {doubt}",
             file=where,
-            key=key,
-            hint="compare the reading with the meter's display; when they agree write accept_unverified = true",
+            key=f"{key} accept_unverified",
+            hint="compare a reading with the meter's display; when they agree write accept_unverified = true",
         )
 
 
@@ -330,6 +376,6 @@ def busy_share(points: Sequence[Point], bus_id: str) -> float:
         period_ms = point.table.poll_s * 1000
         if point.bus.id == bus_id:
             share += point.bus_ms / period_ms
-        if isinstance(point.table.switch, RelaySwitch) and point.table.switch.bus == bus_id:
+        if relay_bus(point.table) == bus_id:
             share += point.relay_ms / period_ms
     return share

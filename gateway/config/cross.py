@@ -13,6 +13,7 @@ from gateway.config.settings import (
     HeadendTable,
     MeterSwitch,
     MeterTable,
+    OutputSwitch,
     RelaySwitch,
     RtuBus,
     Settings,
@@ -168,7 +169,7 @@ def _check_limiter(meter: MeterTable, limiter: SwitchedLimiter, file: str, findi
             key=key,
             hint="add switch = { ... } or leave the limiter out",
         )
-    if isinstance(meter.switch, RelaySwitch) and meter.switch.when_dead == "opens":
+    if isinstance(meter.switch, RelaySwitch | OutputSwitch) and meter.switch.when_dead == "opens":
         findings.refuse(
             'the relay opens when the gateway is dead (when_dead = "opens")',
             file=file,

@@ -29,12 +29,13 @@ _EXPECTED = {
     "when_dead": '"holds", "opens" or "closes"',
     "energised": '"open" or "closed": what the supply is while the channel is on',
     "line": 'serial settings in quotes, like "9600 8N1"',
-    "switch": '{ kind = "meter" } or { kind = "relay", ... }',
+    "switch": '{ kind = "meter" }, { kind = "relay", ... } or { kind = "output", ... }',
+    "word_order": '"big" or "little"',
     "limiter": '{ kind = "threshold" } or { kind = "switched", ... }',
 }
 _KINDS = {
     "kind": 'kind = "rtu" or "tcp"',
-    "switch.kind": 'kind = "meter" or "relay"',
+    "switch.kind": 'kind = "meter", "relay" or "output"',
     "limiter.kind": 'kind = "threshold" or "switched"',
 }
 _SUFFIXES = {

@@ -66,6 +66,14 @@ class RelaySwitch(Struct, frozen=True, forbid_unknown_fields=True, tag_field="ki
     channel: Annotated[int, Meta(ge=0, le=255)] = 0
 
 
+class OutputSwitch(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="output"):
+    """The supply switch is a contactor behind an output of the meter itself; keys as in `RelaySwitch`."""
+
+    when_dead: Literal["holds", "opens", "closes"]
+    energised: Literal["open", "closed"]
+    channel: Annotated[int, Meta(ge=0, le=255)] = 0
+
+
 class ThresholdLimiter(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="threshold"):
     """The meter itself holds a power threshold that can be written."""
 
@@ -83,7 +91,8 @@ class SwitchedLimiter(Struct, frozen=True, forbid_unknown_fields=True, tag_field
 class MeterTable(Struct, frozen=True, forbid_unknown_fields=True):
     """`[[meter]]`: one meter on one bus with its switch and limiter.
 
-    `accept_unverified` true: somebody compared the readings with the display although the profile is in doubt.
+    `slow_s` is the period of voltages and the like. `word_order` and `accept_unverified` are the words of somebody on
+    site for a profile in doubt, after comparing with the display.
     """
 
     id: Name
@@ -92,9 +101,11 @@ class MeterTable(Struct, frozen=True, forbid_unknown_fields=True):
     model: str
     rated_power_w: Watts
     poll_s: Annotated[int, Meta(ge=1, le=900)] = 10
-    switch: MeterSwitch | RelaySwitch | None = None
+    slow_s: Annotated[int, Meta(ge=1, le=86_400)] = 60
+    switch: MeterSwitch | RelaySwitch | OutputSwitch | None = None
     limiter: ThresholdLimiter | SwitchedLimiter | None = None
     serial: str | None = None
+    word_order: Literal["big", "little"] | None = None
     accept_unverified: bool = False
 
 

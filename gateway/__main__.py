@@ -1,0 +1,86 @@
+"""`prepaid-gateway`: the command line. Each subcommand imports what it needs and nothing else.
+
+Exit codes: 0 fine, 1 failed while running, 2 wrong usage, 78 the configuration is wrong (EX_CONFIG: systemd does not
+restart a daemon that would only fail again).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway import __version__
+from gateway.errors import ConfigError, GatewayError
+
+EXIT_FAILED = 1
+EXIT_CONFIG = 78
+DEFAULT_CONFIG = Path("/etc/prepaid-gateway/gateway.toml")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # These two have a command line of their own; everything after their name belongs to it.
+    if arguments[:1] == ["demo"]:
+        from gateway.demo import main as demo
+
+        return demo(arguments[1:])
+    if arguments[:1] == ["headend"]:
+        from gateway.reference.cli import main as headend
+
+        return headend(arguments[1:])
+    options = _parser().parse_args(arguments)
+    try:
+        match options.command:
+            case "run":
+                return _run(options.config, verbose=options.verbose)
+            case "check":
+                return _check(options.config)
+            case _:
+                print(f"prepaid-gateway {__version__}")
+                return 0
+    except ConfigError as error:
+        print(f"prepaid-gateway: {error}", file=sys.stderr)
+        return EXIT_CONFIG
+    except GatewayError as error:
+        print(f"prepaid-gateway: {error}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _run(config: Path, *, verbose: bool) -> int:
+    from gateway import log  # first: it decides what structlog may load
+
+    log.configure(verbose=verbose)
+    from gateway import app, installation
+
+    return app.main(installation.load(config))
+
+
+def _check(config: Path) -> int:
+    from gateway import plan
+
+    return plan.main(config)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="prepaid-gateway", description="A prepaid smart-meter gateway.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "run", help="the daemon: read meters, keep credit, enforce the ladder, talk to the head-end"
+    )
+    check = commands.add_parser("check", help="read the configuration and say what would happen, without a meter")
+    for command in (run, check):
+        command.add_argument(
+            "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}"
+        )
+    run.add_argument("--verbose", action="store_true", help="also log what happens at each poll")
+    commands.add_parser("demo", help="simulated meters, a broker, the real daemon and a head-end on this machine")
+    commands.add_parser("headend", help="the reference head-end: keys, sign and send, watch, acknowledge, verify")
+    commands.add_parser("version", help="print the version")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

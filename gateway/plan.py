@@ -1,0 +1,221 @@
+"""`prepaid-gateway check`: the plan of an installation in words a technician understands. Reads, touches nothing.
+
+Everything comes from the same `Installation` the daemon builds from, so what is printed is what will run. Accounts
+that the store already holds are shown with the store's values: there the file no longer counts (decision 3).
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway import plan_ladder, shipped
+from gateway.config.settings import (
+    AccountTable,
+    HeadendTable,
+    MeterSwitch,
+    OutputSwitch,
+    RelaySwitch,
+    RtuBus,
+    SwitchedLimiter,
+    TcpBus,
+    ThresholdLimiter,
+)
+from gateway.errors import StoreError
+from gateway.installation import Installation, Point, busy_share, load
+from gateway.meters.profile import WhenDead
+from gateway.prepayment.account import Account
+from gateway.prepayment.money import format_price_per_kwh, parse_money, wire_money
+from gateway.prepayment.policy import Policy
+from gateway.prepayment.step import available_power_w
+from gateway.prepayment.tariff import Tariff
+from gateway.store import peek
+
+STORE_FILE = "gateway.db"
+_WIDTH = 118
+
+_WHEN_DEAD = {
+    WhenDead.HOLDS: "it stays as it is",
+    WhenDead.CLOSES: "it closes: supply for everybody",
+    WhenDead.OPENS: "it opens: a dead gateway is a dark house",
+    WhenDead.UNKNOWN: "nobody knows: try it",
+}
+_RECONNECT = (
+    "supply comes back by itself as soon as there is credit, with nobody on site: appliances that were left on start "
+    "again (reconnect = auto, decision 14)"
+)
+
+
+def main(file: Path) -> int:
+    """Print the plan; ConfigError when there is none."""
+    for line in lines(load(file)):
+        hanging = " " * (len(line) - len(line.lstrip(" -")) + 4)
+        print("\n".join(textwrap.wrap(line, _WIDTH, subsequent_indent=hanging)) or line)
+    return 0
+
+
+def lines(installation: Installation) -> list[str]:
+    """The whole plan."""
+    configuration = installation.configuration
+    settings = configuration.settings
+    stored, remark = _stored(configuration.data / STORE_FILE)
+    text = [
+        f"gateway {settings.gateway.id}, configured by {configuration.file}",
+        f"store   {configuration.data}: {remark}",
+    ]
+    text += ["", "Buses", *(line for bus in settings.bus for line in _bus(bus, installation))]
+    text += ["", "Meters", *(line for point in installation.points for line in _meter(point))]
+    text += ["", "Accounts"]
+    for point in installation.points:
+        if point.account is not None:
+            text += _account(point, point.account, stored.get(point.account.id), installation)
+    in_file = {account.id for account in settings.account}
+    text += [f"  {name}  only in the store: opened by a command" for name in stored if name not in in_file]
+    text += ["", "Head-end", *_headend(settings.headend)]
+    warnings = [*installation.warnings, *_absent_ports(settings.bus)]
+    if any(point.account is not None for point in installation.points):
+        warnings.append(_RECONNECT)
+    return [*text, "", "Warnings", *(f"  - {warning}" for warning in warnings)]
+
+
+def _stored(path: Path) -> tuple[Mapping[str, Account], str]:
+    if not path.is_file():
+        return {}, "new, accounts open from the file at the first start"
+    try:
+        accounts = peek.accounts(path)
+    except StoreError as error:
+        return {}, f"{error}; the values below are those of the file"
+    return {account.account_id: account for account in accounts}, f"holds {len(accounts)} accounts"
+
+
+def _bus(bus: RtuBus | TcpBus, installation: Installation) -> list[str]:
+    busy = f"busy {busy_share(installation.points, bus.id):.1%} of the time"
+    if isinstance(bus, TcpBus):
+        return [f"  {bus.id}  Modbus TCP {bus.host}:{bus.port}, answers within {bus.timeout_ms} ms, {busy}"]
+    line = installation.lines[bus.id]
+    said = f"{line.baud} {line.bits}{line.parity}{line.stop_bits}" + (
+        "" if bus.line else " (as its meters are delivered)"
+    )
+    return [f"  {bus.id}  Modbus RTU {bus.port}", f"      {said}, answers within {bus.timeout_ms} ms, {busy}"]
+
+
+def _meter(point: Point) -> list[str]:
+    table, model = point.table, point.profile
+    named = (model.energy_export, model.power, *model.fast)
+    fast = [f"{model.energy} (charged)", *dict.fromkeys(name for name in named if name)]
+    text = [
+        f"  {table.id}  {model.vendor} {table.model}, bus {table.bus} address {table.address}",
+        f"      model   {_origin(point.profile_file)}, confidence {model.confidence}",
+        f"      reads   every {table.poll_s} s: {', '.join(fast)}",
+        f"              {_count(len(point.fast), 'request')}, {_ms(point.bus_ms + point.relay_ms)} of bus time",
+    ]
+    if model.slow:
+        text += [f"              every {table.slow_s} s also: {', '.join(model.slow)}"]
+        text += [f"              {_count(len(point.full), 'request')} in that poll"]
+    text += [f"      supply  {_supply(point)}"]
+    if point.when_dead is not None:
+        text += [f"              when the gateway is dead {_WHEN_DEAD[point.when_dead]}"]
+    return [*text, f"      limit   {_limit(point)}"]
+
+
+def _supply(point: Point) -> str:
+    match point.table.switch:
+        case None:
+            return "no switch"
+        case MeterSwitch():
+            return "the relay inside the meter"
+        case OutputSwitch(channel=channel, energised=energised):
+            return f"output {channel} of the meter; while it is on, the supply is {energised}"
+        case RelaySwitch(model=model, bus=bus, address=address, channel=channel, energised=energised):
+            where = f"channel {channel} of {model}, bus {bus} address {address}"
+            return f"{where}; while it is on, the supply is {energised}"
+
+
+def _limit(point: Point) -> str:
+    match point.table.limiter:
+        case None:
+            return "none: the rung LIMITED is skipped"
+        case ThresholdLimiter():
+            acts_on = point.profile.limit.acts_on if point.profile.limit is not None else ""
+            return "a power threshold in the meter" + (f", acts on {acts_on}" if acts_on else "")
+        case SwitchedLimiter() as rules:
+            return (
+                f"by switching: mean over {rules.window_s} s, {rules.warn_s} s warning, open for {rules.open_s} s, "
+                f"{rules.trips_per_hour} trips an hour at most, then {rules.cooldown_s} s"
+            )
+
+
+def _account(point: Point, table: AccountTable, stored: Account | None, installation: Installation) -> list[str]:
+    configuration = installation.configuration
+    if stored is None:
+        policy, tariff = configuration.policies[table.policy], configuration.tariffs[table.tariff]
+        power_w = table.contract_power_w
+        balance = f"{wire_money(parse_money(table.opening_balance))} {table.currency}"
+        state = f"opens at the first start with {balance}, from gateway.toml"
+        policy_from = _origin(configuration.origins[f"policies/{table.policy}"])
+        tariff_from = _origin(configuration.origins[f"tariffs/{table.tariff}"])
+    else:
+        policy, tariff, power_w = stored.policy, stored.tariffs[-1], stored.contract_power_w
+        state = f"{stored.supply.state} with {wire_money(stored.balance_nano)} {stored.currency}, from the store"
+        policy_from = _kept("policy", policy.policy_id, table.policy)
+        tariff_from = _kept("tariff", tariff.tariff_id, table.tariff)
+    return [
+        f"  {table.id}  meter {table.meter}, contract {power_w} W, available {available_power_w(power_w)} W",
+        f"      account {state}",
+        f"      policy  {policy.policy_id}@{policy.version}, {policy_from}",
+        f"      tariff  {tariff.ref}, {tariff_from}: {_prices(tariff)}",
+        "      when credit runs out",
+        *(f"          {line}" for line in _zero(policy, power_w, point)),
+    ]
+
+
+def _kept(key: str, stored: str, file: str) -> str:
+    return (
+        "from the store" if stored == file else f"from the store (gateway.toml names {key} {file!r}: not used any more)"
+    )
+
+
+def _prices(tariff: Tariff) -> str:
+    amounts = sorted({price.nano_per_wh for price in tariff.prices})
+    span = " to ".join(dict.fromkeys(format_price_per_kwh(amount) for amount in (amounts[0], amounts[-1])))
+    return f"{span} {tariff.currency}/kWh"
+
+
+def _zero(policy: Policy, power_w: int, point: Point) -> list[str]:
+    limiter = point.table.limiter
+    limits = "written to the meter" if isinstance(limiter, ThresholdLimiter) else "by switching"
+    opens = "no switch: nothing happens" if point.table.switch is None else "the switch opens"
+    return plan_ladder.timeline(policy, power_w, can_limit=limiter is not None, opens=opens, limits=limits)
+
+
+def _headend(headend: HeadendTable) -> list[str]:
+    security = "TLS" if headend.tls else "NOT ENCRYPTED"
+    who = "client certificate" if headend.cert else f"name {headend.username!r}" if headend.username else "no login"
+    record = "moves with its acknowledgement" if headend.acknowledges else "moves with the broker's word only"
+    return [
+        f"  {headend.host}:{headend.port}, {security}, {who}",
+        f"  signatures of {headend.keys} count; the journal's cursor {record}",
+    ]
+
+
+def _absent_ports(buses: tuple[RtuBus | TcpBus, ...]) -> list[str]:
+    return [
+        f"[[bus]] {bus.id!r} port: {bus.port} is not there at this moment; the daemon starts and waits for it"
+        for bus in buses
+        if isinstance(bus, RtuBus) and not Path(bus.port).exists()
+    ]
+
+
+def _origin(path: Path) -> str:
+    """Shipped files by their short name, an operator's own by its full path."""
+    home = shipped.folder().resolve()
+    return f"shipped {path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _ms(value_ms: float) -> str:
+    return f"{value_ms:.0f} ms"
