@@ -2,7 +2,7 @@
 
 Independent of `gateway` and of every Modbus library on purpose, so that a decoder bug cannot hide on both sides.
 
-    scenario.py    TOML -> a checked plant          control.py   the words that change a running one
+    scenario.py    TOML -> a checked plant.py       control.py   the words that change a running one
     simulation.py  builds and runs it               faults.py    what goes wrong
     physics.py     load, contacts, energy           load.py      power over time
     device.py      a slave and its faults           meter.py, relay_board.py, models/   what the slaves are

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from firmware_sim.clock import Clock
     from firmware_sim.load import Load
     from firmware_sim.models.model import Model
-    from firmware_sim.scenario import MeterSpec
+    from firmware_sim.plant import MeterSpec
     from firmware_sim.wire import Request
 
 FREQUENCY_HZ = 50.0
@@ -100,6 +100,12 @@ class Meter(Device):
         return Decimal(self.supply.delivered_mw_ns) / MW_NS_PER_WH
 
     @property
+    def relay_closed(self) -> bool | None:
+        """The true position of the internal relay, whatever its register shows; None = no relay."""
+        self.advance()
+        return None if self.relay is None else self.relay.closed
+
+    @property
     def supply_closed(self) -> bool:
         """Whether current can flow, through the own relay and every contact wired in front."""
         self.advance()
@@ -177,7 +183,7 @@ class Meter(Device):
             "export_wh": self.supply.export_wh,
             "delivered_wh": str(self.delivered_wh),
             "supply_closed": self.supply.closed,
-            "relay_closed": None if self.relay is None else self.relay.closed,
+            "relay_closed": self.relay_closed,
             "overload_pickup_w": self.overload.pickup_mw / 1000 if self.overload and self.overload.enabled else None,
             "clock_unix_s": self.meter_clock_unix_s(),
             "requests": self.requests,

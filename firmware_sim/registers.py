@@ -24,7 +24,7 @@ _NAN_WORDS = (0x7FC0, 0x0000)
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """One quantity at one 0-based wire address: the value, in the unit of `Reading`, is what the wire carries * `step`."""
+    """One quantity at one 0-based wire address; its value in the unit of `Reading` is the raw number * `step`."""
 
     address: int
     kind: Kind

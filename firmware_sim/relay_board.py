@@ -17,7 +17,7 @@ from firmware_sim.physics import Contact
 if TYPE_CHECKING:
     from firmware_sim.clock import Clock
     from firmware_sim.meter import Meter
-    from firmware_sim.scenario import RelaySpec
+    from firmware_sim.plant import RelaySpec
     from firmware_sim.wire import Request
 
 

@@ -22,10 +22,10 @@ from firmware_sim.fields import Fields, ScenarioError
 from firmware_sim.load import DAY_S, FixedLoad, Load, Profile
 from firmware_sim.meter import Meter
 from firmware_sim.models import METER_MODELS
+from firmware_sim.plant import LineSpec, MeterSpec, Scenario
 from firmware_sim.profiles import read_profile, shipped_folder
 from firmware_sim.relay_board import RelayBoard
 from firmware_sim.rtu import RtuLine
-from firmware_sim.scenario import LineSpec, MeterSpec, Scenario
 from firmware_sim.tcp import TcpLine
 
 if TYPE_CHECKING:
@@ -104,10 +104,12 @@ class Simulation:
                 for line in simulation.lines.values():
                     await line.replug()
                 player = asyncio.create_task(simulation._play())
-                yield simulation
-                player.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await player
+                try:
+                    yield simulation
+                finally:
+                    player.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await player
             finally:
                 for line in simulation.lines.values():
                     await line.unplug()
