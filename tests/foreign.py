@@ -2,7 +2,7 @@
 
 Unpacking needs no root: `apt-get download` fetches the package, `dpkg-deb -x` opens it below `.cache/foreign`, and
 libraries that `ldd` misses follow the same way. `program("mosquitto")` returns something to run: the program itself
-or a two-line wrapper that sets LD_LIBRARY_PATH and becomes it (same process id, so signals reach it). A file lock lets
+or a small wrapper that sets LD_LIBRARY_PATH and becomes it (same process id, so signals reach it). A file lock lets
 parallel test workers share one copy. If neither way works the test fails and says what to do.
 
     python -m tests.foreign       fetches everything now (`make test` does, so that no test waits for a download)
@@ -84,8 +84,13 @@ def _build(name: str, package: str, cache: Path) -> None:
 
 
 def _write_wrapper(wrapper: Path, binary: Path, root: Path) -> None:
+    # Relative to itself: the tree may be moved with its cache.
+    program_file, libraries = (text.replace(str(root), "$home/root") for text in (str(binary), _library_path(root)))
     draft = wrapper.with_suffix(".new")
-    draft.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{_library_path(root)}" exec "{binary}" "$@"\n', encoding="utf-8")
+    draft.write_text(
+        f'#!/bin/sh\nhome="$(dirname "$0")"\nLD_LIBRARY_PATH="{libraries}" exec "{program_file}" "$@"\n',
+        encoding="utf-8",
+    )
     draft.chmod(0o755)
     draft.replace(wrapper)
 

@@ -25,12 +25,12 @@ def test_the_program_runs(name: str, option: str, says: str) -> None:
 def test_it_comes_out_of_its_package(
     name: str, option: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a machine without the program, it is unpacked with its libraries and runs, without root's help."""
+    """On a machine without the program, it is unpacked with its libraries and runs, also when the tree moves."""
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    wrapper = foreign.unpack(name, tmp_path)
+    foreign.unpack(name, tmp_path / "first")
+    wrapper = (tmp_path / "first").rename(tmp_path / "moved") / name / "run"
     answer = subprocess.run([wrapper, option], capture_output=True, text=True, check=False, timeout=30)
     assert says in answer.stdout + answer.stderr
-    assert wrapper.is_relative_to(tmp_path)
 
 
 @pytest.mark.timeout(600)
