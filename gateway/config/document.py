@@ -28,6 +28,7 @@ _WITH_PATH = re.compile(r"(?P<what>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>[^\]]*)\]")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<field>.*)`", re.DOTALL)
+_NUMBER_FOR_TEXT = re.compile(r"Expected `str[^`]*`, got `(int|float)`")
 _SHOWN_CHARS = 60
 
 
@@ -122,7 +123,7 @@ def _explained(text: str, raw: Mapping[str, Any], type_: type[Any], where: str) 
         return ConfigError("this key is missing", file=where, key=_join(key, missing["field"]))
     value = _value(raw, path)
     got = "" if match["key"] or value is None else f", not {shown(value)}"
-    quotes = "put it in quotes" if "`str`" in what and isinstance(value, (int, float)) else ""
+    quotes = "put it in quotes" if _NUMBER_FOR_TEXT.search(what) else ""
     return ConfigError(f"{_lower(what)}{got}", file=where, key=key, hint=quotes)
 
 

@@ -1,0 +1,64 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gateway import shipped
+from gateway.config.calendars import CalendarDocument, load_calendar, load_calendars, to_calendar
+from gateway.errors import ConfigError
+
+CALENDARS = shipped.folder() / "calendars"
+ITALY_2026 = "01-01 01-06 04-05 04-06 04-25 05-01 06-02 08-15 10-04 11-01 12-08 12-25 12-26"
+TICINO_2026 = "01-01 01-06 03-19 04-06 05-01 05-14 05-25 06-04 06-29 08-01 08-15 11-01 12-08 12-25 12-26"
+YEARS = range(2026, 2031)
+
+
+@pytest.mark.parametrize(("name", "days"), [("it", ITALY_2026), ("ch-ti", TICINO_2026)])
+def test_the_shipped_lists_are_those_of_the_requirements(name: str, days: str) -> None:
+    """Requirements 4.4, every holiday of 2026, among them 4 October in Italy and no Good Friday in either."""
+    calendar = load_calendar(CALENDARS / f"{name}.toml")
+    assert sorted(day for day in calendar.holidays if day.startswith("2026")) == [f"2026-{day}" for day in days.split()]
+
+
+@pytest.mark.parametrize("path", sorted(CALENDARS.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_shipped_calendar_covers_2026_to_2030(path: Path) -> None:
+    """Five years, each with its Christmas, under the name of the file."""
+    calendar = load_calendar(path)
+    assert calendar.name == path.stem
+    assert calendar.years == tuple(YEARS)
+    assert all(calendar.is_holiday(date(year, 12, 25)) for year in YEARS)
+
+
+def test_the_bands_have_a_list_of_their_own() -> None:
+    """Eleven F3 holidays a year; 4 October is legal but not known to be F3 (requirements 4.4)."""
+    found = load_calendars(CALENDARS)
+    assert set(found) == {"it", "it-bands", "ch-ti"}
+    assert [len([day for day in found["it-bands"].holidays if day.startswith(str(year))]) for year in YEARS] == [11] * 5
+    assert found["it-bands"].holidays < found["it"].holidays
+    assert all(found["it"].is_holiday(date(year, 10, 4)) for year in YEARS)
+    assert not any(found["it-bands"].is_holiday(date(year, 10, 4)) for year in YEARS)
+
+
+@pytest.mark.parametrize(
+    ("years", "holidays", "key"),
+    [
+        ((2026, 2027), {"2026-12-25": "Natale"}, "years"),
+        ((2026,), {"2026-12-25": "Natale", "2027-01-01": "Capodanno"}, "years"),
+        ((2026,), {"25.12.2026": "Natale"}, "holidays.25.12.2026"),
+        ((2026,), {"2026-02-29": "leap"}, "holidays.2026-02-29"),
+    ],
+)
+def test_a_list_that_cannot_be_complete_is_refused(years: tuple[int, ...], holidays: dict[str, str], key: str) -> None:
+    """A year without holidays, or holidays of a year not said to be covered, would be a silent gap."""
+    with pytest.raises(ConfigError) as caught:
+        to_calendar(CalendarDocument("x", "d", "s", years, holidays), "x.toml")
+    assert caught.value.key == key
+
+
+def test_two_calendars_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Which one counts must never depend on the order of a folder."""
+    text = (CALENDARS / "it.toml").read_text(encoding="utf-8")
+    for name in ("a.toml", "b.toml"):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="a second calendar 'it'"):
+        load_calendars(tmp_path)
