@@ -1,0 +1,304 @@
+"""The single writer: everything that changes an account passes here, one event at a time.
+
+    apply (pure) -> commit -> replace in memory -> tell subscribers
+
+An ordinary reading only moves the charge and stays in memory: if it is lost in a crash, the meter's register still has
+it and the next reading charges it (decision 8). Whatever must be told is committed first. When a commit fails, nobody
+knows what is stored: the error ends the process, and this object refuses to write anything after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from gateway.clock import Clock
+from gateway.commands import Command, Order, ReadNow
+from gateway.errors import CommandRefused, CommitUnknown
+from gateway.prepayment.account import Account, Outcome, Terms
+from gateway.prepayment.events import AccountOpened, Contact, Event, Moment, Restarted
+from gateway.prepayment.ledger import Detail, Happening, Record, Verdict, VerdictStatus
+from gateway.prepayment.requests import open_account
+from gateway.prepayment.step import apply, settle
+from gateway.prepayment.supply import SupplyState
+from gateway.store import Answer, Attempt, Origin, Row, Store
+
+CHECKPOINT_MS = 900_000
+"""Running time after which what is only in memory is saved."""
+PRUNE_MS = 24 * 3_600_000
+ATTEMPTS_MAX = 2
+"""A command that has crashed the process this often is refused (decision 8)."""
+OWN_SEQUENCE = frozenset({Command.TOP_UP, Command.TOP_UP_REVERSE})
+"""Commands numbered by their account, which accepts them late and out of order (decision 4)."""
+
+TermsOf = Callable[[Account | AccountOpened], Terms]
+"""The installation at an account's delivery point; raises CommandRefused when there is no such meter."""
+Told = Callable[[str, Account, Outcome], None]
+
+
+class Teller:
+    """All accounts of this gateway; build it with `open`."""
+
+    def __init__(self, store: Store, clock: Clock, terms: TermsOf) -> None:
+        self._store = store
+        self._clock = clock
+        self._terms_of = terms
+        self._accounts: dict[str, Account] = {}
+        self._terms: dict[str, Terms] = {}
+        self._dirty: set[str] = set()
+        self._lock = asyncio.Lock()
+        self._subscribers: list[Told] = []
+        self._committed: list[Callable[[], None]] = []
+        self._unknown = False
+        self._saved_ms = 0
+        self._pruned_ms: int | None = None
+
+    @classmethod
+    async def open(cls, store: Store, clock: Clock, terms: TermsOf) -> Teller:
+        """Load the accounts, open this run's epoch and tell each account of the restart; raises StoreError."""
+        teller = cls(store, clock, terms)
+        at = clock.now()
+        records: list[Record] = []
+        for account in await store.accounts():
+            outcome = apply(account, Restarted(at), terms(account))
+            teller._keep(outcome.account)
+            records.extend(outcome.records)
+        await store.open_epoch(at)
+        await teller._commit(None, at, everything=True, more=records)
+        return teller
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        """Every account as it is now; read only."""
+        return MappingProxyType(self._accounts)
+
+    def account(self, account_id: str) -> Account | None:
+        """The account as it is now; None while it is not open."""
+        return self._accounts.get(account_id)
+
+    def account_of_meter(self, meter_id: str) -> Account | None:
+        """The account this meter serves: the open one, else the one closed last; None if it never served any."""
+        found = [account for account in self._accounts.values() if account.meter_id == meter_id]
+        return max(found, key=lambda a: (not _closed(a), a.opened.running_ms), default=None)
+
+    def terms(self, account_id: str) -> Terms:
+        """The installation at the account's delivery point; KeyError for an unknown account."""
+        return self._terms[account_id]
+
+    def subscribe(self, callback: Told) -> None:
+        """Call it with id, account and outcome after each event, once committed if it had to be; must not block."""
+        self._subscribers.append(callback)
+
+    def subscribe_committed(self, callback: Callable[[], None]) -> None:
+        """Call it whenever the journal or the interval table has grown; must not block."""
+        self._committed.append(callback)
+
+    async def post(self, account_id: str, event: Event) -> Outcome:
+        """Apply one event; returns after the commit, if one is needed. KeyError for an unknown account.
+
+        Raises CommitUnknown. Cancelled during a commit, it lets the commit end before it gives way.
+        """
+        async with self._lock:
+            account = self._accounts[account_id]
+            outcome = apply(account, event, self._terms[account_id])
+            due = event.at.running_ms - self._saved_ms >= CHECKPOINT_MS
+            if due or outcome.records or outcome.intervals:
+                await self._commit(outcome, event.at, everything=due or bool(outcome.intervals))
+                if due:
+                    await self._tidy(event.at)
+                return outcome
+            if self._unknown:
+                raise _unknown_refusal()
+            if outcome.account is not account:
+                self._accounts[account_id] = outcome.account
+                self._dirty.add(account_id)
+            self._tell(outcome)
+            return outcome
+
+    async def execute(self, order: Order) -> Answer:
+        """Carry out a verified command, once: a repeat gets the stored answer. Raises CommitUnknown.
+
+        Refusals: crashed_before, out_of_sequence, unknown_account, account_exists, meter_in_use, those of
+        `Order.event` and those of the account itself.
+        """
+        origin = Origin(order.issuer, order.command_id, order.sequence, order.command in OWN_SEQUENCE)
+        async with self._lock:
+            if self._unknown:
+                raise _unknown_refusal()
+            at = self._clock.now()
+            known = await self._store.attempt(origin, attempts_max=ATTEMPTS_MAX)
+            if known.answer is not None:
+                return known.answer
+            decided = self._decide(order, origin, known, at)
+            outcome = decided if isinstance(decided, Outcome) else None
+            verdict = decided if isinstance(decided, Verdict) else decided.verdict
+            assert verdict is not None, f"{order.command}: the account gave no verdict"
+            account = self._accounts.get(order.account_id) if outcome is None else outcome.account
+            answer = Answer(
+                at=at,
+                account_id=order.account_id,
+                command_id=order.command_id,
+                command=order.command.value,
+                sequence=order.sequence,
+                status=verdict.status,
+                reason=str(verdict.reason),
+                detail=verdict.detail,
+                balance_nano=None if account is None else account.balance_nano,
+                currency="" if account is None else account.currency,
+            )
+            rows = await self._commit(outcome, at, command=(origin, answer))
+            return replace(answer, journal_seq=rows[-1].seq)
+
+    async def open_account(self, event: AccountOpened) -> Verdict:
+        """Open an account that a file seeds (the first boot); a signed one comes through `execute`."""
+        async with self._lock:
+            opened = self._opened(event)
+            if isinstance(opened, Verdict):
+                return opened
+            await self._commit(opened, event.at)
+            return opened.verdict or Verdict(VerdictStatus.APPLIED)
+
+    async def contact(self, at: Moment) -> None:
+        """The head-end proved that it is there: every account learns it, in memory."""
+        for account_id in tuple(self._accounts):
+            await self.post(account_id, Contact(at))
+
+    async def note(self, what: str, detail: Detail = ()) -> None:
+        """Put something on record that happened to the gateway itself (a clock step, a key change, junk counted)."""
+        async with self._lock:
+            at = self._clock.now()
+            await self._commit(None, at, more=(Happening(at, "", what, detail),))
+
+    async def checkpoint(self) -> None:
+        """Save what is only in memory."""
+        async with self._lock:
+            at = self._clock.now()
+            await self._commit(None, at, everything=True)
+            await self._tidy(at)
+
+    async def close(self) -> None:
+        """Settle and save everything; the store stays open. Does nothing after a failed commit."""
+        async with self._lock:
+            if self._unknown:
+                return
+            at = self._clock.now()
+            settled = [settle(account, at) for account in self._accounts.values()]
+            for outcome in settled:
+                self._keep(outcome.account)
+            await self._commit(None, at, everything=True, more=[record for out in settled for record in out.records])
+            self._unknown = True
+
+    def _decide(self, order: Order, origin: Origin, known: Attempt, at: Moment) -> Outcome | Verdict:
+        """Carry out what an order asks for, in memory's copy only."""
+        if known.attempts >= ATTEMPTS_MAX:
+            return _refused("crashed_before", ("attempts", known.attempts))
+        if not known.in_order(origin):
+            return _refused("out_of_sequence", ("last_sequence", known.last_sequence))
+        try:
+            event = order.event(at)
+        except CommandRefused as refusal:
+            return _refused(refusal.reason, *refusal.detail.items())
+        if isinstance(event, AccountOpened):
+            return self._opened(event)
+        account = self._accounts.get(order.account_id)
+        if account is None:
+            return _refused("unknown_account", ("account_id", order.account_id))
+        if isinstance(event, ReadNow):
+            return Outcome(account, verdict=Verdict(VerdictStatus.APPLIED))
+        return apply(account, event, self._terms[order.account_id])
+
+    def _opened(self, event: AccountOpened) -> Outcome | Verdict:
+        if event.account_id in self._accounts:
+            return _refused("account_exists")
+        other = self.account_of_meter(event.meter_id)
+        if other is not None and not _closed(other):
+            return _refused("meter_in_use", ("account_id", other.account_id))
+        try:
+            terms = self._terms_of(event)
+        except CommandRefused as refusal:
+            return _refused(refusal.reason, *refusal.detail.items())
+        return open_account(event, terms)
+
+    async def _commit(
+        self,
+        outcome: Outcome | None,
+        at: Moment,
+        *,
+        everything: bool = False,
+        more: Iterable[Record] = (),
+        command: tuple[Origin, Answer] | None = None,
+    ) -> list[Row]:
+        """The one way to the store, with the lock held. Once begun it is seen through: a cancelled caller waits."""
+        if self._unknown:
+            raise _unknown_refusal()
+        changed = [] if outcome is None else [outcome.account]
+        others = [self._accounts[account_id] for account_id in self._dirty] if everything else []
+        saved = {account.account_id: account for account in (*others, *changed)}
+        finished = [] if outcome is None else [(outcome.account.account_id, interval) for interval in outcome.intervals]
+        records = [*(() if outcome is None else outcome.records), *more]
+        self._unknown = True
+        commit = asyncio.ensure_future(
+            self._store.commit(at=at, accounts=saved.values(), records=records, intervals=finished, command=command)
+        )
+        cancelled = await _ended(commit)
+        rows = commit.result()
+        self._unknown = False
+        for account in changed:
+            self._keep(account)
+        self._dirty.difference_update(saved)
+        if everything:
+            self._saved_ms = at.running_ms
+        if outcome is not None:
+            self._tell(outcome)
+        if rows or finished:
+            for callback in self._committed:
+                callback()
+        if cancelled is not None:
+            raise cancelled
+        return rows
+
+    async def _tidy(self, at: Moment) -> None:
+        """Now and then: a short log, no quarter-hours past their retention."""
+        if self._pruned_ms is None or at.running_ms - self._pruned_ms >= PRUNE_MS:
+            await self._store.prune_intervals(at)
+            self._pruned_ms = at.running_ms
+        await self._store.checkpoint()
+
+    def _keep(self, account: Account) -> None:
+        """Replace an account in memory; a new policy may mean other terms."""
+        known = self._accounts.get(account.account_id)
+        self._accounts[account.account_id] = account
+        self._dirty.add(account.account_id)
+        if known is None or known.policy is not account.policy:
+            self._terms[account.account_id] = self._terms_of(account)
+
+    def _tell(self, outcome: Outcome) -> None:
+        for callback in self._subscribers:
+            callback(outcome.account.account_id, outcome.account, outcome)
+
+
+async def _ended(task: asyncio.Future[list[Row]]) -> asyncio.CancelledError | None:
+    """Wait for the end of a task that must not be abandoned; gives the cancellation that arrived meanwhile."""
+    cancelled = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
+
+
+def _closed(account: Account) -> bool:
+    return account.supply.state is SupplyState.TERMINATED
+
+
+def _refused(reason: str, *detail: tuple[str, str | int]) -> Verdict:
+    return Verdict(VerdictStatus.REFUSED, reason, detail)
+
+
+def _unknown_refusal() -> CommitUnknown:
+    return CommitUnknown(
+        "an earlier commit did not come back, or the books are closed; start again to see what is stored"
+    )
