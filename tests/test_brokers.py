@@ -67,6 +67,7 @@ def test_a_configuration_of_its_own(start_mosquitto: StartMosquitto) -> None:
     try:
         assert verdicts.get(timeout=10)
     finally:
+        client.disconnect()
         client.loop_stop()
 
 
