@@ -105,7 +105,8 @@ def judge(
         return _troubled(register, reading.defect or "unreadable", "register.unreadable", reading)
     if serial is not None and reading.serial is not None and reading.serial != serial:
         return _troubled(register, "serial", "register.foreign_serial", reading)
-    judged = _accept_or_quarantine(replace(register, trouble=""), reading, rated_power_w, wraps_at_wh)
+    clear = replace(register, trouble="") if register.trouble else register
+    judged = _accept_or_quarantine(clear, reading, rated_power_w, wraps_at_wh)
     if register.trouble:
         cleared = ("register.readable", (("after", register.trouble),))
         judged = replace(judged, events=(cleared, *judged.events))

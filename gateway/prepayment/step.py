@@ -129,8 +129,9 @@ def _reading(account: Account, reading: Reading, terms: Terms) -> Outcome:
     if judged.events:
         happened = tuple(Happening(reading.at, account.account_id, what, detail) for what, detail in judged.events)
         outcome = replace(outcome, records=(*outcome.records, *happened))
-    outcome = _day_changes(outcome, reading.at, terms)
-    return _evaluate(replace(outcome, reread=judged.reread), reading.at, terms)
+    if judged.reread:
+        outcome = replace(outcome, reread=True)
+    return _evaluate(_day_changes(outcome, reading.at, terms), reading.at, terms)
 
 
 def _charged(account: Account, judged: Judgement, reading: Reading, terms: Terms) -> Outcome:
@@ -157,7 +158,7 @@ def _charged(account: Account, judged: Judgement, reading: Reading, terms: Terms
     after = replace(account, usage=usage, unsettled=lines, register=register, intervals=curve)
     if account.settled_register_wh is None and judged.spans and register.wh is not None:
         after = replace(after, settled_register_wh=register.wh - judged.spans[-1].wh)
-    return _alarmed(replace(began, account=after, intervals=finished), alarms, reading.at)
+    return _alarmed(Outcome(after, began.records, finished), alarms, reading.at)
 
 
 def _alarmed(outcome: Outcome, alarms: tuple[str, ...], at: Moment) -> Outcome:
