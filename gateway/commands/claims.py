@@ -179,12 +179,12 @@ class TimeBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AckBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything up to this row arrived and its hash is `head`; `interval_id` says the same of the intervals."""
+    """Everything up to this row arrived and its hash is `head`; `interval_number` says the same of the intervals."""
 
     epoch: Token
     seq: Count
     head: Hex64
-    interval_id: Count | None = None
+    interval_number: Count | None = None
 
 
 class ResendBody(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,394 @@
+"""The MQTT connection: the only file that imports paho, whose queue is never trusted with anything.
+
+Each connection is a client of its own, so nothing of an old one is ever sent again. Two threads serve it: one that
+connects (DNS and TLS block) and paho's own, which ends with the connection. Callbacks run in paho's thread and only
+hand over to the event loop; the end of the thread, for whatever reason, is the end of the connection, so a thread can
+not die unnoticed. Everything below `_Session._post` runs in the event loop.
+
+`on_publish` is set only while something waits for its PUBACK: paho calls it for QoS 0 too, and that would wake the
+event loop for every reading published.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from gateway.commands import MAX_TOKEN_BYTES
+from gateway.errors import LinkError
+from gateway.headend.link import Broker, Inbound, OnTrouble, Sleep, Will
+from gateway.headend.tls import context
+from gateway.headend.trouble import explain, refused
+
+WINDOW = 20
+SESSION_EXPIRY_S = 30 * 24 * 3600
+MAX_PACKET_BYTES = 32 * 1024
+INBOUND_MAX = 200
+LOSSY_BACKLOG_MAX = 200
+CONNECT_TIMEOUT_S = 10.0
+BACKOFF_FIRST_S = 0.5
+BACKOFF_MAX_S = 60.0
+V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
+_PROTOCOL_REFUSED = {0x84, 0x01}
+_NOT_AUTHORISED = {0x86, 0x87, 0x05, 0x04}
+_FAILURE = 0x80
+
+
+class MqttLink:
+    """A `Link` over MQTT 5, or over 3.1.1 when the broker refuses 5; `topics` are subscribed with QoS 1."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        topics: Sequence[str],
+        *,
+        will: Will | None = None,
+        sleep: Sleep,
+        on_trouble: OnTrouble = lambda _: None,
+        backoff_s: tuple[float, float] = (BACKOFF_FIRST_S, BACKOFF_MAX_S),
+    ) -> None:
+        self._broker = broker
+        self._topics = topics
+        self._will = will
+        self._sleep = sleep
+        self._on_trouble = on_trouble
+        self._backoff_s = backoff_s
+        self._tls = context(broker) if broker.tls else None
+        self._inbound: asyncio.Queue[Inbound] = asyncio.Queue()
+        self._count = 0
+        self._current: _Session | None = None
+        self._up = asyncio.Event()
+        self._chance = random.Random()  # noqa: S311 - jitter, not a secret
+        self.protocol = V5
+
+    @property
+    def session(self) -> int:
+        """The number of the current connection; 0 while there is none."""
+        return self._current.number if self._current is not None else 0
+
+    async def run(self) -> None:
+        """Keep the connection up until cancelled."""
+        first_s, most_s = self._backoff_s
+        delay_s = first_s
+        while True:
+            session = _Session(self._broker, self.protocol, self._tls, self._will, self._inbound)
+            try:
+                await session.open(self._topics)
+                delay_s = first_s
+                self._count += 1
+                session.number = self._count
+                self._current = session
+                self._up.set()
+                trouble = await session.over()
+            except _Refused as refusal:
+                if refusal.code in _PROTOCOL_REFUSED and self.protocol is V5:
+                    self.protocol = V311
+                    continue
+                if refusal.code in _NOT_AUTHORISED:
+                    delay_s = most_s  # a person has to change something first
+                trouble = str(refusal)
+            except _Hung as silence:
+                self.protocol = (
+                    V311 if self.protocol is V5 else V5
+                )  # some brokers hang up on a version they do not know
+                trouble = str(silence)
+            except LinkError as error:
+                trouble = str(error)
+            finally:
+                self._current = None
+                self._up.clear()
+                session.end()
+            self._on_trouble(trouble)
+            await self._sleep(delay_s * self._chance.uniform(0.5, 1.0))
+            delay_s = min(delay_s * 2, most_s)
+
+    async def connected(self) -> int:
+        """Wait until connected and subscribed; the number of the session."""
+        while self._current is None:
+            await self._up.wait()
+        return self._current.number
+
+    async def lost(self, session: int) -> None:
+        """Wait until this session is over."""
+        current = self._current
+        if current is not None and current.number == session:
+            await current.over()
+
+    async def send(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
+        """Publish with QoS 1 when the window has room. Raises LinkError without a connection."""
+        if self._current is None:
+            raise LinkError(f"not connected to {self._broker.host}:{self._broker.port}")
+        return await self._current.send(topic, payload, retain=retain)
+
+    def send_lossy(self, topic: str, payload: bytes) -> bool:
+        """Publish with QoS 0 now, or drop it."""
+        return self._current is not None and self._current.send_lossy(topic, payload)
+
+    async def messages(self) -> AsyncIterator[Inbound]:
+        """What arrives, for ever."""
+        while True:
+            yield await self._inbound.get()
+
+
+class _Refused(LinkError):
+    """The broker answered and said no; `code` is its reason."""
+
+    def __init__(self, broker: Broker, code: int, name: str) -> None:
+        self.code = code
+        super().__init__(refused(broker, code, name))
+
+
+class _Hung(LinkError):
+    """The other side took the connection and ended it, or never answered, instead of saying yes or no."""
+
+
+class _Client(Client):
+    """paho's client, which tells when its thread ends: `loop_forever` is what that thread runs."""
+
+    ended: Callable[[], None]
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        """As paho's, but a handshake that fails closes the socket."""
+        assert self._ssl_context is not None
+        wrapped = self._ssl_context.wrap_socket(tcp_sock, server_hostname=self._host, do_handshake_on_connect=False)
+        try:
+            wrapped.settimeout(CONNECT_TIMEOUT_S)
+            wrapped.do_handshake()
+        except (OSError, ValueError):
+            wrapped.close()
+            raise
+        return wrapped
+
+    def backlog(self) -> int:
+        """How many packets wait to be written."""
+        return len(self._out_packet)
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:  # noqa: FBT001, FBT002 - paho's signature
+        """Run until the connection is over."""
+        try:
+            return super().loop_forever(timeout, retry_first_connection)
+        finally:
+            self.ended()
+
+
+class _Session:
+    """One connection, from CONNECT to its end."""
+
+    number = 0
+
+    def __init__(
+        self,
+        broker: Broker,
+        protocol: MQTTProtocolVersion,
+        tls: ssl.SSLContext | None,
+        will: Will | None,
+        inbound: asyncio.Queue[Inbound],
+    ) -> None:
+        self._broker = broker
+        self._protocol = protocol
+        self._inbound = inbound
+        self._loop = asyncio.get_running_loop()
+        self._accepted: asyncio.Future[int] = self._loop.create_future()
+        self._subscribed: asyncio.Future[None] = self._loop.create_future()
+        self._over: asyncio.Future[str] = self._loop.create_future()
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._room = asyncio.Event()
+        self._room.set()
+        self._window = WINDOW
+        self._client = self._make(tls, will)
+
+    async def open(self, topics: Sequence[str]) -> None:
+        """Connect and subscribe. Raises LinkError that says what to do; _Refused when the broker said no."""
+        reached: asyncio.Future[None] = self._loop.create_future()
+        threading.Thread(target=self._connect, args=(reached,), name="mqtt-connect", daemon=True).start()
+        await reached
+        self._client.loop_start()
+        receive_maximum = await self._within(self._accepted)
+        self._window = min(WINDOW, receive_maximum)
+        options = [(topic, SubscribeOptions(qos=1)) for topic in topics]
+        if self._protocol is V5:
+            self._client.subscribe(options)
+        else:
+            self._client.subscribe([(topic, 1) for topic in topics])
+        await self._within(self._subscribed)
+
+    async def over(self) -> str:
+        """Wait for the end; why it came, in a sentence."""
+        return await asyncio.shield(self._over)
+
+    async def send(self, topic: str, payload: bytes, *, retain: bool) -> asyncio.Future[None]:
+        """QoS 1 within the window."""
+        while len(self._waiting) >= self._window:
+            self._room.clear()
+            await self._room.wait()
+        if self._over.done():
+            raise LinkError(self._over.result())
+        self._client.on_publish = self._on_publish
+        mid = self._client.publish(topic, payload, qos=1, retain=retain).mid
+        future = self._waiting[mid] = self._loop.create_future()
+        return future
+
+    def send_lossy(self, topic: str, payload: bytes) -> bool:
+        """QoS 0, dropped when the connection is over or what was written before has not left yet."""
+        if self._over.done() or self._client.backlog() > LOSSY_BACKLOG_MAX:
+            return False
+        self._client.publish(topic, payload, qos=0)
+        return True
+
+    def end(self) -> None:
+        """Let the connection go; whoever waits for a PUBACK is told. Does not block."""
+        self._ended(f"the connection to {self._broker.host}:{self._broker.port} was closed by this side")
+        self._client.disconnect()
+        # In a thread: it waits for paho's, which may hang in the network for seconds.
+        threading.Thread(target=self._client.loop_stop, name="mqtt-stop", daemon=True).start()
+
+    async def _within(self, future: asyncio.Future[Any]) -> Any:  # noqa: ANN401 - whatever the future holds
+        done, _ = await asyncio.wait({future, self._over}, timeout=CONNECT_TIMEOUT_S, return_when="FIRST_COMPLETED")
+        if future in done:
+            return future.result()
+        where = f"head-end broker {self._broker.host}:{self._broker.port}"
+        what = "hangs up" if self._over in done else "does not answer"
+        raise _Hung(f"{where} takes the connection but {what}; is this an MQTT port, with TLS as configured?")
+
+    def _make(self, tls: ssl.SSLContext | None, will: Will | None) -> _Client:
+        five = self._protocol is V5
+        client = _Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._broker.client_id,
+            clean_session=None if five else False,
+            protocol=self._protocol,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.ended = lambda: self._post(self._ended, self._gone())
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(WINDOW)
+        if self._broker.username:
+            client.username_pw_set(self._broker.username, self._broker.password)
+        if tls is not None:
+            client.tls_set_context(tls)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
+        return client
+
+    def _gone(self) -> str:
+        return f"the connection to {self._broker.host}:{self._broker.port} is gone; trying again"
+
+    # ---------------------------------------------------------------------------------------------- in other threads
+
+    def _post(self, call: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the event loop has ended: nobody is left to be told
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    def _connect(self, reached: asyncio.Future[None]) -> None:
+        properties = None
+        if self._protocol is V5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            properties.MaximumPacketSize = MAX_PACKET_BYTES
+            properties.ReceiveMaximum = WINDOW
+        broker = self._broker
+        try:
+            if self._protocol is V5:
+                self._client.connect(
+                    broker.host, broker.port, broker.keepalive_s, clean_start=False, properties=properties
+                )
+            else:
+                self._client.connect(broker.host, broker.port, broker.keepalive_s)
+        except (OSError, ValueError) as error:  # ValueError: ssl.CertificateError, a name that cannot be one
+            self._post(_fail, reached, LinkError(explain(broker, error)))
+        else:
+            if self._over.done():
+                self._client.disconnect()  # came too late: nobody waits any more
+            self._post(_finish, reached, None)
+
+    def _on_connect(
+        self, _: Client, __: object, ___: ConnectFlags, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        if code.value >= _FAILURE:
+            self._post(_fail, self._accepted, _Refused(self._broker, code.value, code.getName()))
+        else:
+            maximum = getattr(properties, "ReceiveMaximum", WINDOW)
+            self._post(_finish, self._accepted, maximum)
+
+    def _on_subscribe(self, _: Client, __: object, ___: int, codes: list[ReasonCode], ____: Properties | None) -> None:
+        bad = [code.getName() for code in codes if code.value >= _FAILURE]
+        if bad:
+            name = "the broker does not let this client subscribe to its topics; check the access list"
+            self._post(_fail, self._subscribed, _Refused(self._broker, codes[0].value, f"{bad[0]}: {name}"))
+        else:
+            self._post(_finish, self._subscribed, None)
+
+    def _on_message(self, client: Client, _: object, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""
+        mid, qos = message.mid, message.qos
+
+        def ack() -> None:
+            client.ack(mid, qos)
+
+        if self._inbound.qsize() < INBOUND_MAX:  # unacknowledged, so a QoS 1 message comes again later
+            payload = bytes(message.payload[: MAX_TOKEN_BYTES + 1])  # enough to be refused for its size
+            self._post(self._inbound.put_nowait, Inbound(topic, payload, message.retain, ack))
+
+    def _on_publish(self, _: Client, __: object, mid: int, code: ReasonCode, ___: Properties | None) -> None:
+        self._post(self._acknowledged, mid, code.value, code.getName())
+
+    def _on_disconnect(self, _: Client, __: object, ___: object, code: ReasonCode, ____: Properties | None) -> None:
+        if code.value >= _FAILURE:
+            self._post(self._ended, f"{self._gone()} ({code.getName()})")
+
+    # ------------------------------------------------------------------------------------------------ in the event loop
+
+    def _acknowledged(self, mid: int, code: int, name: str) -> None:
+        future = self._waiting.pop(mid, None)
+        if not self._waiting:
+            self._client.on_publish = None
+        self._room.set()
+        if future is None or future.done():
+            return
+        if code >= _FAILURE:
+            future.set_exception(LinkError(f"the broker refused a message: {name}; check its access list and limits"))
+        else:
+            future.set_result(None)
+
+    def _ended(self, why: str) -> None:
+        if self._over.done():
+            return
+        self._over.set_result(why)
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(LinkError(why))
+                future.exception()  # whoever sent it may be gone already
+        self._room.set()
+
+
+def _finish(future: asyncio.Future[Any], value: object) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+        future.exception()

@@ -1,0 +1,24 @@
+"""The TLS context of the connection, from the files in the configuration."""
+
+from __future__ import annotations
+
+import ssl
+
+from gateway.errors import ConfigError
+from gateway.headend.link import Broker
+
+
+def context(broker: Broker) -> ssl.SSLContext:
+    """TLS 1.2 or later, the broker's name checked. Raises ConfigError naming the file that cannot be used."""
+    try:
+        made = ssl.create_default_context(cafile=broker.ca or None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"is not a usable CA file: {error}", file=broker.ca, hint="PEM certificates") from error
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    if broker.cert:
+        try:
+            made.load_cert_chain(broker.cert, broker.key or None)
+        except (OSError, ssl.SSLError) as error:
+            hint = "a PEM certificate and the private key that belongs to it, readable by this user"
+            raise ConfigError(f"is not usable: {error}", file=broker.cert, hint=hint) from error
+    return made
