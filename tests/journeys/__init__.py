@@ -1,0 +1,1 @@
+"""Journeys: a household's life as a script a product manager can read, played on the core."""

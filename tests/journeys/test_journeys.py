@@ -1,0 +1,29 @@
+"""Every journey plays as it is written; `REWRITE_JOURNEYS=1` writes it anew, to be reviewed as a diff."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.journey import Journey
+
+_FOLDER = Path(__file__).parent
+
+
+@pytest.mark.parametrize("path", sorted(_FOLDER.glob("*.txt")), ids=lambda path: path.stem)
+def test_journey(path: Path) -> None:
+    """S0-18..S0-20, S1-11, S1-12, decisions 6, 11-13: the story told is the story lived."""
+    written = path.read_text(encoding="utf-8")
+    lived = Journey().play(written)
+    if os.environ.get("REWRITE_JOURNEYS"):
+        path.write_text(lived, encoding="utf-8")
+    assert lived == written, f"{path.name} tells another story; REWRITE_JOURNEYS=1 writes it anew, then read the diff"
+
+
+def test_each_shipped_policy_for_customers_has_a_journey() -> None:
+    """A product manager can read what `prepaid` and `ses-cashline` do."""
+    told = "".join(path.read_text(encoding="utf-8") for path in _FOLDER.glob("*.txt"))
+    assert "policy prepaid" in told
+    assert "policy ses-cashline" in told
