@@ -1,4 +1,5 @@
-"""One meter, one account, one loop body: read, post, compare, correct (facts by transaction, control by reconciliation).
+"""One meter, one account, one loop body: read, post, compare, correct (facts by transaction, control by
+reconciliation).
 
     meter.read() -> desk.post(Reading) -> control(account, terms) -> limiter -> differs from what was observed? -> act
 
