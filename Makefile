@@ -50,6 +50,7 @@ bench: setup ## speed as ratios against a bare floor
 # One line per generator; a test for each fails when its document is stale.
 docs: setup ## regenerate what is generated in docs/ and ARCHITECTURE.md
 	$(BIN)/python -m gateway.contract
+	$(BIN)/python -m gateway.diagram ARCHITECTURE.md
 
 # One lock for Python 3.11 to 3.13 and every platform that has wheels. Hashes only: where packages come from is
 # the user's pip configuration, so no index address belongs in the file.
