@@ -60,9 +60,10 @@ class Fields:
     def number(self, key: str, default: Decimal | None = None, *, least: int, most: int) -> Decimal:
         """A number in least..most, exactly as written."""
         value = self._take(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | Decimal) or not least <= value <= most:
+        number = Decimal("NaN") if isinstance(value, bool) or not isinstance(value, int | Decimal) else Decimal(value)
+        if not number.is_finite() or not least <= number <= most:
             raise self.error(key, f"{value} does not fit", f"write a number from {least} to {most}")
-        return Decimal(value)
+        return number
 
     def flag(self, key: str, *, default: bool) -> bool:
         """True or false."""
