@@ -122,7 +122,7 @@ def test_a_late_answer_arrives_during_the_next_exchange() -> None:
     """Request 1 is answered after request 2, with the bytes of request 1."""
 
     async def test(sim: Simulation, client: TcpClient) -> None:
-        await sim.do("fault sdm late 60 1")
+        await sim.do("fault sdm late 250 1")
         client.send(1, ENERGY, transaction=1)
         assert await client.receive(0.02) == b""
         client.send(1, "0400000002", transaction=2)
@@ -253,9 +253,9 @@ def test_rtu_checksum_garbage_and_late() -> None:
             await sim.do("fault dds garbage 1")
             answer = await asyncio.to_thread(rtu_ask, path, request + crc(request))
             assert crc(answer[:-2]) != answer[-2:]
-            await sim.do("fault dds late 60 1")
+            await sim.do("fault dds late 250 1")
             assert await rtu(path, 1, "0300000002", wait_s=0.03) == b""
-            both = await asyncio.to_thread(rtu_ask, path, request + crc(request), 5, 0.12)
+            both = await asyncio.to_thread(rtu_ask, path, request + crc(request), 5, 0.4)
             late = bytes.fromhex("0103040001e240")
             assert both == good + crc(good) + late + crc(late)
             assert await rtu(path, 1, "0300150001") == bytes.fromhex("0103020101")

@@ -74,12 +74,12 @@ def test_an_answer_on_its_way_is_lost_with_the_cable() -> None:
     async def main() -> None:
         async with Simulation.start(PLANT, clock=ManualClock()) as sim:
             path = sim.line("bus").path
-            await sim.do("fault dds late 60 1")
+            await sim.do("fault dds late 250 1")
             assert await asyncio.to_thread(rtu_ask, path, READ, 0.03) == b""
             await sim.do("unplug bus")
             await sim.do("replug bus")
             port = os.open(path, os.O_RDWR | os.O_NOCTTY)
-            assert await asyncio.to_thread(rtu_collect, port, 0.1) == b""
+            assert await asyncio.to_thread(rtu_collect, port, 0.35) == b""
             os.close(port)
 
     asyncio.run(main())

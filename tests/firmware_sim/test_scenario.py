@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.clock import ManualClock
+from firmware_sim.control import Verb
+from firmware_sim.faults import Kind
 from firmware_sim.fields import ScenarioError
+from firmware_sim.models import METER_MODELS
 from firmware_sim.profiles import shipped_folder
 from firmware_sim.simulation import Simulation, load_scenario, shipped_profiles
 from tests.firmware_sim.wires import PLANT, TcpClient
@@ -174,3 +177,12 @@ def test_own_loads_may_be_used() -> None:
             assert "kettle" not in shipped_profiles()
 
     asyncio.run(main())
+
+
+def test_the_document_knows_every_word_and_its_example_plays() -> None:
+    """docs/firmware-sim.md names each model, control word and fault, and its scenario is a valid one."""
+    document = (Path(__file__).parents[2] / "docs" / "firmware-sim.md").read_text()
+    for word in (*Verb, *Kind, *METER_MODELS):
+        assert f"`{word}" in document, word
+    example = document.split("```toml\n")[1].split("```")[0]
+    Simulation(load_scenario(example), Path("unused"))
