@@ -162,7 +162,7 @@ _memo: dict[int, _Memo] = {}
 
 def _place(quarter: int, tariffs: tuple[Tariff, ...], calendars: Mapping[str, Calendar]) -> _Place:
     known = _memo.get(id(tariffs))
-    if known is not None and known[0] is tariffs and known[1] is calendars and known[2] == quarter:
+    if known is not None and known[1] is calendars and known[2] == quarter:
         return known[3]
     place = _resolve(quarter * QUARTER_MS, tariffs, calendars)
     if len(_memo) >= _MEMO_MAX:

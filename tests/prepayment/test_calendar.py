@@ -123,6 +123,7 @@ def test_the_next_slot_is_open_and_the_first(utc_ms: int) -> None:
     """The instant found is open, and no quarter-hour before it is."""
     found = next_slot_utc_ms(SLOTS, utc_ms, ROME, ITALY)
     assert found is not None
+    assert found >= utc_ms
     assert slot_open(SLOTS, found, ROME, ITALY)
     quarters = range(utc_ms, found, civil.QUARTER_MS)
     assert not any(slot_open(SLOTS, quarter, ROME, ITALY) for quarter in quarters)

@@ -68,6 +68,13 @@ def test_a_gap_is_spread_evenly_and_flagged() -> None:
     assert (next_one.import_wh, next_one.quality) == (100, Quality.ESTIMATED)
 
 
+def test_a_gap_that_ends_on_the_quarter_leaves_the_next_one_actual() -> None:
+    """What is read from its very start on is no estimate, whatever came before."""
+    state, _ = advance(begun(), at(START_MS + 4 * QUARTER_MS), 1400)
+    _, (next_one,) = advance(state, at(START_MS + 5 * QUARTER_MS), 1500)
+    assert (next_one.import_wh, next_one.quality) == (100, Quality.ACTUAL)
+
+
 def test_a_quarter_hour_that_was_not_seen_from_its_start_is_an_estimate() -> None:
     """The first one after the opening holds less than the quarter-hour used, and says so."""
     state, (first,) = advance(begun(START_MS + 10 * MINUTE_MS), at(START_MS + 20 * MINUTE_MS), 1010)

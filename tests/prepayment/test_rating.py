@@ -266,6 +266,13 @@ def test_without_a_date_the_last_band_goes_on(trusts: tuple[str, str]) -> None:
     assert rated.usage.month == usage.month
 
 
+def test_the_band_in_use_is_known_even_when_nothing_is_used() -> None:
+    """Readings without consumption carry the band along, for the day the clock is lost."""
+    usage = charged(START_MS, START_MS + 1, 1, NIGHT).usage
+    noon = START_MS + 12 * HOUR_MS
+    assert (usage.band, charged(noon, noon + 1, 0, NIGHT, usage=usage).usage.band) == ("night", "day")
+
+
 def test_without_a_date_or_a_past_it_is_the_cheapest() -> None:
     """A new account on a gateway that does not know the time pays the lowest price there is."""
     unknown = at(START_MS + 12 * HOUR_MS, TimeTrust.UNKNOWN)
@@ -323,6 +330,24 @@ def test_a_clock_that_leaps_ahead_books_a_month_at_most() -> None:
     assert leapt.alarms == ("standing_capped",)
     back = days_booked(leapt.usage, START_MS + 2 * DAY_MS, TAXED)
     assert (back.lines, back.alarms) == ((), ("standing_ahead",))
+
+
+@pytest.mark.parametrize(("due", "booked", "alarms"), [(31, 31, ()), (32, 31, ("standing_capped",))])
+def test_a_month_of_missed_days_is_made_up_for(due: int, booked: int, alarms: tuple[str, ...]) -> None:
+    """31 days are, the 32nd is not and says so."""
+    first = days_booked(Usage(), START_MS - 60 * DAY_MS, TAXED).usage
+    rated = days_booked(first, START_MS - (60 - due) * DAY_MS, TAXED)
+    assert (sum(line.days for line in rated.lines), rated.alarms) == (booked, alarms)
+
+
+def test_the_rest_of_the_tax_on_days_is_carried_too() -> None:
+    """However the days were booked, VAT is that of their sum."""
+    odd = replace(TAXED, standing_nano_per_day=7)
+    usage = Usage()
+    for day in range(20):
+        usage = days_booked(usage, START_MS + day * DAY_MS, odd).usage
+    assert usage.net_nano == 20 * 7
+    assert usage.vat_nano * PPM + usage.vat_rest_ppm == 20 * 7 * 81_000
 
 
 def test_without_a_date_no_day_is_booked() -> None:
