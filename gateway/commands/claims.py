@@ -70,6 +70,9 @@ class Reason(StrEnum):
     NOT_ALLOWED = "not_allowed"
     STALE_COMMAND = "stale_command"
     EXPIRED = "expired"
+    FORK = "fork"
+    BUSY = "busy"
+    CLOCK_UNTRUSTED = "clock_untrusted"
 
 
 class TopUpBody(Struct, frozen=True, forbid_unknown_fields=True):

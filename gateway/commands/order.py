@@ -120,8 +120,7 @@ class Order:
 
 def check_fresh(envelope: Envelope, challenges: frozenset[str], at: Moment) -> None:
     """Raise CommandRefused unless the command is fresh enough for what it can do (decision 17)."""
-    if at.trust.proven and envelope.key_not_after_utc_ms is not None and at.utc_ms >= envelope.key_not_after_utc_ms:
-        raise CommandRefused(Reason.NOT_ALLOWED, kid=envelope.kid, hint="this key is past its not_after day")
+    check_key(envelope, at)
     if envelope.command in HELPFUL:
         return
     if at.trust.proven and at.utc_ms >= envelope.expires_s * 1000:
@@ -131,6 +130,12 @@ def check_fresh(envelope: Envelope, challenges: frozenset[str], at: Moment) -> N
     if envelope.challenge is None or envelope.challenge not in challenges:
         hint = "sign it again with the challenge in the gateway's status"
         raise CommandRefused(Reason.STALE_COMMAND, trust=at.trust.value, hint=hint)
+
+
+def check_key(envelope: Envelope, at: Moment) -> None:
+    """Raise CommandRefused when the key is past its day; only a proven clock can say so."""
+    if at.trust.proven and envelope.key_not_after_utc_ms is not None and at.utc_ms >= envelope.key_not_after_utc_ms:
+        raise CommandRefused(Reason.NOT_ALLOWED, kid=envelope.kid, hint="this key is past its not_after day")
 
 
 def to_event(  # noqa: C901, PLR0911 - one arm for each command

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+SESSION_S = 30 * 24 * 3600
+
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
@@ -24,7 +26,10 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where the broker is and how to be let in. Paths are files; `ca` empty means the system's authorities."""
+    """Where the broker is and how to be let in. Paths are files; `ca` empty means the system's authorities.
+
+    `session_s` is how long the broker keeps the session of an absent client; 0 for a client that will not come back.
+    """
 
     host: str
     port: int
@@ -36,6 +41,7 @@ class Broker:
     username: str = ""
     password: str = ""
     keepalive_s: int = 30
+    session_s: int = SESSION_S
 
 
 @dataclass(frozen=True, slots=True)

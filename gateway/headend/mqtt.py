@@ -34,7 +34,6 @@ from gateway.headend.tls import context
 from gateway.headend.trouble import explain, refused
 
 WINDOW = 20
-SESSION_EXPIRY_S = 30 * 24 * 3600
 MAX_PACKET_BYTES = 32 * 1024
 INBOUND_MAX = 200
 LOSSY_BACKLOG_MAX = 200
@@ -268,7 +267,7 @@ class _Session:
         client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._broker.client_id,
-            clean_session=None if five else False,
+            clean_session=None if five else self._broker.session_s == 0,
             protocol=self._protocol,
             reconnect_on_failure=False,
             manual_ack=True,
@@ -301,7 +300,7 @@ class _Session:
         properties = None
         if self._protocol is V5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            properties.SessionExpiryInterval = self._broker.session_s
             properties.MaximumPacketSize = MAX_PACKET_BYTES
             properties.ReceiveMaximum = WINDOW
         broker = self._broker

@@ -1,0 +1,131 @@
+"""The uplink: drains the journal, and the intervals, from their durable cursors in order.
+
+What was sent is only remembered for this connection; a new one begins again after the cursor, so a broker that lost
+everything loses us nothing. The cursor moves by the head-end's signed acknowledgement {epoch, seq, head}, compared
+with our own row; a head-end that cannot acknowledge is configured as such, then the broker's PUBACK moves it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from gateway.commands import Reason
+from gateway.commands.claims import AckBody, ResendBody
+from gateway.errors import CommandRefused, LinkError
+from gateway.headend.link import Link, Sleep
+from gateway.headend.topics import Topics
+from gateway.prepayment.ledger import Detail
+from gateway.store import JOURNAL, Store
+from gateway.store.quarters import CURSOR as INTERVAL
+
+BATCH = 50
+RESENDS_MAX = 8
+FORKS_NOTED_MAX = 16
+REFUSED_WAIT_S = 10.0
+
+Note = Callable[[str, Detail], Awaitable[None]]
+
+
+class Uplink:
+    """One run drains both streams; `note` puts a fork on record, `wake` is called when the journal has grown."""
+
+    def __init__(
+        self, link: Link, store: Store, topics: Topics, *, note: Note, sleep: Sleep, acknowledges: bool = True
+    ) -> None:
+        self._link = link
+        self._store = store
+        self._topics = topics
+        self._note = note
+        self._sleep = sleep
+        self._acknowledges = acknowledges
+        self._work = asyncio.Event()
+        self._resends: deque[tuple[int, int]] = deque()
+        self._forks: set[tuple[str, int, str]] = set()
+
+    def wake(self) -> None:
+        """The journal or the interval table has grown; never blocks."""
+        self._work.set()
+
+    async def run(self) -> None:
+        """Drain until cancelled. An error of the store ends it; the connection's do not."""
+        while True:
+            session = await self._link.connected()
+            lost = asyncio.ensure_future(self._link.lost(session))
+            lost.add_done_callback(lambda _: self._work.set())
+            try:
+                await self._drain(session)
+            except LinkError:
+                # Gone, or the broker refuses our messages: then not again at once.
+                if self._link.session == session:
+                    await self._sleep(REFUSED_WAIT_S)
+            finally:
+                lost.cancel()
+
+    async def acknowledge(self, body: AckBody) -> None:
+        """Move the cursor. Raises CommandRefused(fork) when the head-end has a row this store does not."""
+        if body.seq and not await self._store.move_cursor(body.epoch, body.seq, body.head):
+            await self._fork(body)
+            raise CommandRefused(Reason.FORK, seq=body.seq, our_seq=self._store.head.seq)
+        if body.interval_number is not None:
+            newest = await self._store.intervals_after(body.interval_number - 1, 1) if body.interval_number else []
+            if newest and newest[0].number == body.interval_number:
+                await self._store.move_interval_cursor(body.interval_number)
+
+    def resend(self, body: ResendBody) -> None:
+        """Send rows again, soon; the cursor stays. Raises CommandRefused for rows that do not exist."""
+        last = self._store.head.seq
+        if body.from_seq > body.to_seq or body.from_seq > last:
+            raise CommandRefused(Reason.BAD_PAYLOAD, from_seq=body.from_seq, to_seq=body.to_seq, our_seq=last)
+        if len(self._resends) >= RESENDS_MAX:
+            raise CommandRefused(Reason.BUSY, hint="earlier resends are still on their way")
+        self._resends.append((body.from_seq, min(body.to_seq, last)))
+        self._work.set()
+
+    async def _drain(self, session: int) -> None:
+        sent = await self._store.cursor(JOURNAL)
+        sent_interval = await self._store.cursor(INTERVAL)
+        while self._link.session == session:
+            self._work.clear()
+            await self._send_again()
+            rows = await self._store.rows_after(sent, BATCH)
+            await self._publish(self._topics.journal, [row.body for row in rows])
+            if rows:
+                sent = rows[-1].seq
+                if not self._acknowledges:
+                    await self._store.move_cursor(rows[-1].epoch, sent, rows[-1].hash)
+            intervals = await self._store.intervals_after(sent_interval, BATCH)
+            await self._publish(self._topics.interval, [row.body for row in intervals])
+            if intervals:
+                sent_interval = intervals[-1].number
+                if not self._acknowledges:
+                    await self._store.move_interval_cursor(sent_interval)
+            if not rows and not intervals and not self._resends:
+                await self._work.wait()
+
+    async def _send_again(self) -> None:
+        """One batch of the oldest resend, so that new rows are not held up for long."""
+        if not self._resends:
+            return
+        first, last = self._resends.popleft()
+        rows = await self._store.rows_after(first - 1, min(BATCH, last - first + 1))
+        if rows and rows[-1].seq < last:
+            self._resends.appendleft((rows[-1].seq + 1, last))
+        await self._publish(self._topics.journal, [row.body for row in rows])
+
+    async def _publish(self, topic: str, bodies: list[bytes]) -> None:
+        """All in order through the window; returns when the broker has them. Raises LinkError if one did not go."""
+        futures = [await self._link.send(topic, body) for body in bodies]
+        for future in futures:
+            await future
+
+    async def _fork(self, body: AckBody) -> None:
+        fork = (body.epoch, body.seq, body.head)
+        if fork in self._forks or len(self._forks) >= FORKS_NOTED_MAX:
+            return
+        self._forks.add(fork)
+        ours = await self._store.row(body.seq)
+        found = ours.hash if ours is not None else "none"
+        detail: Detail = (("seq", body.seq), ("epoch", body.epoch), ("head", body.head), ("ours", found))
+        await self._note("headend.fork", detail)

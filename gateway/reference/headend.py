@@ -1,0 +1,286 @@
+"""A small head-end as an object: connects, answers the time, checks and acknowledges rows, sends signed commands.
+
+    async with HeadEnd(broker, "gw-1", signer, Book(path)) as headend:
+        verdict = await headend.topup("CH-0001", "20.00", "CHF")
+
+It is the other side of the contract for the demonstration, for tests and for an operator's command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from gateway.commands import Body, Command
+from gateway.commands.claims import AckBody, ResendBody, TimeBody, TopUpBody, TopUpReverseBody
+from gateway.commands.order import HURTFUL
+from gateway.errors import GatewayError, LinkError
+from gateway.headend.link import Broker, Inbound
+from gateway.headend.mqtt import MqttLink
+from gateway.headend.payloads import Live, Status, TimeAsk, VerdictMessage
+from gateway.headend.topics import Topics
+from gateway.prepayment.money import parse_money, wire_money
+from gateway.reference.book import Book, Pending, Place, Total
+from gateway.reference.chain import Chain, Checked, Taken
+from gateway.reference.sign import Signer
+
+ANSWER_WITHIN_S = 10.0
+ACK_AFTER_S = 0.2
+RESEND_AGAIN_S = 2.0
+ROWS_MAX = 10_000
+SETTLED = ("applied", "already_included")
+
+
+class NoAnswer(GatewayError):
+    """The gateway gave no verdict, or no status, in time; it may still carry the command out."""
+
+
+class HeadEnd:
+    """One gateway's head-end. `rows` are the checked rows so far, `live` and `status` the latest messages."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        gateway_id: str,
+        signer: Signer,
+        book: Book,
+        *,
+        follow: bool = True,
+        on_row: Callable[[Checked], None] = lambda _: None,
+        on_live: Callable[[Live], None] = lambda _: None,
+        on_trouble: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.topics = Topics(gateway_id)
+        self.status: Status | None = None
+        self.live: dict[str, Live] = {}
+        self.rows: list[Checked] = []
+        self.intervals: list[dict[str, Any]] = []
+        self.trouble = ""
+        self._gateway_id = gateway_id
+        self._signer = signer
+        self._book = book
+        self._follow = follow
+        self._on_row = on_row
+        self._on_live = on_live
+        self._on_trouble = on_trouble
+        topics = self.topics.outbound if follow else (self.topics.status, self.topics.verdict)
+        self.link = MqttLink(broker, topics, sleep=asyncio.sleep, on_trouble=on_trouble, backoff_s=(0.2, 10.0))
+        self._waiting: dict[str, asyncio.Future[VerdictMessage]] = {}
+        self._changed = asyncio.Condition()
+        self._tasks: list[asyncio.Task[None]] = []
+        place = book.read().place
+        self._chain = Chain(place.seq, place.head, place.epoch)
+        self._interval_number = place.interval_number
+        self._resend_asked_s = 0.0
+        self._news = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Start; returns at once, `connected` waits."""
+        parts: list[Awaitable[None]] = [self.link.run(), self._receive()]
+        if self._follow:
+            parts.append(self._acknowledge())
+        self._tasks = [asyncio.ensure_future(part) for part in parts]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Disconnect. An error of a background task is raised here."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def connected(self, timeout_s: float = ANSWER_WITHIN_S) -> None:
+        """Wait for the broker. Raises NoAnswer."""
+        try:
+            await asyncio.wait_for(self.link.connected(), timeout_s)
+        except TimeoutError as error:
+            raise NoAnswer("no connection to the broker in time") from error
+
+    async def until(self, what: Callable[[], object], timeout_s: float = ANSWER_WITHIN_S) -> None:
+        """Wait until something that arrives makes `what()` true. Raises NoAnswer."""
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(lambda: bool(what()))
+        except TimeoutError as error:
+            raise NoAnswer("what was waited for did not arrive in time") from error
+
+    async def topup(
+        self,
+        account_id: str,
+        amount: str,
+        currency: str,
+        *,
+        channel: str = "reference",
+        timeout_s: float = ANSWER_WITHIN_S,
+    ) -> VerdictMessage:
+        """Sell credit: the account's next sequence and lifetime total. Raises NoAnswer; then it is sent again first."""
+        await self._settle_pending(account_id, timeout_s)
+        with self._book.change() as content:
+            before = content.topups.get(account_id, Total())
+            after = Total(before.sequence + 1, before.total_nano + parse_money(amount))
+            body = TopUpBody(account_id, after.sequence, amount, wire_money(after.total_nano), currency, channel)
+            sequence = content.sequence = max(content.sequence + 1, _now_ms())
+            jti, token = self.sign(Command.TOP_UP, body, sequence=sequence)
+            content.pending[account_id] = Pending(jti, token.decode(), after)
+        return await self._settle_pending(account_id, timeout_s) or _nothing(jti)
+
+    async def reverse(
+        self, account_id: str, amount: str, currency: str, reason: str, *, timeout_s: float = ANSWER_WITHIN_S
+    ) -> VerdictMessage:
+        """Take credit back. Raises NoAnswer."""
+        before = self._book.read().reversals.get(account_id, Total())
+        after = Total(before.sequence + 1, before.total_nano + parse_money(amount))
+        body = TopUpReverseBody(account_id, after.sequence, amount, wire_money(after.total_nano), currency, reason)
+        verdict = await self.command(Command.TOP_UP_REVERSE, body, timeout_s=timeout_s)
+        if verdict.status in SETTLED:
+            with self._book.change() as content:
+                content.reversals[account_id] = after
+        return verdict
+
+    async def command(self, command: Command, body: Body, *, timeout_s: float = ANSWER_WITHIN_S) -> VerdictMessage:
+        """Sign, send, wait for the verdict; with the gateway's challenge where one is needed. Raises NoAnswer."""
+        if command in HURTFUL:
+            await self.until(lambda: self.status is not None and self.status.challenge, timeout_s)
+        jti, token = self.sign(command, body)
+        return await self.send_token(jti, token, timeout_s=timeout_s)
+
+    def sign(self, command: Command, body: Body, *, sequence: int | None = None) -> tuple[str, bytes]:
+        """The command's id and token."""
+        return self._signer.sign(
+            command,
+            body,
+            gateway_id=self._gateway_id,
+            sequence=sequence or self._book.next_sequence(_now_ms()),
+            now_s=int(time.time()),
+            challenge=self.status.challenge if self.status is not None and command in HURTFUL else None,
+        )
+
+    async def send_token(
+        self, jti: str, token: bytes, *, topic: str = "", timeout_s: float = ANSWER_WITHIN_S
+    ) -> VerdictMessage:
+        """Publish a token and wait for its verdict. Raises NoAnswer."""
+        future: asyncio.Future[VerdictMessage] = asyncio.get_running_loop().create_future()
+        self._waiting[jti] = future
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.link.connected()
+                await (await self.link.send(topic or self.topics.command, token))
+                return await future
+        except (TimeoutError, LinkError) as error:
+            raise NoAnswer(f"no verdict on {jti} within {timeout_s:g} s: the gateway may be offline") from error
+        finally:
+            self._waiting.pop(jti, None)
+
+    async def resend(self, from_seq: int, to_seq: int) -> VerdictMessage:
+        """Ask for rows again; the verdict says whether they will come. Raises NoAnswer."""
+        jti, token = self._untracked(Command.RESEND, ResendBody(from_seq, to_seq))
+        return await self.send_token(jti, token, topic=self.topics.resend)
+
+    async def _settle_pending(self, account_id: str, timeout_s: float) -> VerdictMessage | None:
+        pending = self._book.read().pending.get(account_id)
+        if pending is None:
+            return None
+        verdict = await self.send_token(pending.jti, pending.token.encode(), timeout_s=timeout_s)
+        with self._book.change() as content:
+            content.pending.pop(account_id, None)
+            if verdict.status in SETTLED:
+                content.topups[account_id] = pending.after
+        return verdict
+
+    def _untracked(self, command: Command, body: Body) -> tuple[str, bytes]:
+        """Sign what has no sequence the gateway remembers."""
+        return self.sign(command, body, sequence=_now_ms())
+
+    async def _receive(self) -> None:
+        async for message in self.link.messages():
+            await self._take(message)
+            message.ack()
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _take(self, message: Inbound) -> None:
+        topic, payload = message.topic, message.payload
+        try:
+            if topic == self.topics.journal:
+                await self._row(payload)
+            elif topic == self.topics.verdict:
+                self._verdict(msgspec.json.decode(payload, type=VerdictMessage))
+            elif topic == self.topics.status:
+                self.status = msgspec.json.decode(payload, type=Status)
+            elif topic == self.topics.time_ask:
+                await self._time(msgspec.json.decode(payload, type=TimeAsk))
+            elif topic == self.topics.interval:
+                self._interval(msgspec.json.decode(payload))
+            else:
+                live = msgspec.json.decode(payload, type=Live)
+                self.live[live.account_id] = live
+                self._on_live(live)
+        except (msgspec.MsgspecError, ValueError) as error:
+            self.trouble = f"{topic}: {error}"
+            self._on_trouble(self.trouble)
+
+    async def _row(self, raw: bytes) -> None:
+        taken, rows = self._chain.take(raw)
+        for row in rows:
+            if len(self.rows) < ROWS_MAX:
+                self.rows.append(row)
+            self._on_row(row)
+        if taken is Taken.BROKEN:
+            self.trouble = f"the journal forks after row {self._chain.seq}: a restored image, or a second gateway"
+            self._on_trouble(self.trouble)
+        gap = self._chain.gap
+        if gap is not None and time.monotonic() - self._resend_asked_s > RESEND_AGAIN_S:
+            self._resend_asked_s = time.monotonic()
+            await self._send(self.topics.resend, Command.RESEND, ResendBody(*gap))
+        self._news.set()
+
+    def _interval(self, interval: dict[str, Any]) -> None:
+        number = interval.get("number", 0)
+        if number > self._interval_number:
+            self._interval_number = number
+            if len(self.intervals) < ROWS_MAX:
+                self.intervals.append(interval)
+        self._news.set()
+
+    def _verdict(self, verdict: VerdictMessage) -> None:
+        future = self._waiting.get(verdict.jti)
+        if future is not None and not future.done():
+            future.set_result(verdict)
+
+    async def _time(self, ask: TimeAsk) -> None:
+        await self._send(self.topics.time_answer, Command.TIME, TimeBody(ask.nonce, _now_ms()))
+
+    async def _acknowledge(self) -> None:
+        """Acknowledge what was checked, a little later, so that a burst of rows costs one signature."""
+        while True:
+            await self._news.wait()
+            await asyncio.sleep(ACK_AFTER_S)
+            self._news.clear()
+            if not self._chain.seq:
+                continue
+            place = Place(self._chain.seq, self._chain.head, self._chain.epoch, self._interval_number)
+            with self._book.change() as content:
+                content.place = place
+            body = AckBody(place.epoch, place.seq, place.head, place.interval_number or None)
+            await self._send(self.topics.ack, Command.ACK, body)
+
+    async def _send(self, topic: str, command: Command, body: Body) -> None:
+        with suppress(LinkError):  # the gateway asks, or sends, again
+            await self.link.send(topic, self._untracked(command, body)[1])
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _nothing(jti: str) -> VerdictMessage:
+    raise NoAnswer(f"{jti} was settled by somebody else at the same time")
