@@ -10,12 +10,10 @@ message, also a refused one, proves that the head-end is there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-
 import msgspec
 
 from gateway.clock import Clock
-from gateway.commands import Command, Envelope, Keyring, Order, Reason, verify
+from gateway.commands import Envelope, Keyring, Order, Reason, verify
 from gateway.commands.claims import AckBody, ResendBody, TimeBody
 from gateway.commands.envelope import claimed_id
 from gateway.commands.order import check_key
@@ -45,7 +43,7 @@ CONTACT_MS = 1000
 class Downlink:
     """Takes what the link delivers, one message after the other."""
 
-    def __init__(  # noqa: PLR0913 - it connects all the parts
+    def __init__(
         self,
         link: Link,
         teller: Teller,
@@ -56,7 +54,6 @@ class Downlink:
         status: StatusKeeper,
         uplink: Uplink,
         timesync: TimeSync,
-        read_now: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._link = link
         self._teller = teller
@@ -66,7 +63,6 @@ class Downlink:
         self._status = status
         self._uplink = uplink
         self._timesync = timesync
-        self._read_now = read_now
         self._gate = Bucket(clock, per_s=PER_S, burst=BURST)
         self._junk_answers = Bucket(clock, per_s=JUNK_ANSWERS_PER_S, burst=JUNK_ANSWERS_BURST)
         self._refusals_noted = Bucket(clock, per_s=REFUSALS_NOTED_PER_S, burst=REFUSALS_NOTED_BURST)
@@ -115,8 +111,6 @@ class Downlink:
                     raise CommandRefused(Reason.UNKNOWN_COMMAND, hint=f"{envelope.command} has a topic of its own")
                 case _ if topic == self._topics.command:
                     answer = await self._teller.execute(Order(envelope, self._status.challenges))
-                    if envelope.command is Command.READ_NOW and answer.status is VerdictStatus.APPLIED:
-                        self._read_now(answer.account_id)
                     await self._verdict(_of_answer(answer, envelope))
                 case _:
                     raise CommandRefused(

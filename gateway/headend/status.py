@@ -20,6 +20,7 @@ from gateway.headend.topics import Topics
 from gateway.store import Store
 
 ROTATE_S = 3600.0
+FAREWELL_S = 1.0
 
 
 def will(gateway_id: str) -> Will:
@@ -51,6 +52,15 @@ class StatusKeeper:
                 session = await self._link.connected()
                 await self._publish()
                 await self._link.lost(session)
+
+    async def farewell(self) -> None:
+        """Publish that this side goes off line, and wait a second at most until the broker has it."""
+        offline = msgspec.json.encode(Status(self._topics.gateway_id, online=False))
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await (await self._link.send(self._topics.status, offline, retain=True))
+        except (LinkError, TimeoutError):
+            return  # then the last will says it
 
     async def _rotate(self) -> None:
         while True:

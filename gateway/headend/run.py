@@ -1,0 +1,118 @@
+"""The head-end side put together: one object for the composition root."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from gateway.clock import SystemClock
+from gateway.commands import Keyring
+from gateway.config.loader import Configuration, beside
+from gateway.errors import ConfigError
+from gateway.headend.downlink import Downlink
+from gateway.headend.link import Broker, Link, OnTrouble, Will
+from gateway.headend.live import LivePublisher
+from gateway.headend.mqtt import MqttLink
+from gateway.headend.status import StatusKeeper, will
+from gateway.headend.timesync import TimeSync
+from gateway.headend.topics import Topics
+from gateway.headend.uplink import Uplink
+from gateway.store import Store
+from gateway.teller import Teller
+
+LinkFactory = Callable[[Broker, Sequence[str], Will, SystemClock, OnTrouble], Link]
+"""Makes the link: where, what to subscribe to, the last will, the clock, whom to tell of trouble."""
+
+log = structlog.get_logger()
+
+
+class Headend:
+    """Everything that talks over one link. `live` publishes readings; `run` serves until cancelled.
+
+    A signed read_now needs no wiring: its verdict reaches the teller's subscribers like every other.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        keys: Keyring,
+        *,
+        store: Store,
+        teller: Teller,
+        clock: SystemClock,
+        factory: LinkFactory | None = None,
+    ) -> None:
+        table = configuration.settings.headend
+        gateway_id = configuration.settings.gateway.id
+        topics = Topics(gateway_id)
+        link = (factory or mqtt_link)(broker_of(configuration), topics.inbound, will(gateway_id), clock, _trouble)
+        self._link = link
+        self._status = StatusKeeper(link, store, clock, topics)
+        self._uplink = Uplink(link, store, topics, note=teller.note, sleep=clock.sleep, acknowledges=table.acknowledges)
+        self._timesync = TimeSync(link, clock, topics, clock.authenticate)
+        self._downlink = Downlink(
+            link, teller, clock, topics, keys, status=self._status, uplink=self._uplink, timesync=self._timesync
+        )
+        self.live = LivePublisher(link, topics, period_ms=table.live_s * 1000)
+        teller.subscribe_committed(self._uplink.wake)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection at this moment."""
+        return self._link.session > 0
+
+    async def run(self) -> None:
+        """Serve until cancelled; an error of the store ends it (ExceptionGroup), the connection's never do."""
+        async with asyncio.TaskGroup() as group:
+            for part in (self._link, self._status, self._uplink, self._timesync, self._downlink):
+                group.create_task(part.run(), name=f"headend.{type(part).__name__.lower()}")
+            group.create_task(self._announce(), name="headend.announce")
+
+    async def farewell(self) -> None:
+        """Say that this side goes off line; a last will is not sent for a clean end. Takes a second at most."""
+        await self._status.farewell()
+
+    async def _announce(self) -> None:
+        while True:
+            session = await self._link.connected()
+            log.info("headend.connected", session=session)
+            await self._link.lost(session)
+
+
+def mqtt_link(broker: Broker, topics: Sequence[str], last_will: Will, clock: SystemClock, trouble: OnTrouble) -> Link:
+    """The production link."""
+    return MqttLink(broker, topics, will=last_will, sleep=clock.sleep, on_trouble=trouble)
+
+
+def broker_of(configuration: Configuration) -> Broker:
+    """The broker in the configuration. Raises ConfigError when the password file cannot be read."""
+    table = configuration.settings.headend
+
+    def path(name: str) -> str:
+        return str(beside(configuration.file, name)) if name else ""
+
+    password = ""
+    if table.password_file:
+        try:
+            password = beside(configuration.file, table.password_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            file = str(configuration.file)
+            raise ConfigError(f"cannot be read: {error}", file=file, key="[headend] password_file") from error
+    return Broker(
+        table.host,
+        table.port,
+        f"prepaid-gateway-{configuration.settings.gateway.id}",
+        table.tls,
+        path(table.ca),
+        path(table.cert),
+        path(table.key),
+        table.username,
+        password,
+        table.keepalive_s,
+    )
+
+
+def _trouble(why: str) -> None:
+    log.warning("headend.away", reason=why)
