@@ -29,7 +29,7 @@ from gateway.prepayment.events import (
     TopUp,
     TopUpReversal,
 )
-from gateway.prepayment.intervals import IntervalState
+from gateway.prepayment.intervals import IntervalState, advance
 from gateway.prepayment.ladder import Effect, Rule
 from gateway.prepayment.ledger import Entry, EntryKind, Verdict, VerdictStatus
 from gateway.prepayment.policy import DayKind, Policy
@@ -113,7 +113,7 @@ def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
         supply=Supply(SupplyState.NORMAL, event.at),
         usage=Usage(),
         register=register,
-        intervals=IntervalState(),
+        intervals=advance(IntervalState(), event.at, 0)[0],
         settled_register_wh=start,
         contact_running_ms=event.at.running_ms,
     )

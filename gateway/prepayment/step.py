@@ -14,7 +14,7 @@ from dataclasses import replace
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Spending, Supply, Terms
 from gateway.prepayment.events import Contact, Event, MeterEvent, Moment, Reading, Restarted, Tick
-from gateway.prepayment.intervals import Interval, advance, rebase
+from gateway.prepayment.intervals import Interval, advance
 from gateway.prepayment.ladder import (
     PREPAID,
     Effect,
@@ -145,16 +145,17 @@ def _charged(account: Account, judged: Judgement, reading: Reading, terms: Terms
         began = replace(began, account=replace(began.account, settled_register_wh=resumed_wh))
         account = began.account
     usage, lines, alarms = account.usage, account.unsettled, account.alarms
-    for span in judged.spans:
-        rated = rate(usage, span.before, span.after, span.wh, account.tariffs, terms.calendars)
-        usage, lines, alarms = rated.usage, merge(lines, rated.lines), rated.alarms
     curve = account.intervals
     finished: tuple[Interval, ...] = ()
     register = judged.register
-    if judged.spans and register.wh is not None:
-        if register.segment != account.register.segment:
-            curve = rebase(curve, register.wh - judged.spans[-1].wh)
-        curve, finished = advance(curve, reading.at, register.wh, reading.export_wh)
+    if judged.spans:
+        alarms = ()
+        for span in judged.spans:
+            rated = rate(usage, span.before, span.after, span.wh, account.tariffs, terms.calendars)
+            usage, lines = rated.usage, merge(lines, rated.lines)
+            alarms = tuple(dict.fromkeys((*alarms, *rated.alarms))) if rated.alarms else alarms
+        # The load curve follows what was rated, not the register: it adds up across wraps, segments and cases.
+        curve, finished = advance(curve, reading.at, usage.wh, reading.export_wh)
     after = replace(account, usage=usage, unsettled=lines, register=register, intervals=curve)
     if account.settled_register_wh is None and judged.spans and register.wh is not None:
         after = replace(after, settled_register_wh=register.wh - judged.spans[-1].wh)

@@ -107,6 +107,20 @@ def test_a_wrap_is_charged_only_where_the_profile_knows_it() -> None:
     assert not w.account.register.cases
 
 
+def test_the_load_curve_adds_up_to_what_was_charged() -> None:
+    """Decision 5: quarter-hours, the open one included, hold every Wh rated, across a wrap and a gap."""
+    w = World(opened(900 * NANO, register_wh=999_000), register_wh=999_000)
+    w.terms = replace(w.terms, wraps_at_wh=1_000_000)
+    curve_wh = 0
+    for step in range(200):
+        _pass(w, 400_000 if step % 7 else 3 * HOUR_MS)
+        w.register_wh = (w.register_wh + 250) % 1_000_000
+        for _ in range(CONFIRMATIONS):
+            _pass(w, 1_000)
+            curve_wh += sum(interval.import_wh for interval in w.read().intervals)
+    assert curve_wh + w.account.intervals.open_import_wh == w.account.usage.wh == 200 * 250
+
+
 def test_a_week_without_the_gateway_charges_exactly_what_was_used() -> None:
     """The register is the log of consumption: with known time the gap is charged after it was read three times."""
     w = world(400 * NANO)
