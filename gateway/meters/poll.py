@@ -1,5 +1,4 @@
-"""One meter, one account, one loop body: read, post, compare, correct (facts by transaction, control by
-reconciliation).
+"""One meter, one account, one loop body: read, post, compare, correct. Facts by transaction, control by reconciliation.
 
     meter.read() -> desk.post(Reading) -> control(account, terms) -> limiter -> differs from what was observed? -> act
 

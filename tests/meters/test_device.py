@@ -102,7 +102,7 @@ def watch_functions(sim: Simulation, meter_id: str) -> list[int]:
         seen.append(request.function)  # type: ignore[attr-defined]
         return carry_out(request)  # type: ignore[arg-type]
 
-    device.carry_out = recorded  # type: ignore[method-assign,assignment]
+    device.carry_out = recorded  # type: ignore[method-assign]
     return seen
 
 
@@ -142,7 +142,7 @@ def test_a_separate_relay_on_another_device_follows_its_wiring(energised: str) -
 
 
 def test_a_silent_relay_does_not_stop_the_reading() -> None:
-    """Energy is charged although the actuator is dead; the trouble is told and the board is left alone after a while."""
+    """Energy is charged although the actuator is dead; the trouble is told, the board soon left alone."""
 
     async def scenario() -> None:
         async with buses() as (sim, serial, lan):
@@ -164,7 +164,7 @@ def test_a_silent_relay_does_not_stop_the_reading() -> None:
 
 
 def test_a_stuck_relay_is_not_believed() -> None:
-    """The write is acknowledged, the relay does not move: WriteNotConfirmed (decision 15: the read-back is the proof)."""
+    """The write is acknowledged, the relay does not move: the read-back is the proof (decision 15)."""
 
     async def scenario() -> None:
         async with buses() as (sim, serial, _):
@@ -192,7 +192,7 @@ def test_schneider_threshold_is_written_and_read_back() -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("fault,defect", [("nan 9", "nan"), ("ones 9", "nan")])
+@pytest.mark.parametrize(("fault", "defect"), [("nan 9", "nan"), ("ones 9", "nan")])
 def test_unbelievable_registers_become_a_defect(fault: str, defect: str) -> None:
     """Bad input: NaN and 0xFFFF give no energy but a reason, and no value that is not a number."""
 

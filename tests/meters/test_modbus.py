@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import struct
 import tty
@@ -98,7 +99,7 @@ def test_a_cancelled_question_leaves_no_answer_behind() -> None:
 
 
 @pytest.mark.parametrize(
-    "fault,error,says",
+    ("fault", "error", "says"),
     [
         ("unit 1", MeterAnswerRefused, "no answer of unit"),
         ("count 1", MeterAnswerRefused, "expected"),
@@ -127,7 +128,7 @@ def test_an_answer_that_cannot_be_believed_is_refused_and_the_line_goes_on(
 
 
 @pytest.mark.parametrize(
-    "fault,error", [("unit 1", MeterAnswerRefused), ("count 1", MeterAnswerRefused), ("late 250 1", MeterSilent)]
+    ("fault", "error"), [("unit 1", MeterAnswerRefused), ("count 1", MeterAnswerRefused), ("late 250 1", MeterSilent)]
 )
 def test_tcp_is_as_suspicious(fault: str, error: type[Exception]) -> None:
     """The same faults over TCP; a late answer is told by its transaction id."""
@@ -182,8 +183,7 @@ def test_a_serial_port_that_vanishes_and_returns() -> None:
         await serial.read(1, 3, 26, 1)
         await sim.do("unplug rs485")
         with pytest.raises(LineAway, match="rs485"):
-            for _ in range(5):
-                await serial.read(1, 3, 26, 1)
+            await serial.read(1, 3, 26, 1)
         await sim.do("replug rs485")
         await asyncio.sleep(0.5)
         assert words(await serial.read(1, 3, 26, 1)) == (1,)
@@ -254,7 +254,7 @@ def test_the_gap_between_frames_is_kept() -> None:
         asyncio.get_running_loop().remove_reader(master)
         os.close(master)
         os.close(slave)
-        gaps = [b - a for (x, a), (y, b) in zip(seen, seen[1:], strict=False) if (x, y) == ("answered", "asked")]
+        gaps = [b - a for (x, a), (y, b) in itertools.pairwise(seen) if (x, y) == ("answered", "asked")]
         assert len(gaps) == 3
         assert min(gaps) >= 39
 

@@ -44,7 +44,7 @@ def test_every_meter_of_the_facts_ships_and_nothing_else() -> None:
     assert sorted(name for _, name in PAIRS) == profile.known_models()
 
 
-@pytest.mark.parametrize("fact,name", PAIRS, ids=[name for _, name in PAIRS])
+@pytest.mark.parametrize(("fact", "name"), PAIRS, ids=[name for _, name in PAIRS])
 def test_a_profile_says_what_the_facts_say(fact: dict[str, Any], name: str) -> None:
     """Addresses, types, units, scales, line, word order, confidence and sources are those of the facts file."""
     model = profile.load(name)
@@ -65,7 +65,7 @@ def test_a_profile_says_what_the_facts_say(fact: dict[str, Any], name: str) -> N
     assert model.marks_unavailable == ("invalid" in fact)
 
 
-@pytest.mark.parametrize("fact,name", PAIRS, ids=[name for _, name in PAIRS])
+@pytest.mark.parametrize(("fact", "name"), PAIRS, ids=[name for _, name in PAIRS])
 def test_capabilities_are_those_with_public_evidence(fact: dict[str, Any], name: str) -> None:
     """Only DDS238 ZN/SR, the Acrel family and a relay board switch; only the iEM has a threshold (issue 2, part 3)."""
     expected: dict[str, set[Capability]] = {
@@ -81,7 +81,7 @@ def test_capabilities_are_those_with_public_evidence(fact: dict[str, Any], name:
 
 
 def test_switch_words_are_those_of_the_facts() -> None:
-    """DDS238: 0x001A, FC16, 0 off 1 on, registers 0 and 1 never written. Acrel: 0x0057 x2, [1,1] trips, [1,0] closes."""
+    """DDS238: 0x001A, FC16, registers 0 and 1 never written. Acrel: 0x0057 x2, [1,1] trips, [1,0] closes."""
     hiking, acrel = profile.load("hiking-dds238"), profile.load("acrel-ddsy1352")
     assert hiking.switch is not None
     assert acrel.switch is not None
@@ -113,7 +113,7 @@ def broken(old: str, new: str) -> ConfigError:
 
 
 @pytest.mark.parametrize(
-    "old,new,key,says",
+    ("old", "new", "key", "says"),
     [
         ("min_gap_ms", "min_gap", "min_gap", "min_gap_ms"),
         ('unit = "V"', 'unti = "V"', "registers", "unit"),

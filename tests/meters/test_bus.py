@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from firmware_sim.simulation import Simulation
+from firmware_sim.tcp import TcpLine
+from gateway.errors import MeterError, MeterSilent
+from gateway.meters import profile
+from gateway.meters.breaker import Breaker
+from gateway.meters.build import MeterSpec, build_meter, build_serial_bus, build_tcp_bus
+from gateway.meters.bus import Bus
+from gateway.meters.device import ModbusMeter
+from tests.meters.wall import RTU, WallClock
+
+
+class Watched:
+    """A job that reads a real meter and writes down when."""
+
+    def __init__(self, meter_id: str, period_ms: int, meter: ModbusMeter | None, *, cost_s: float = 0.0) -> None:
+        self.meter_id = meter_id
+        self.period_ms = period_ms
+        self.meter = meter
+        self.cost_s = cost_s
+        self.began_ms: list[int] = []
+        self.failures: list[str] = []
+        self.extra_ms: int | None = None
+        self.read = asyncio.Event()
+
+    async def run(self) -> int | None:
+        """One poll."""
+        self.began_ms.append(WallClock().monotonic_ms())
+        if self.meter is not None:
+            await self.meter.read()
+        elif self.cost_s:
+            await asyncio.sleep(self.cost_s)
+            raise MeterSilent(f"{self.meter_id} is silent")
+        self.read.set()
+        extra_ms, self.extra_ms = self.extra_ms, None
+        return extra_ms
+
+    async def failed(self, error: MeterError, failures: int) -> None:
+        """Keep what was said."""
+        self.failures.append(str(error))
+
+    def wake(self) -> None:
+        """Nothing to forget."""
+
+
+async def for_a_while(bus: Bus, seconds: float) -> None:
+    """Let the bus task run."""
+    task = asyncio.create_task(bus.run())
+    await asyncio.sleep(seconds)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_neighbours_of_a_dead_and_a_late_unit_keep_their_period() -> None:
+    """A silent meter backs off by itself and never costs its neighbours their period (issue 2, part 3; peers.md 6)."""
+
+    async def scenario() -> None:
+        clock = WallClock()
+        async with Simulation.start(RTU.replace("19200", "115200")) as sim:
+            path = str(sim.line("rs485").path)
+            bus = build_serial_bus("rs485", path, "115200 8N1", clock=clock, timeout_ms=80, gap_ms=2)
+            good, late, dead = (
+                Watched(name, 250, build_meter(MeterSpec(name, unit, profile.load(model)), bus, clock=clock))
+                for name, unit, model in (
+                    ("good", 1, "chint-ddsu666"),
+                    ("late", 2, "acrel-ddsy1352"),
+                    ("dead", 9, "chint-ddsu666"),
+                )
+            )
+            good.meter = build_meter(MeterSpec("hiking", 3, profile.load("hiking-dds238")), bus, clock=clock)
+            good.meter.unit = 1
+            await sim.do("fault acrel late 110")
+            for job in (dead, late, good):
+                bus.add(job)
+            await for_a_while(bus, 4.0)
+            gaps = [b - a for a, b in zip(good.began_ms[2:], good.began_ms[3:], strict=False)]
+            assert len(good.began_ms) >= 15
+            assert max(gaps) < 2 * 250
+            assert abs(sum(gaps) / len(gaps) - 250) < 15
+            assert good.failures == []
+            assert len(dead.began_ms) <= 7
+            assert len(late.began_ms) <= 7
+
+    asyncio.run(scenario())
+
+
+def test_the_rate_is_fixed_and_a_stall_makes_no_burst() -> None:
+    """Due times stay on the grid: no drift by the poll's own time, no polls made up for after a stall."""
+
+    async def scenario() -> None:
+        bus = build_tcp_bus("lan", "127.0.0.1", 1, clock=WallClock())
+        job = Watched("m", 50, None)
+        bus.add(job)
+        task = asyncio.create_task(bus.run())
+        await asyncio.sleep(0.5)
+        import time
+
+        stalled = len(job.began_ms)
+        time.sleep(0.4)  # the whole process stands still
+        await asyncio.sleep(0.11)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert 8 <= stalled <= 11
+        assert len(job.began_ms) - stalled <= 4
+        first = job.began_ms[0]
+        offsets = [(at - first) % 50 for at in job.began_ms[1:stalled]]
+        assert sum(1 for offset in offsets if min(offset, 50 - offset) <= 12) >= len(offsets) - 2
+
+    asyncio.run(scenario())
+
+
+def test_wake_polls_now_also_a_meter_that_is_left_alone() -> None:
+    """After a top-up nobody waits for a back-off or for the next period (I10)."""
+
+    async def scenario() -> None:
+        bus = build_tcp_bus("lan", "127.0.0.1", 1, clock=WallClock())
+        job = Watched("m", 600_000, None, cost_s=0.01)
+        bus.add(job)
+        task = asyncio.create_task(bus.run())
+        for count in range(1, 6):
+            await asyncio.sleep(0.05)
+            assert len(job.began_ms) == count
+            assert bus.wake("m")
+        assert not bus.wake("nobody")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+
+
+def test_an_extra_poll_does_not_move_the_grid() -> None:
+    """A quarantined reading is read again soon (decision 6)."""
+
+    async def scenario() -> None:
+        bus = build_tcp_bus("lan", "127.0.0.1", 1, clock=WallClock())
+        job = Watched("m", 300, None)
+        job.extra_ms = 50
+        bus.add(job)
+        await for_a_while(bus, 0.75)
+        offsets = [at - job.began_ms[0] for at in job.began_ms]
+        assert len(offsets) == 4
+        assert [round(offset / 50) * 50 for offset in offsets] == [0, 50, 300, 600]
+
+    asyncio.run(scenario())
+
+
+def test_a_line_that_is_away_blames_no_meter() -> None:
+    """When the peer is back all its meters are polled at once, not after their back-offs."""
+
+    async def scenario() -> None:
+        clock = WallClock()
+        async with Simulation.start(RTU) as sim:
+            line = cast("TcpLine", sim.line("lan"))
+            bus = build_tcp_bus("lan", line.host, line.port, clock=clock, timeout_ms=100)
+            meter = build_meter(MeterSpec("m", 1, profile.load("eastron-sdm630")), bus, clock=clock)
+            job = Watched("m", 50, meter)
+            bus.add(job)
+            task = asyncio.create_task(bus.run())
+            await asyncio.wait_for(job.read.wait(), 2)
+            await sim.do("unplug lan")
+            await asyncio.sleep(0.6)
+            assert len(job.failures) >= 5
+            await sim.do("replug lan")
+            job.read.clear()
+            await asyncio.wait_for(job.read.wait(), 2)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(scenario())
+
+
+def test_back_off_doubles_and_is_capped() -> None:
+    """Three failures, then 1, 2, 4 .. 64 polls, never more than five minutes; an answer ends it."""
+    breaker = Breaker(1000)
+    waits = []
+    for _ in range(14):
+        breaker.failed(0)
+        waits.append(breaker.wait_ms(0))
+    assert waits == [0, 0, 1000, 2000, 4000, 8000, 16000, 32000, 64000, 64000, 64000, 64000, 64000, 64000]
+    slow = Breaker(60_000)
+    for _ in range(20):
+        slow.failed(0)
+    assert slow.wait_ms(0) == 300_000
+    slow.answered()
+    assert (slow.wait_ms(0), slow.silent) == (0, False)
