@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.commands.keys import Keyring, parse_keys
 from gateway.config import document, loader
 from gateway.config.findings import Findings
 from gateway.config.loader import Configuration
@@ -63,6 +64,7 @@ class Installation:
     configuration: Configuration
     points: tuple[Point, ...]
     lines: Mapping[str, Line]
+    keys: Keyring
     warnings: tuple[str, ...]
 
 
@@ -93,7 +95,19 @@ def survey(file: Path, findings: Findings) -> Installation | None:
         _check_point(point, where, findings)
         points.append(point)
     _check_load(points, where, findings)
-    return Installation(configuration, tuple(points), lines, tuple(findings.warnings))
+    keys = _keys(configuration.keys, findings)
+    return Installation(configuration, tuple(points), lines, keys, tuple(findings.warnings))
+
+
+def _keys(file: Path, findings: Findings) -> Keyring:
+    """Whose signatures count; a missing file was reported with the other files."""
+    try:
+        return parse_keys(file.read_text(encoding="utf-8"), str(file)) if file.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        findings.refuse(f"cannot be read: {error}", file=str(file))
+    except ConfigError as error:
+        findings.errors.append(error)
+    return {}
 
 
 @dataclass(frozen=True, slots=True)

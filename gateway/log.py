@@ -34,6 +34,8 @@ def configure(*, verbose: bool = False, stream: TextIO | None = None, environ: M
     """Set up logging for this process; call it once, before anything is logged."""
     out = sys.stdout if stream is None else stream
     shared: list[structlog.typing.Processor] = [structlog.processors.add_log_level]
+    if not out.isatty():
+        shared.append(structlog.processors.format_exc_info)
     if _is_journal(out, os.environ if environ is None else environ):
         shared += [_journal_line]
     elif out.isatty():

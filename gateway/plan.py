@@ -32,7 +32,6 @@ from gateway.prepayment.step import available_power_w
 from gateway.prepayment.tariff import Tariff
 from gateway.store import peek
 
-STORE_FILE = "gateway.db"
 _WIDTH = 118
 
 _WHEN_DEAD = {
@@ -59,10 +58,10 @@ def lines(installation: Installation) -> list[str]:
     """The whole plan."""
     configuration = installation.configuration
     settings = configuration.settings
-    stored, remark = _stored(configuration.data / STORE_FILE)
+    stored, remark = _stored(configuration.store)
     text = [
         f"gateway {settings.gateway.id}, configured by {configuration.file}",
-        f"store   {configuration.data}: {remark}",
+        f"store   {configuration.store}: {remark}",
     ]
     text += ["", "Buses", *(line for bus in settings.bus for line in _bus(bus, installation))]
     text += ["", "Meters", *(line for point in installation.points for line in _meter(point))]

@@ -39,9 +39,9 @@ class Configuration:
     keys: Path
 
     @property
-    def data(self) -> Path:
-        """The folder of the store."""
-        return beside(self.file, self.settings.gateway.data)
+    def store(self) -> Path:
+        """The file of the store, in the folder `data`."""
+        return beside(self.file, self.settings.gateway.data) / "store.db"
 
 
 def load(file: Path, findings: Findings) -> Configuration | None:

@@ -139,7 +139,7 @@ class HeadendTable(Struct, frozen=True, forbid_unknown_fields=True):
     password_file: str = ""
     keepalive_s: Annotated[int, Meta(ge=5, le=3_600)] = 30
     acknowledges: bool = True
-    live_s: Annotated[int, Meta(ge=1, le=3_600)] = 1
+    live_s: Annotated[int, Meta(ge=0, le=3_600)] = 0
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
