@@ -152,3 +152,12 @@ def test_an_operators_folder_comes_first(tmp_path: Path) -> None:
     assert isinstance(profile.load("my-meter", tmp_path), Profile)
     assert "my-meter" in profile.known_models(tmp_path)
     assert "my-meter" not in profile.known_models()
+
+
+def test_the_profile_in_the_documentation_is_right() -> None:
+    """docs/meters.md: the example is a profile that loads, and the table names every shipped model."""
+    text = (Path(__file__).parents[2] / "docs" / "meters.md").read_text("utf-8")
+    example = text.split("```toml\n")[1].split("```")[0]
+    assert profile.parse(example.encode(), "docs/meters.md", "my-model").can_bill
+    told = text.replace("`-sdm", "`eastron-sdm")
+    assert [name for name in profile.known_models() if f"`{name}`" not in told] == []

@@ -74,7 +74,7 @@ def test_a_value_outside_the_answer_is_refused_when_compiled() -> None:
 
 @given(st.integers(0, (1 << 63) - 1), st.sampled_from(["0.01", "0.1", "1", "0.001", "0.0001"]))
 def test_integer_energy_is_exact(raw: int, scale: str) -> None:
-    """A kWh register times a decimal factor becomes the nearest whole Wh without passing through a float (decision 2)."""
+    """A kWh register times a decimal factor becomes the nearest whole Wh, never through a float (decision 2)."""
     exact = Fraction(raw) * Fraction(scale) * 1000
     got = to_wh(raw, energy_scale("kWh", Decimal(scale)))
     assert abs(got - exact) <= Fraction(1, 2)
