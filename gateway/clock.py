@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 from gateway.prepayment.events import Moment, TimeTrust
@@ -36,6 +37,7 @@ DRIFT_PARTS = 1000
 """The bound advances by the time observed less one part in this many, so that a fast crystal never overtakes UTC."""
 _STEPS_KEPT = 16
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+_TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")
 
 
 class Clock(Protocol):
@@ -164,9 +166,14 @@ def system_kernel() -> Kernel:
 
 
 def kernel_synchronised() -> bool:
-    """The kernel says that something keeps its clock right (adjtimex(2), read only); False when it cannot be asked."""
+    """Something keeps this machine's clock right; False when nobody can be asked.
+
+    adjtimex(2) says so, read only. The hardened unit forbids that call together with setting the clock, so there the
+    mark counts that systemd-timesyncd leaves at each synchronisation since boot.
+    """
     timex = (ctypes.c_long * 64)()  # struct timex is 208 bytes on 64-bit, 128 on 32-bit; all zero only asks
-    return 0 <= _adjtimex(timex) != _TIME_ERROR
+    state = _adjtimex(timex)
+    return _TIMESYNCD_MARK.exists() if state < 0 else state != _TIME_ERROR
 
 
 def _no_adjtimex(_timex: object) -> int:
