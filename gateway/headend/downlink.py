@@ -10,6 +10,7 @@ message, also a refused one, proves that the head-end is there.
 from __future__ import annotations
 
 import asyncio
+
 import msgspec
 
 from gateway.clock import Clock
@@ -173,6 +174,7 @@ class Downlink:
         at = self._clock.now()
         if self._contact_ms is None or at.running_ms - self._contact_ms >= CONTACT_MS:
             self._contact_ms = at.running_ms
+            self._timesync.nudge()
             await self._teller.contact(at)
 
     async def _summaries(self) -> None:

@@ -1,4 +1,4 @@
-"""What the rest of the head-end side needs of a connection; `mqtt.MqttLink` is one, the simulation has another.
+"""What the rest of the head-end side needs of a connection; `connection.MqttLink` is one, the simulation has another.
 
 A link is one session that comes and goes. Nothing is queued while it is away: who sends waits for `connected` or is
 told by LinkError that the connection went. What came in is acknowledged by `Inbound.ack`, after the commit.

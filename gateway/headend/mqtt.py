@@ -1,9 +1,9 @@
-"""The MQTT connection: the only file that imports paho, whose queue is never trusted with anything.
+"""One MQTT connection: the only file that imports paho, whose queue is never trusted with anything.
 
 Each connection is a client of its own, so nothing of an old one is ever sent again. Two threads serve it: one that
 connects (DNS and TLS block) and paho's own, which ends with the connection. Callbacks run in paho's thread and only
 hand over to the event loop; the end of the thread, for whatever reason, is the end of the connection, so a thread can
-not die unnoticed. Everything below `_Session._post` runs in the event loop.
+not die unnoticed. Everything below `Session._post` runs in the event loop.
 
 `on_publish` is set only while something waits for its PUBACK: paho calls it for QoS 0 too, and that would wake the
 event loop for every reading published.
@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -29,8 +28,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.commands import MAX_TOKEN_BYTES
 from gateway.errors import LinkError
-from gateway.headend.link import Broker, Inbound, OnTrouble, Sleep, Will
-from gateway.headend.tls import context
+from gateway.headend.link import Broker, Inbound, Will
 from gateway.headend.trouble import explain, refused
 
 WINDOW = 20
@@ -38,111 +36,12 @@ MAX_PACKET_BYTES = 32 * 1024
 INBOUND_MAX = 200
 LOSSY_BACKLOG_MAX = 200
 CONNECT_TIMEOUT_S = 10.0
-BACKOFF_FIRST_S = 0.5
-BACKOFF_MAX_S = 60.0
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
-_PROTOCOL_REFUSED = {0x84, 0x01}
-_NOT_AUTHORISED = {0x86, 0x87, 0x05, 0x04}
 _FAILURE = 0x80
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
-class MqttLink:
-    """A `Link` over MQTT 5, or over 3.1.1 when the broker refuses 5; `topics` are subscribed with QoS 1."""
-
-    def __init__(
-        self,
-        broker: Broker,
-        topics: Sequence[str],
-        *,
-        will: Will | None = None,
-        sleep: Sleep,
-        on_trouble: OnTrouble = lambda _: None,
-        backoff_s: tuple[float, float] = (BACKOFF_FIRST_S, BACKOFF_MAX_S),
-    ) -> None:
-        self._broker = broker
-        self._topics = topics
-        self._will = will
-        self._sleep = sleep
-        self._on_trouble = on_trouble
-        self._backoff_s = backoff_s
-        self._tls = context(broker) if broker.tls else None
-        self._inbound: asyncio.Queue[Inbound] = asyncio.Queue()
-        self._count = 0
-        self._current: _Session | None = None
-        self._up = asyncio.Event()
-        self._chance = random.Random()  # noqa: S311 - jitter, not a secret
-        self.protocol = V5
-
-    @property
-    def session(self) -> int:
-        """The number of the current connection; 0 while there is none."""
-        return self._current.number if self._current is not None else 0
-
-    async def run(self) -> None:
-        """Keep the connection up until cancelled."""
-        first_s, most_s = self._backoff_s
-        delay_s = first_s
-        while True:
-            session = _Session(self._broker, self.protocol, self._tls, self._will, self._inbound)
-            try:
-                await session.open(self._topics)
-                delay_s = first_s
-                self._count += 1
-                session.number = self._count
-                self._current = session
-                self._up.set()
-                trouble = await session.over()
-            except _Refused as refusal:
-                if refusal.code in _PROTOCOL_REFUSED and self.protocol is V5:
-                    self.protocol = V311
-                    continue
-                if refusal.code in _NOT_AUTHORISED:
-                    delay_s = most_s  # a person has to change something first
-                trouble = str(refusal)
-            except _Hung as silence:
-                self.protocol = (
-                    V311 if self.protocol is V5 else V5
-                )  # some brokers hang up on a version they do not know
-                trouble = str(silence)
-            except LinkError as error:
-                trouble = str(error)
-            finally:
-                self._current = None
-                self._up.clear()
-                session.end()
-            self._on_trouble(trouble)
-            await self._sleep(delay_s * self._chance.uniform(0.5, 1.0))
-            delay_s = min(delay_s * 2, most_s)
-
-    async def connected(self) -> int:
-        """Wait until connected and subscribed; the number of the session."""
-        while self._current is None:
-            await self._up.wait()
-        return self._current.number
-
-    async def lost(self, session: int) -> None:
-        """Wait until this session is over."""
-        current = self._current
-        if current is not None and current.number == session:
-            await current.over()
-
-    async def send(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
-        """Publish with QoS 1 when the window has room. Raises LinkError without a connection."""
-        if self._current is None:
-            raise LinkError(f"not connected to {self._broker.host}:{self._broker.port}")
-        return await self._current.send(topic, payload, retain=retain)
-
-    def send_lossy(self, topic: str, payload: bytes) -> bool:
-        """Publish with QoS 0 now, or drop it."""
-        return self._current is not None and self._current.send_lossy(topic, payload)
-
-    async def messages(self) -> AsyncIterator[Inbound]:
-        """What arrives, for ever."""
-        while True:
-            yield await self._inbound.get()
-
-
-class _Refused(LinkError):
+class Refused(LinkError):
     """The broker answered and said no; `code` is its reason."""
 
     def __init__(self, broker: Broker, code: int, name: str) -> None:
@@ -150,7 +49,7 @@ class _Refused(LinkError):
         super().__init__(refused(broker, code, name))
 
 
-class _Hung(LinkError):
+class Hung(LinkError):
     """The other side took the connection and ended it, or never answered, instead of saying yes or no."""
 
 
@@ -158,6 +57,15 @@ class _Client(Client):
     """paho's client, which tells when its thread ends: `loop_forever` is what that thread runs."""
 
     ended: Callable[[], None]
+
+    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
+        """Read, and acknowledge to the other side's TCP at once: a broker with Nagle's algorithm waits for that."""
+        code = super().loop_read(max_packets)
+        opened = self.socket()
+        if opened is not None and _QUICKACK is not None:
+            with contextlib.suppress(OSError):  # closed meanwhile: the next read says so
+                cast("socket.socket", opened).setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        return code
 
     def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
         """As paho's, but a handshake that fails closes the socket."""
@@ -183,7 +91,7 @@ class _Client(Client):
             self.ended()
 
 
-class _Session:
+class Session:
     """One connection, from CONNECT to its end."""
 
     number = 0
@@ -210,7 +118,7 @@ class _Session:
         self._client = self._make(tls, will)
 
     async def open(self, topics: Sequence[str]) -> None:
-        """Connect and subscribe. Raises LinkError that says what to do; _Refused when the broker said no."""
+        """Connect and subscribe. Raises LinkError that says what to do; Refused when the broker said no."""
         reached: asyncio.Future[None] = self._loop.create_future()
         threading.Thread(target=self._connect, args=(reached,), name="mqtt-connect", daemon=True).start()
         await reached
@@ -260,7 +168,7 @@ class _Session:
             return future.result()
         where = f"head-end broker {self._broker.host}:{self._broker.port}"
         what = "hangs up" if self._over in done else "does not answer"
-        raise _Hung(f"{where} takes the connection but {what}; is this an MQTT port, with TLS as configured?")
+        raise Hung(f"{where} takes the connection but {what}; is this an MQTT port, with TLS as configured?")
 
     def _make(self, tls: ssl.SSLContext | None, will: Will | None) -> _Client:
         five = self._protocol is V5
@@ -281,6 +189,7 @@ class _Session:
             client.tls_set_context(tls)
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
+        client.on_socket_open = _undelayed
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -322,7 +231,7 @@ class _Session:
         self, _: Client, __: object, ___: ConnectFlags, code: ReasonCode, properties: Properties | None
     ) -> None:
         if code.value >= _FAILURE:
-            self._post(_fail, self._accepted, _Refused(self._broker, code.value, code.getName()))
+            self._post(_fail, self._accepted, Refused(self._broker, code.value, code.getName()))
         else:
             maximum = getattr(properties, "ReceiveMaximum", WINDOW)
             self._post(_finish, self._accepted, maximum)
@@ -331,7 +240,7 @@ class _Session:
         bad = [code.getName() for code in codes if code.value >= _FAILURE]
         if bad:
             name = "the broker does not let this client subscribe to its topics; check the access list"
-            self._post(_fail, self._subscribed, _Refused(self._broker, codes[0].value, f"{bad[0]}: {name}"))
+            self._post(_fail, self._subscribed, Refused(self._broker, codes[0].value, f"{bad[0]}: {name}"))
         else:
             self._post(_finish, self._subscribed, None)
 
@@ -380,6 +289,11 @@ class _Session:
                 future.set_exception(LinkError(why))
                 future.exception()  # whoever sent it may be gone already
         self._room.set()
+
+
+def _undelayed(_: Client, __: object, opened: Any) -> None:  # noqa: ANN401 - whatever paho calls a socket
+    """Without this a small packet waits up to 40 ms for the other side's delayed acknowledgement."""
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _finish(future: asyncio.Future[Any], value: object) -> None:

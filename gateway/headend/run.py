@@ -11,10 +11,10 @@ from gateway.clock import SystemClock
 from gateway.commands import Keyring
 from gateway.config.loader import Configuration, beside
 from gateway.errors import ConfigError
+from gateway.headend.connection import MqttLink
 from gateway.headend.downlink import Downlink
 from gateway.headend.link import Broker, Link, OnTrouble, Will
 from gateway.headend.live import LivePublisher
-from gateway.headend.mqtt import MqttLink
 from gateway.headend.status import StatusKeeper, will
 from gateway.headend.timesync import TimeSync
 from gateway.headend.topics import Topics

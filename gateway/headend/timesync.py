@@ -22,6 +22,7 @@ from gateway.headend.topics import Topics
 
 AGAIN_S = 3600.0
 ANSWER_WITHIN_S = 30.0
+NUDGE_MS = 2000
 
 Authenticate = Callable[[int, int, int], bool]
 """`clock.authenticate(utc_ms, at_monotonic_ms, rtt_ms)`; False when the answer is not worth anything."""
@@ -38,6 +39,7 @@ class TimeSync:
         self._nonce: str | None = None
         self._asked_ms = 0
         self._answered = asyncio.Event()
+        self._nudged = asyncio.Event()
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -66,8 +68,16 @@ class TimeSync:
             raise CommandRefused(Reason.CLOCK_UNTRUSTED, rtt_ms=rtt_ms, utc_ms=body.utc_ms)
         self._answered.set()
 
+    def nudge(self) -> None:
+        """Somebody signed something just now, so the head-end is there: ask again if nobody answered."""
+        waited_ms = self._clock.monotonic_ms() - self._asked_ms
+        if self._nonce is not None and waited_ms > NUDGE_MS:
+            self._nonce = None
+            self._nudged.set()
+
     async def _ask(self) -> None:
         self._answered.clear()
+        self._nudged.clear()
         self._nonce = secrets.token_urlsafe(18)
         self._asked_ms = self._clock.monotonic_ms()
         await self._link.send(self._topics.time_ask, msgspec.json.encode(TimeAsk(self._nonce)))
@@ -76,7 +86,7 @@ class TimeSync:
         """Wait for whichever comes first: the end of the session, the time, or an answer."""
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._clock.sleep(seconds))]
         if or_answered:
-            waits.append(asyncio.ensure_future(self._answered.wait()))
+            waits += [asyncio.ensure_future(event.wait()) for event in (self._answered, self._nudged)]
         try:
             await asyncio.wait({lost, *waits}, return_when=asyncio.FIRST_COMPLETED)
         finally:

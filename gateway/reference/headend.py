@@ -21,8 +21,8 @@ from gateway.commands import Body, Command
 from gateway.commands.claims import AckBody, ResendBody, TimeBody, TopUpBody, TopUpReverseBody
 from gateway.commands.order import HURTFUL
 from gateway.errors import GatewayError, LinkError
+from gateway.headend.connection import MqttLink
 from gateway.headend.link import Broker, Inbound
-from gateway.headend.mqtt import MqttLink
 from gateway.headend.payloads import Live, Status, TimeAsk, VerdictMessage
 from gateway.headend.topics import Topics
 from gateway.prepayment.money import parse_money, wire_money

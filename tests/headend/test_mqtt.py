@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from gateway.errors import ConfigError, LinkError
+from gateway.headend.connection import MqttLink
 from gateway.headend.link import Broker, Inbound, Will
-from gateway.headend.mqtt import V5, V311, MqttLink
+from gateway.headend.mqtt import V5, V311
 from gateway.headend.tls import context
 from tests.brokers import ChildBroker, Iotcore, Mosquitto
 from tests.conftest import StartMosquitto
