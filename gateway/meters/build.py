@@ -18,7 +18,7 @@ from gateway.meters.modbus import open_serial, open_tcp
 from gateway.meters.planner import Line, bus_time_ms, parse_line
 from gateway.meters.profile import Capability, Profile, WhenDead
 from gateway.meters.registers import WordOrder
-from gateway.meters.switch import Energised, MeterSwitch, OutputSwitch, SwitchDriver
+from gateway.meters.switch import Energised, MeterSwitch, OutputSwitch, SparedSwitch, SwitchDriver
 
 SLOW_EVERY_S = 60
 
@@ -126,6 +126,7 @@ def _billable(spec: MeterSpec, where: str) -> Profile:
 
 def _driver(spec: MeterSpec, model: Profile, bus: Bus, switch: SwitchSpec, clock: Clock) -> SwitchDriver:
     where = f"meter {spec.meter_id}: switch"
+    period_ms = round(spec.poll_s * 1000)
     if switch.kind == "meter":
         if model.switch is None or Capability.DISCONNECT not in model.capabilities:
             raise ConfigError(
@@ -137,7 +138,8 @@ def _driver(spec: MeterSpec, model: Profile, bus: Bus, switch: SwitchSpec, clock
         raise ConfigError("a relay needs model, bus and address", key=where)
     if device.relay is None and device.switch is not None and switch.kind == "relay" and switch.bus is not None:
         switch.bus.claim(switch.address, f"relay of {where}", shared=False)
-        return MeterSwitch(switch.bus.link, switch.address, device)
+        switch.bus.link.keep_gap(device.min_gap_ms)
+        return SparedSwitch(MeterSwitch(switch.bus.link, switch.address, device), clock, period_ms)
     if device.relay is None:
         raise ConfigError(f"{device.model} has no output to switch with", key=where, hint='for example "generic-relay"')
     if not 0 <= switch.channel < device.relay.channels:
@@ -156,15 +158,8 @@ def _driver(spec: MeterSpec, model: Profile, bus: Bus, switch: SwitchSpec, clock
     if switch.kind == "relay":
         target.claim(address, f"relay {device.model}", shared=True)
         target.link.keep_gap(device.min_gap_ms)
-    return OutputSwitch(
-        target.link,
-        address,
-        device,
-        switch.channel,
-        switch.energised,
-        clock=clock,
-        period_ms=round(spec.poll_s * 1000),
-    )
+    output = OutputSwitch(target.link, address, device, switch.channel, switch.energised)
+    return SparedSwitch(output, clock, period_ms)
 
 
 def _check_limiter(spec: MeterSpec, model: Profile, switch: SwitchSpec | None, where: str) -> None:

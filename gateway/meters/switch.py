@@ -7,8 +7,9 @@ means: `energised = "open"` is a contactor whose coil opens the supply, `"closed
 from __future__ import annotations
 
 import struct
-from collections.abc import Coroutine
-from typing import Literal, Protocol
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Literal, Protocol, TypeVar
 
 from gateway.clock import Clock
 from gateway.errors import MeterError, MeterSilent, WriteNotConfirmed
@@ -20,6 +21,7 @@ from gateway.prepayment.supply import SwitchState
 Energised = Literal["open", "closed"]
 
 _SILENT_RELAY_LONGEST_MS = 30_000
+_T = TypeVar("_T")
 
 
 class SwitchDriver(Protocol):
@@ -78,22 +80,10 @@ class MeterSwitch:
 
 
 class OutputSwitch:
-    """A contactor behind an output of a relay board or of a meter, maybe on another bus.
-
-    A board that is silent is left alone for a while (at most half a minute), so that it does not cost its bus a
-    timeout in every poll; `wake` ends that.
-    """
+    """A contactor behind an output of a relay board or of a meter, maybe on another bus."""
 
     def __init__(
-        self,
-        link: ModbusLink,
-        unit: int,
-        model: profiles.Profile,
-        channel: int,
-        energised: Energised,
-        *,
-        clock: Clock,
-        period_ms: int,
+        self, link: ModbusLink, unit: int, model: profiles.Profile, channel: int, energised: Energised
     ) -> None:
         relay = model.relay
         if relay is None or not 0 <= channel < relay.channels:
@@ -104,12 +94,10 @@ class OutputSwitch:
         self._address = relay.base + channel
         self._energised_is_open = energised == "open"
         self._forbidden = frozenset(model.forbidden_writes)
-        self._clock = clock
-        self._breaker = Breaker(period_ms, longest_ms=_SILENT_RELAY_LONGEST_MS)
 
     async def read(self) -> SwitchState | None:
         """See `SwitchDriver`."""
-        energised = await self._guarded(self._read_output())
+        energised = await self._read_output()
         if energised is None:
             return None
         return SwitchState.DISCONNECTED if energised == self._energised_is_open else SwitchState.CONNECTED
@@ -117,35 +105,17 @@ class OutputSwitch:
     async def set(self, state: SwitchState) -> None:
         """See `SwitchDriver`."""
         on = (state is not SwitchState.CONNECTED) == self._energised_is_open
-        shown = await self._guarded(self._move(on=on))
-        if shown is not on:
-            raise WriteNotConfirmed(f"{self._name()}: was switched {_word(on)}, shows {_word(shown)}")
-
-    def wake(self) -> None:
-        """See `SwitchDriver`."""
-        self._breaker.wake()
-
-    async def _guarded(self, exchange: Coroutine[None, None, bool | None]) -> bool | None:
-        """Run the exchange unless the board is being left alone, and remember how it went."""
-        if wait_ms := self._breaker.wait_ms(self._clock.monotonic_ms()):
-            exchange.close()
-            raise MeterSilent(f"{self._name()}: silent, next try in {wait_ms / 1000:.0f} s")
-        try:
-            shown = await exchange
-        except MeterError:
-            self._breaker.failed(self._clock.monotonic_ms())
-            raise
-        self._breaker.answered()
-        return shown
-
-    async def _move(self, *, on: bool) -> bool | None:
-        """Write once, then what the output shows."""
         if self._relay.fc_write == 5:
             await self._link.write_coil(self._unit, self._address, on=on)
         else:
             word = self._relay.on if on else self._relay.off
             await write_words(self._link, self._unit, self._relay.fc_write, self._address, (word,), self._forbidden)
-        return await self._read_output()
+        if (shown := await self._read_output()) is not on:
+            name = f"bus {self._link.bus_id} unit {self._unit} output {self._address}"
+            raise WriteNotConfirmed(f"{name}: was switched {_word(on)}, shows {_word(shown)}")
+
+    def wake(self) -> None:
+        """Nothing to forget: `SparedSwitch` does that."""
 
     async def _read_output(self) -> bool | None:
         payload = await self._link.read(self._unit, self._relay.fc_read, self._address, 1)
@@ -154,8 +124,47 @@ class OutputSwitch:
         word = int.from_bytes(payload, "big")
         return {self._relay.on: True, self._relay.off: False}.get(word)
 
-    def _name(self) -> str:
-        return f"bus {self._link.bus_id} unit {self._unit} output {self._address}"
+
+class SparedSwitch:
+    """A switch that sits in another device than the meter, or beside its registers.
+
+    When that device is silent it is left alone for a while (at most half a minute), so that it does not cost its bus a
+    timeout in every poll of the meter; `wake` ends that.
+    """
+
+    def __init__(self, switch: SwitchDriver, clock: Clock, period_ms: int) -> None:
+        self._switch = switch
+        self._clock = clock
+        self._breaker = Breaker(period_ms, longest_ms=_SILENT_RELAY_LONGEST_MS)
+        self._trouble = ""
+
+    async def read(self) -> SwitchState | None:
+        """See `SwitchDriver`."""
+        return await self._spared(self._switch.read)
+
+    async def set(self, state: SwitchState) -> None:
+        """See `SwitchDriver`."""
+        await self._spared(partial(self._switch.set, state))
+
+    def wake(self) -> None:
+        """See `SwitchDriver`."""
+        self._breaker.wake()
+
+    async def _spared(self, exchange: Callable[[], Awaitable[_T]]) -> _T:
+        """Run the exchange unless the device is being left alone, and remember how it went."""
+        if wait_ms := self._breaker.wait_ms(self._clock.monotonic_ms()):
+            raise MeterSilent(f"{self._trouble}; next try in {wait_ms / 1000:.0f} s")
+        try:
+            result = await exchange()
+        except WriteNotConfirmed:
+            self._breaker.answered()
+            raise
+        except MeterError as error:
+            self._breaker.failed(self._clock.monotonic_ms())
+            self._trouble = str(error)
+            raise
+        self._breaker.answered()
+        return result
 
 
 async def write_words(

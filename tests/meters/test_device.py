@@ -301,3 +301,20 @@ def test_a_refused_serial_number_is_no_failure() -> None:
                 await lan.link.read(1, 4, 64512, 2)
 
     asyncio.run(scenario())
+
+
+def test_an_actuator_only_family_switches_another_meters_point() -> None:
+    """Acrel ADL-EY: its relay in forced mode serves a point that an SDM630 measures, on another bus."""
+
+    async def scenario() -> None:
+        async with buses() as (sim, serial, lan):
+            acrel = SwitchSpec("relay", profile.load("acrel-adl-ey"), serial, 2)
+            meter = build_meter(spec("m", 1, "eastron-sdm630"), lan, clock=WallClock(), switch=acrel)
+            for state in (SwitchState.DISCONNECTED, SwitchState.CONNECTED):
+                await meter.set_switch(state)
+                seen = await meter.read()
+                assert seen.switch is state
+                assert seen.import_wh is not None
+            assert sim.meter("acrel").relay_closed
+
+    asyncio.run(scenario())
