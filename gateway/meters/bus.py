@@ -20,6 +20,9 @@ from gateway.meters.breaker import Breaker
 from gateway.meters.meter import LineAway
 from gateway.meters.modbus import ModbusLink
 
+LONGEST_WAIT_MS = 5_000
+"""An idle bus goes round at least this often, so that its heartbeat tells idle from stuck."""
+
 
 class Job(Protocol):
     """What a bus does for one meter at each due time."""
@@ -118,7 +121,7 @@ class Bus:
 
     def _next(self, now_ms: int) -> tuple[_Slot | None, int]:
         """The meter to poll now, or how long to wait for one."""
-        soonest_ms = now_ms + 60_000
+        soonest_ms = now_ms + LONGEST_WAIT_MS
         best: tuple[int, int, _Slot] | None = None
         for slot in self._slots.values():
             ready_ms = slot.ready_ms(now_ms)
