@@ -47,7 +47,9 @@ class Database:
             )
         _prepare_file(path)
         try:
-            connection = await aiosqlite.connect(path, isolation_level=None, cached_statements=64)
+            connecting = aiosqlite.connect(path, isolation_level=None, cached_statements=64)
+            connecting._thread.daemon = True  # noqa: SLF001  a process that ends on an error must not wait for it
+            connection = await connecting
         except sqlite3.Error as error:
             raise _cannot_open(path, error) from error
         database = cls(connection, path)
