@@ -50,6 +50,12 @@ class Chain:
         self.epoch = epoch
         self._early: dict[int, bytes] = {}
 
+    @classmethod
+    def before(cls, raw: bytes) -> Chain:
+        """A chain that continues with this row, whose `prev` is taken on trust. Raises ValueError for no row."""
+        place = _place(raw)
+        return cls(place.seq - 1, place.prev if place.seq > 1 else GENESIS)
+
     @property
     def gap(self) -> tuple[int, int] | None:
         """The rows that are missing before those that wait."""
@@ -57,10 +63,7 @@ class Chain:
 
     def take(self, raw: bytes) -> tuple[Taken, list[Checked]]:
         """Take one row; gives the rows that now follow, this one and any that waited. Raises ValueError for no row."""
-        try:
-            place = msgspec.json.decode(raw, type=Place)
-        except msgspec.MsgspecError as error:
-            raise ValueError(f"is no journal row: {error}") from error
+        place = _place(raw)
         if place.seq <= self.seq:
             return Taken.KNOWN, []
         if place.seq > self.seq + 1:
@@ -82,6 +85,13 @@ class Chain:
         return Checked(self.seq, self.epoch, self.head, msgspec.json.decode(raw))
 
 
+def _place(raw: bytes) -> Place:
+    try:
+        return msgspec.json.decode(raw, type=Place)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ValueError(f"is no journal row: {error}") from error
+
+
 def verify_lines(lines: Iterable[bytes]) -> tuple[Chain, str]:
     """Check an exported journal, one row on each line; the chain reached and what is wrong, empty if nothing is.
 
@@ -93,11 +103,11 @@ def verify_lines(lines: Iterable[bytes]) -> tuple[Chain, str]:
         if not raw:
             continue
         try:
-            place = msgspec.json.decode(raw, type=Place)
-        except msgspec.MsgspecError as error:
-            return chain_ or Chain(), f"line {number} is no journal row: {error}"
+            place = _place(raw)
+        except ValueError as error:
+            return chain_ or Chain(), f"line {number} {error}"
         if chain_ is None:
-            chain_ = Chain(place.seq - 1, place.prev if place.seq > 1 else GENESIS)
+            chain_ = Chain.before(raw)
         taken, _ = chain_.take(raw)
         if taken is not Taken.NEXT:
             what = {

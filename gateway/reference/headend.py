@@ -44,7 +44,7 @@ class NoAnswer(GatewayError):
 class HeadEnd:
     """One gateway's head-end. `rows` are the checked rows so far, `live` and `status` the latest messages."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an operator's tool has many knobs
         self,
         broker: Broker,
         gateway_id: str,
@@ -52,6 +52,7 @@ class HeadEnd:
         book: Book,
         *,
         follow: bool = True,
+        acknowledge: bool = True,
         on_row: Callable[[Checked], None] = lambda _: None,
         on_live: Callable[[Live], None] = lambda _: None,
         on_trouble: Callable[[str], None] = lambda _: None,
@@ -66,6 +67,7 @@ class HeadEnd:
         self._signer = signer
         self._book = book
         self._follow = follow
+        self._acknowledges = follow and acknowledge
         self._on_row = on_row
         self._on_live = on_live
         self._on_trouble = on_trouble
@@ -83,7 +85,7 @@ class HeadEnd:
     async def __aenter__(self) -> Self:
         """Start; returns at once, `connected` waits."""
         parts: list[Awaitable[None]] = [self.link.run(), self._receive()]
-        if self._follow:
+        if self._acknowledges:
             parts.append(self._acknowledge())
         self._tasks = [asyncio.ensure_future(part) for part in parts]
         return self
@@ -153,15 +155,18 @@ class HeadEnd:
         jti, token = self.sign(command, body)
         return await self.send_token(jti, token, timeout_s=timeout_s)
 
-    def sign(self, command: Command, body: Body, *, sequence: int | None = None) -> tuple[str, bytes]:
-        """The command's id and token."""
+    def sign(
+        self, command: Command, body: Body, *, sequence: int | None = None, challenge: str | None = None
+    ) -> tuple[str, bytes]:
+        """The command's id and token; the challenge is the one in the status unless given."""
+        known = self.status.challenge if self.status is not None and command in HURTFUL else None
         return self._signer.sign(
             command,
             body,
             gateway_id=self._gateway_id,
             sequence=sequence or self._book.next_sequence(_now_ms()),
             now_s=int(time.time()),
-            challenge=self.status.challenge if self.status is not None and command in HURTFUL else None,
+            challenge=challenge or known,
         )
 
     async def send_token(
@@ -184,6 +189,18 @@ class HeadEnd:
         """Ask for rows again; the verdict says whether they will come. Raises NoAnswer."""
         jti, token = self._untracked(Command.RESEND, ResendBody(from_seq, to_seq))
         return await self.send_token(jti, token, topic=self.topics.resend)
+
+    async def acknowledge(self, epoch: str, seq: int, head: str) -> None:
+        """Acknowledge one row by hand. Raises NoAnswer when the broker does not take it."""
+        _, token = self._untracked(Command.ACK, AckBody(epoch, seq, head))
+        try:
+            await (await self.link.send(self.topics.ack, token))
+        except LinkError as error:
+            raise NoAnswer(str(error)) from error
+
+    async def ended(self) -> None:
+        """Wait for ever, or for the error that ends a background task."""
+        await asyncio.gather(*self._tasks)
 
     async def _settle_pending(self, account_id: str, timeout_s: float) -> VerdictMessage | None:
         pending = self._book.read().pending.get(account_id)
@@ -229,6 +246,8 @@ class HeadEnd:
             self._on_trouble(self.trouble)
 
     async def _row(self, raw: bytes) -> None:
+        if not self._acknowledges and not self._chain.seq:
+            self._chain = Chain.before(raw)  # only looking: what came earlier is somebody else's business
         taken, rows = self._chain.take(raw)
         for row in rows:
             if len(self.rows) < ROWS_MAX:
@@ -238,7 +257,7 @@ class HeadEnd:
             self.trouble = f"the journal forks after row {self._chain.seq}: a restored image, or a second gateway"
             self._on_trouble(self.trouble)
         gap = self._chain.gap
-        if gap is not None and time.monotonic() - self._resend_asked_s > RESEND_AGAIN_S:
+        if self._acknowledges and gap is not None and time.monotonic() - self._resend_asked_s > RESEND_AGAIN_S:
             self._resend_asked_s = time.monotonic()
             await self._send(self.topics.resend, Command.RESEND, ResendBody(*gap))
         self._news.set()
@@ -257,7 +276,8 @@ class HeadEnd:
             future.set_result(verdict)
 
     async def _time(self, ask: TimeAsk) -> None:
-        await self._send(self.topics.time_answer, Command.TIME, TimeBody(ask.nonce, _now_ms()))
+        if self._acknowledges:
+            await self._send(self.topics.time_answer, Command.TIME, TimeBody(ask.nonce, _now_ms()))
 
     async def _acknowledge(self) -> None:
         """Acknowledge what was checked, a little later, so that a burst of rows costs one signature."""

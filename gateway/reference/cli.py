@@ -1,0 +1,195 @@
+"""`prepaid-gateway headend ...`: the reference head-end on the command line.
+
+Exit codes: 0 the command was applied (or was applied before), 1 it was refused or a check failed, 2 wrong usage or
+configuration, 3 no answer in time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tomllib
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.commands import Body, Command, Role
+from gateway.commands.claims import BODIES
+from gateway.errors import ConfigError, GatewayError
+from gateway.headend.link import SESSION_S, Broker
+from gateway.headend.payloads import Live, VerdictMessage
+from gateway.reference.book import Book
+from gateway.reference.chain import Checked, verify_lines
+from gateway.reference.headend import SETTLED, HeadEnd, NoAnswer
+from gateway.reference.options import parser
+from gateway.reference.sign import load_private, new_id, new_signer, save_private
+
+APPLIED, REFUSED, USAGE, NO_ANSWER = 0, 1, 2, 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command of the head-end; the exit code."""
+    options = parser().parse_args(argv)
+    try:
+        match options.what:
+            case "keys":
+                return _keys(options)
+            case "verify":
+                return _verify(options)
+            case "sign":
+                return _sign(options)
+            case _:
+                return asyncio.run(_online(options))
+    except NoAnswer as silence:
+        print(f"no answer: {silence}", file=sys.stderr)
+        return NO_ANSWER
+    except GatewayError as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        return APPLIED
+
+
+def parse_body(command: Command, items: Sequence[str]) -> Body:
+    """A body from `name=value` pairs, a JSON object, or `name=@file` for a tariff or policy. Raises ConfigError."""
+    merged: dict[str, Any] = {}
+    try:
+        for item in items:
+            if item.lstrip().startswith("{"):
+                merged.update(msgspec.json.decode(item, type=dict[str, Any]))
+                continue
+            name, equals, value = item.partition("=")
+            if not equals:
+                raise ConfigError(f"{item!r} is neither name=value nor a JSON object", hint=_fields(command))
+            merged[name] = _document(Path(value[1:])) if value.startswith("@") else value
+        body: Body = msgspec.convert(merged, BODIES[command], strict=False)  # type: ignore[assignment]
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{command}: {error}", hint=_fields(command)) from error
+    return body
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        found: dict[str, Any] = msgspec.json.decode(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot be read: {error}", file=str(path), hint="a TOML or JSON file") from error
+    return found
+
+
+def _fields(command: Command) -> str:
+    return f"{command} takes {', '.join(BODIES[command].__struct_fields__)}"
+
+
+def _keys(options: argparse.Namespace) -> int:
+    signer = new_signer(options.kid, options.issuer)
+    save_private(signer, options.private)
+    table = signer.public_table(frozenset(Role(role) for role in options.roles or tuple(Role)))
+    if options.public:
+        with options.public.open("a", encoding="utf-8") as file:
+            file.write(table + "\n")
+        print(f"private key: {options.private} (keep it)\npublic key: appended to {options.public}")
+    else:
+        print(table, end="")
+    return APPLIED
+
+
+def _verify(options: argparse.Namespace) -> int:
+    try:
+        with options.file.open("rb") as lines:
+            chain, wrong = verify_lines(lines)
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error}", file=str(options.file)) from error
+    if wrong:
+        print(f"{options.file}: {wrong}", file=sys.stderr)
+        return REFUSED
+    print(f"{options.file}: whole up to row {chain.seq}, epoch {chain.epoch}, head {chain.head}")
+    return APPLIED
+
+
+def _sign(options: argparse.Namespace) -> int:
+    command = Command(options.command)
+    headend = _headend(options, follow=False)
+    _, token = headend.sign(command, parse_body(command, options.body), challenge=options.challenge)
+    print(token.decode())
+    return APPLIED
+
+
+def _headend(options: argparse.Namespace, *, follow: bool) -> HeadEnd:
+    acknowledge = follow and not options.no_ack
+    password = options.password_file.read_text(encoding="utf-8").strip() if options.password_file else ""
+    broker = Broker(
+        options.host,
+        options.port,
+        f"headend-{options.issuer}" if acknowledge else f"headend-{new_id()}",
+        options.tls or bool(options.ca),
+        options.ca,
+        options.cert,
+        options.key,
+        options.username,
+        password,
+        session_s=SESSION_S if acknowledge else 0,
+    )
+    signer = load_private(options.private, options.kid, options.issuer)
+    book = Book(options.book or options.private.with_name(f"{options.gateway}-book.json"))
+    on_row, on_live = (_print_row, _print_live) if follow else (_nothing, _nothing)
+    return HeadEnd(
+        broker,
+        options.gateway,
+        signer,
+        book,
+        follow=follow,
+        acknowledge=acknowledge,
+        on_row=on_row,
+        on_live=on_live,
+        on_trouble=lambda why: print(why, file=sys.stderr),
+    )
+
+
+async def _online(options: argparse.Namespace) -> int:
+    async with _headend(options, follow=options.what == "watch") as headend:
+        match options.what:
+            case "watch":
+                await _watch(headend, options.seconds)
+                return REFUSED if headend.trouble else APPLIED
+            case "topup":
+                verdict = await headend.topup(
+                    options.account, options.amount, options.currency, timeout_s=options.timeout
+                )
+            case "ack":
+                await headend.connected(options.timeout)
+                await headend.acknowledge(options.epoch, options.seq, options.head)
+                print("sent; the gateway answers an acknowledgement only when it refuses it")
+                return APPLIED
+            case _:
+                command = Command(options.command)
+                body = parse_body(command, options.body)
+                verdict = await headend.command(command, body, timeout_s=options.timeout)
+    return _told(verdict)
+
+
+async def _watch(headend: HeadEnd, seconds: float | None) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await headend.ended()
+
+
+def _told(verdict: VerdictMessage) -> int:
+    print(msgspec.json.encode(verdict).decode())
+    return APPLIED if verdict.status in SETTLED else REFUSED
+
+
+def _print_row(row: Checked) -> None:
+    print(msgspec.json.encode(row.body, order="sorted").decode(), flush=True)
+
+
+def _print_live(live: Live) -> None:
+    print(msgspec.json.encode(live).decode(), file=sys.stderr, flush=True)
+
+
+def _nothing(_: object) -> None:
+    pass

@@ -1,0 +1,82 @@
+"""The options of `prepaid-gateway headend`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from gateway.commands import Command, Role
+
+EXAMPLES = """examples:
+  headend keys private.pem --public config/headend-keys.toml
+  headend watch --gateway gw-1 --private private.pem > journal.jsonl
+  headend topup CH-0001 20.00 CHF --gateway gw-1 --private private.pem
+  headend send power_set account_id=CH-0001 contract_power_w=4500 --gateway gw-1 --private private.pem
+  headend send tariff_set account_id=CH-0001 tariff=@tariff.toml --gateway gw-1 --private private.pem
+  headend verify journal.jsonl
+
+exit codes: 0 applied, 1 refused, 2 wrong usage, 3 no answer in time
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    whole = argparse.ArgumentParser(
+        prog="prepaid-gateway headend",
+        description="A small head-end for operators and tests.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = whole.add_subparsers(dest="what", required=True, metavar="COMMAND")
+    keys = commands.add_parser("keys", help="make a key pair: private file of mode 0600, public TOML table")
+    keys.add_argument("private", type=Path, help="where the private key goes; never overwritten")
+    keys.add_argument("--public", type=Path, help="append the table to this file instead of printing it")
+    keys.add_argument("--roles", nargs="+", choices=[role.value for role in Role], help="default: all")
+    _names(keys)
+    sign = commands.add_parser("sign", help="print a signed command without sending it")
+    _command(sign)
+    sign.add_argument("--challenge", help="from the gateway's status, for commands that can hurt")
+    send = commands.add_parser("send", help="sign a command, send it, wait for the verdict")
+    _command(send)
+    topup = commands.add_parser("topup", help="sell credit; sequence and lifetime total are kept in the book")
+    topup.add_argument("account")
+    topup.add_argument("amount", help='a decimal such as "20.00"')
+    topup.add_argument("currency", nargs="?", default="CHF")
+    watch = commands.add_parser("watch", help="print rows (stdout) and live values (stderr), check, acknowledge")
+    watch.add_argument("--no-ack", action="store_true", help="only look: acknowledge nothing, answer no time ask")
+    watch.add_argument("--seconds", type=float, help="stop after this long")
+    ack = commands.add_parser("ack", help="acknowledge the journal up to one row by hand")
+    ack.add_argument("--epoch", required=True)
+    ack.add_argument("--seq", type=int, required=True)
+    ack.add_argument("--head", required=True, help="the row's hash")
+    verify = commands.add_parser("verify", help="check an exported journal, one row on each line")
+    verify.add_argument("file", type=Path)
+    for one in (sign, send, topup, watch, ack):
+        _names(one)
+        _connection(one)
+    return whole
+
+
+def _command(one: argparse.ArgumentParser) -> None:
+    one.add_argument("command", choices=[command.value for command in Command], metavar="command")
+    one.add_argument("body", nargs="*", help="name=value, name=@file.toml, or a JSON object")
+
+
+def _names(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--kid", default="headend-1", help="the key's name in the gateway's key file")
+    one.add_argument("--issuer", default="headend", help="who signs")
+
+
+def _connection(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--gateway", required=True, help="the gateway's id")
+    one.add_argument("--private", type=Path, required=True, help="the private key")
+    one.add_argument("--book", type=Path, help="where sequences and totals are kept; default: beside the key")
+    one.add_argument("--host", default="127.0.0.1")
+    one.add_argument("--port", type=int, default=1883)
+    one.add_argument("--tls", action="store_true")
+    one.add_argument("--ca", default="", help="CA file; implies --tls")
+    one.add_argument("--cert", default="")
+    one.add_argument("--key", default="", help="the client certificate's key")
+    one.add_argument("--username", default="")
+    one.add_argument("--password-file", type=Path)
+    one.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for a verdict")
