@@ -63,7 +63,7 @@ def test_the_italian_preset_is_in_euro() -> None:
 def test_the_demonstration_walks_the_same_ladder_in_seconds() -> None:
     """Terms of seconds, always in slot, nothing that needs a date."""
     policy = load_policy(POLICIES / "demo.toml")
-    assert (policy.grace, policy.limit_term) == (Term(duration_ms=4000), Term(duration_ms=5000))
+    assert (policy.grace, policy.limit_term) == (Term(duration_ms=4000), Term(duration_ms=17_000))
     assert (policy.min_after_notice_ms, policy.min_dwell_ms) == (2000, 1000)
     assert policy.slots == Slots()
 
