@@ -64,6 +64,7 @@ class MqttLink:
                 delay_s = first_s
                 self._count += 1
                 session.number = self._count
+                session.on_over = self._away
                 self._current = session
                 self._up.set()
                 trouble = await session.over()
@@ -75,19 +76,21 @@ class MqttLink:
                     delay_s = most_s  # a person has to change something first
                 trouble = str(refusal)
             except Hung as silence:
-                self.protocol = (
-                    V311 if self.protocol is V5 else V5
-                )  # some brokers hang up on a version they do not know
+                # Some brokers hang up on a version they do not know.
+                self.protocol = V311 if self.protocol is V5 else V5
                 trouble = str(silence)
             except LinkError as error:
                 trouble = str(error)
             finally:
-                self._current = None
-                self._up.clear()
+                self._away()
                 session.end()
             self._on_trouble(trouble)
             await self._sleep(delay_s * self._chance.uniform(0.5, 1.0))
             delay_s = min(delay_s * 2, most_s)
+
+    def _away(self) -> None:
+        self._current = None
+        self._up.clear()
 
     async def connected(self) -> int:
         """Wait until connected and subscribed; the number of the session."""
@@ -114,4 +117,7 @@ class MqttLink:
     async def messages(self) -> AsyncIterator[Inbound]:
         """What arrives, for ever."""
         while True:
+            current = self._current
+            if current is not None and current.overflowed and self._inbound.empty():
+                current.end("is made anew, because more came than there was room for")
             yield await self._inbound.get()

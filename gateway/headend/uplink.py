@@ -57,7 +57,7 @@ class Uplink:
             try:
                 await self._drain(session)
             except LinkError:
-                # Gone, or the broker refuses our messages: then not again at once.
+                # Gone; or the broker refuses our messages: then not again at once.
                 if self._link.session == session:
                     await self._sleep(REFUSED_WAIT_S)
             finally:
