@@ -37,6 +37,9 @@ TICK_AT_LEAST_S = 0.1
 STALE_MS = 120_000
 """A task that has not gone round for this long is stuck; a bus without work still goes round each minute."""
 
+_ORDINARY = {"limit.set", "limit.reclosed", "meter.back", "register.opened", "switch.closed", "switch.opened"}
+"""Happenings that belong to a good day; all others are logged as warnings."""
+
 log = structlog.get_logger()
 
 
@@ -49,7 +52,7 @@ def main(installation: Installation) -> int:
     try:
         asyncio.run(_until_signal(installation))
     except ExceptionGroup as group:
-        for error in _leaves(group):
+        for error in leaves(group):
             if isinstance(error, GatewayError):
                 log.critical("gateway.failed", reason=str(error))
             else:
@@ -247,16 +250,18 @@ class _Supervisor:
                 case Notice():
                     log.info("account.notice", account_id=account_id, template=record.template)
                 case Happening():
-                    log.warning(record.what, account_id=account_id, **dict(record.detail))
+                    say = log.info if record.what in _ORDINARY or record.what.endswith(".over") else log.warning
+                    say(record.what, account_id=account_id, **dict(record.detail))
                 case Entry():
                     log.info("account.entry", account_id=account_id, kind=record.kind)
                 case _:
                     pass
 
 
-def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
+def leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
+    """The errors themselves, out of however many groups."""
     for error in group.exceptions:
         if isinstance(error, ExceptionGroup):
-            yield from _leaves(error)
+            yield from leaves(error)
         else:
             yield error
