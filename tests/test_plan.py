@@ -1,0 +1,104 @@
+"""`check`: the plan of the annotated example as a golden file, and where each value comes from."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway import plan, plan_ladder, shipped
+from gateway.app import run
+from gateway.clock import SystemClock
+from gateway.config.policies import load_policy
+from gateway.installation import load
+from gateway.prepayment.policy import Slots, Term
+from tests.config.drafts import GOOD, write
+
+GOLDEN = Path(__file__).parent / "plan.golden.txt"
+REWRITE = "REWRITE_PLAN"
+
+
+def test_the_annotated_example_passes_and_its_plan_is_the_golden_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """config/gateway.toml is a good configuration; its plan changes only on purpose (REWRITE_PLAN=1 rewrites it)."""
+    monkeypatch.chdir(shipped.folder())
+    assert plan.main(Path("gateway.toml")) == 0
+    said = capsys.readouterr().out
+    if os.environ.get(REWRITE):
+        GOLDEN.write_text(said, encoding="utf-8")
+    assert said == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_the_plan_fits_a_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """No line is longer than 118 columns."""
+    plan.main(write(tmp_path))
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 118
+
+
+def test_what_the_store_holds_is_shown_instead_of_the_file(tmp_path: Path) -> None:
+    """After the first start the store is the truth, and `check` says of each value where it comes from (decision 3)."""
+    (tmp_path / "data").mkdir()
+    before = "\n".join(plan.lines(load(write(tmp_path))))
+    assert "new, accounts open from the file" in before
+    assert "opens at the first start with 20.00 CHF, from gateway.toml" in before
+
+    async def start_and_stop() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.2, stop.set)
+        await run(load(write(tmp_path)), clock=SystemClock(), stop=stop)
+
+    asyncio.run(start_and_stop())
+    changed = GOOD.replace('"ch-flat"', '"ch-eco"').replace("contract_power_w = 3000", "contract_power_w = 6000")
+    after = "\n".join(plan.lines(load(write(tmp_path, changed))))
+    assert "holds 2 accounts" in after
+    assert "NORMAL with 20.00 CHF, from the store" in after
+    assert "ch-flat@1, from the store (gateway.toml names tariff 'ch-eco': not used any more)" in after
+    assert "contract 3000 W" in after
+    assert "contract 6000 W" not in after
+
+
+def test_a_store_in_use_is_left_alone(tmp_path: Path) -> None:
+    """While the daemon runs, `check` says so and shows the file's values; it neither waits nor disturbs."""
+    (tmp_path / "data").mkdir()
+
+    async def look_while_it_runs() -> str:
+        stop = asyncio.Event()
+        daemon = asyncio.create_task(run(load(write(tmp_path)), clock=SystemClock(), stop=stop))
+        await asyncio.sleep(0.3)
+        said = "\n".join(plan.lines(load(write(tmp_path))))
+        stop.set()
+        await daemon
+        return said
+
+    assert "in use by a running gateway" in asyncio.run(look_while_it_runs())
+
+
+def test_zero_credit_without_the_limit_rung_goes_from_grace_to_suspended() -> None:
+    """A meter that cannot limit skips the rung and the timeline says so (S1-13)."""
+    policy = load_policy(shipped.folder() / "policies" / "prepaid.toml")
+    with_rung = "\n".join(plan_ladder.timeline(policy, 3000, can_limit=True, opens="opens", limits="so"))
+    without = "\n".join(plan_ladder.timeline(policy, 3000, can_limit=False, opens="opens", limits="so"))
+    assert "LIMITED: 495 W (15 % of the 3300 W available), so" in with_rung
+    assert "10 calendar days in LIMITED" in with_rung
+    assert "LIMITED" not in without
+    assert "SUSPENDED: opens" in without
+
+
+@pytest.mark.parametrize(
+    ("value_ms", "said"),
+    [(72 * 3_600_000, "72 h"), (10 * 86_400_000, "10 d"), (900_000, "15 min"), (1_500, "1500 ms"), (0, "0 s")],
+)
+def test_durations_are_said_in_the_largest_exact_unit(value_ms: int, said: str) -> None:
+    """Three days of grace stay 72 h, because that is how the term is counted."""
+    assert plan_ladder.duration(value_ms) == said
+
+
+def test_terms_and_slots_in_words() -> None:
+    """Open slots are said as such; closed days and hours are named."""
+    assert plan_ladder.term(Term(days=3)) == "3 calendar days"
+    assert plan_ladder.slots(Slots()) == "on any day"
+    weekdays = Slots((5, 6), closed_on_holidays=True, from_minute=480, to_minute=900)
+    assert plan_ladder.slots(weekdays) == "Mon, Tue, Wed, Thu, Fri 08:00-15:00, not on holidays"
