@@ -49,7 +49,7 @@ _RECONNECT = (
 def main(file: Path) -> int:
     """Print the plan; ConfigError when there is none."""
     for line in lines(load(file)):
-        hanging = " " * (len(line) - len(line.lstrip(" -")) + 4)
+        hanging = " " * (len(line) - len(line.lstrip(" -")) + 12)
         print("\n".join(textwrap.wrap(line, _WIDTH, subsequent_indent=hanging)) or line)
     return 0
 

@@ -7,36 +7,37 @@ from gateway.prepayment.policy import Policy, Slots, Term
 from gateway.prepayment.step import available_power_w, limit_w
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WIDEST = len("LOW_CREDIT")
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms"))
 
 
 def timeline(policy: Policy, contract_power_w: int, *, can_limit: bool, opens: str, limits: str) -> list[str]:
-    """One line a step, in order; `opens` and `limits` say by what means. Two columns: when, and what happens."""
-    cap = f"{wire_money(policy.grace_debt_cap_nano)} {policy.currency}"
-    notice = duration(policy.min_after_notice_ms)
-    rows = [
-        (_low(policy), "LOW_CREDIT: the customer is told"),
-        ("below 0.00", "GRACE: full supply goes on, notice given"),
+    """One line a rung, in order; `opens` and `limits` say by what means. Two columns: the rung, and when and what."""
+    reminder = (
+        f"; a reminder {duration(policy.grace_warn_before_ms)} before its end" if policy.grace_warn_before_ms else ""
+    )
+    cap = f"{wire_money(policy.grace_debt_cap_nano)} {policy.currency} of debt"
+    grace_over = (
+        f"after {term(policy.grace)} in GRACE (or {cap}, {duration(policy.min_after_notice_ms)} after the notice)"
+    )
+    rungs = [
+        ("LOW_CREDIT", f"at {_low(policy)}: the customer is told"),
+        ("GRACE", f"below 0.00: full supply goes on, notice is given{reminder}"),
     ]
-    if policy.grace_warn_before_ms:
-        rows.append((f"{duration(policy.grace_warn_before_ms)} before the end of grace", "a reminder"))
-    grace_over = f"{term(policy.grace)} in GRACE, or {cap} of debt but {notice} after the notice"
     limited = policy.limit_enabled and can_limit
     if limited:
         watts = limit_w(contract_power_w, policy)
-        of = f"{policy.limit_percent} % of the {available_power_w(contract_power_w)} W available"
-        rows.append((grace_over, f"LIMITED: {watts} W ({of}), {limits}"))
-        over = f"{term(policy.limit_term)} in LIMITED"
+        share = f"{policy.limit_percent} % of the {available_power_w(contract_power_w)} W available"
+        rungs.append(("LIMITED", f"{grace_over}: {watts} W ({share}), {limits}"))
+        over = f"after {term(policy.limit_term)} in LIMITED"
         if policy.limit_debt_cap_nano is not None:
-            over += f", or {wire_money(policy.limit_debt_cap_nano)} {policy.currency} of debt"
-        rows.append((over, f"SUSPENDED: {opens}"))
+            over += f" (or {wire_money(policy.limit_debt_cap_nano)} {policy.currency} of debt)"
+        rungs.append(("SUSPENDED", f"{over}: {opens}"))
     else:
-        rows.append((grace_over, f"SUSPENDED: {opens}"))
-    rows.append(
-        (f"a top-up to {wire_money(policy.restore_min_nano)} {policy.currency}", "NORMAL: at once, at any hour")
-    )
-    width = max(len(when) for when, _ in rows)
-    return [f"{when:<{width}}  {what}" for when, what in rows] + _conditions(policy, limited=limited)
+        rungs.append(("SUSPENDED", f"{grace_over}: {opens}"))
+    back = f"{wire_money(policy.restore_min_nano)} {policy.currency}"
+    rungs.append(("NORMAL", f"again as soon as a top-up reaches {back}: at once, at any hour"))
+    return [f"{rung:<{_WIDEST}}  {text}" for rung, text in rungs] + _conditions(policy, limited=limited)
 
 
 def _low(policy: Policy) -> str:
@@ -45,12 +46,12 @@ def _low(policy: Policy) -> str:
 
 
 def _conditions(policy: Policy, *, limited: bool) -> list[str]:
-    lines = [f"limit and cut only {slots(policy.slots)}, with proven time, a reading younger than "]
-    lines[0] += f"{duration(policy.max_reading_age_ms)} and no hold"
+    fresh = duration(policy.max_reading_age_ms)
+    guarded = f"limit and cut {slots(policy.slots)}; only with proven time, a reading younger than {fresh} and no hold"
     offline = f"{duration(policy.max_offline_ms)} without the head-end or proven time: time alone escalates no more"
-    cap = f"{wire_money(policy.offline_debt_cap_nano)} {policy.currency}"
-    lines.append(f"{offline}{f'; {cap} of debt then limit, never cut' if limited else ''}")
-    return lines
+    if limited:
+        offline += f"; {wire_money(policy.offline_debt_cap_nano)} {policy.currency} of debt then limit, never cut"
+    return [guarded, offline]
 
 
 def term(value: Term) -> str:

@@ -81,10 +81,10 @@ def test_zero_credit_without_the_limit_rung_goes_from_grace_to_suspended() -> No
     policy = load_policy(shipped.folder() / "policies" / "prepaid.toml")
     with_rung = "\n".join(plan_ladder.timeline(policy, 3000, can_limit=True, opens="opens", limits="so"))
     without = "\n".join(plan_ladder.timeline(policy, 3000, can_limit=False, opens="opens", limits="so"))
-    assert "LIMITED: 495 W (15 % of the 3300 W available), so" in with_rung
+    assert ": 495 W (15 % of the 3300 W available), so" in with_rung
     assert "10 calendar days in LIMITED" in with_rung
     assert "LIMITED" not in without
-    assert "SUSPENDED: opens" in without
+    assert "SUSPENDED   after 72 h in GRACE (or 15.00 CHF of debt, 24 h after the notice): opens" in without
 
 
 @pytest.mark.parametrize(
