@@ -7,6 +7,7 @@ wait, because a person has to change something first.
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import AsyncIterator, Sequence
 
@@ -59,13 +60,11 @@ class MqttLink:
         delay_s = first_s
         while True:
             session = Session(self._broker, self.protocol, self._tls, self._will, self._inbound)
+            session.on_accepted = functools.partial(self._accepted, session)
+            session.on_over = self._away
             try:
                 await session.open(self._topics)
                 delay_s = first_s
-                self._count += 1
-                session.number = self._count
-                session.on_over = self._away
-                self._current = session
                 self._up.set()
                 trouble = await session.over()
             except Refused as refusal:
@@ -88,13 +87,18 @@ class MqttLink:
             await self._sleep(delay_s * self._chance.uniform(0.5, 1.0))
             delay_s = min(delay_s * 2, most_s)
 
+    def _accepted(self, session: Session) -> None:
+        self._count += 1
+        session.number = self._count
+        self._current = session
+
     def _away(self) -> None:
         self._current = None
         self._up.clear()
 
     async def connected(self) -> int:
         """Wait until connected and subscribed; the number of the session."""
-        while self._current is None:
+        while self._current is None or not self._up.is_set():
             await self._up.wait()
         return self._current.number
 

@@ -95,6 +95,8 @@ class Session:
     """One connection, from CONNECT to its end."""
 
     number = 0
+    on_accepted: Callable[[], None] = staticmethod(lambda: None)
+    """Called at once when the broker accepts: what it kept for us may follow in the same breath and want an answer."""
     on_over: Callable[[], None] = staticmethod(lambda: None)
     """Called at once when the connection is over, before anybody who waits is told."""
 
@@ -110,7 +112,7 @@ class Session:
         self._protocol = protocol
         self._inbound = inbound
         self._loop = asyncio.get_running_loop()
-        self._accepted: asyncio.Future[int] = self._loop.create_future()
+        self._accepted: asyncio.Future[None] = self._loop.create_future()
         self._subscribed: asyncio.Future[None] = self._loop.create_future()
         self._over: asyncio.Future[str] = self._loop.create_future()
         self._waiting: dict[int, asyncio.Future[None]] = {}
@@ -127,8 +129,7 @@ class Session:
         threading.Thread(target=self._connect, args=(reached,), name="mqtt-connect", daemon=True).start()
         await reached
         self._client.loop_start()
-        receive_maximum = await self._within(self._accepted)
-        self._window = min(WINDOW, receive_maximum)
+        await self._within(self._accepted)
         options = [(topic, SubscribeOptions(qos=1)) for topic in topics]
         if self._protocol is V5:
             self._client.subscribe(options)
@@ -238,7 +239,7 @@ class Session:
             self._post(_fail, self._accepted, Refused(self._broker, code.value, code.getName()))
         else:
             maximum = getattr(properties, "ReceiveMaximum", WINDOW)
-            self._post(_finish, self._accepted, maximum)
+            self._post(self._accept, maximum)
 
     def _on_subscribe(self, _: Client, __: object, ___: int, codes: list[ReasonCode], ____: Properties | None) -> None:
         bad = [code.getName() for code in codes if code.value >= _FAILURE]
@@ -272,6 +273,12 @@ class Session:
             self._post(self._ended, f"{self._gone()} ({code.getName()})")
 
     # ------------------------------------------------------------------------------------------------ in the event loop
+
+    def _accept(self, receive_maximum: int) -> None:
+        if not self._over.done():
+            self._window = min(WINDOW, receive_maximum)
+            self.on_accepted()
+            _finish(self._accepted, None)
 
     def _acknowledged(self, mid: int, code: int, name: str) -> None:
         future = self._waiting.pop(mid, None)

@@ -3,6 +3,9 @@
 What was sent is only remembered for this connection; a new one begins again after the cursor, so a broker that lost
 everything loses us nothing. The cursor moves by the head-end's signed acknowledgement {epoch, seq, head}, compared
 with our own row; a head-end that cannot acknowledge is configured as such, then the broker's PUBACK moves it.
+
+While an acknowledgement is owed, the newest row is sent again now and then: a head-end that missed rows sees the gap
+and asks for them, one that has them acknowledges again. So both agree again even if nothing more happens (I23).
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from gateway.commands import Reason
 from gateway.commands.claims import AckBody, ResendBody
@@ -24,6 +28,8 @@ BATCH = 50
 RESENDS_MAX = 8
 FORKS_NOTED_MAX = 16
 REFUSED_WAIT_S = 10.0
+PROBE_FIRST_S = 5.0
+PROBE_MAX_S = 3600.0
 
 Note = Callable[[str, Detail], Awaitable[None]]
 
@@ -86,6 +92,7 @@ class Uplink:
     async def _drain(self, session: int) -> None:
         sent = await self._store.cursor(JOURNAL)
         sent_interval = await self._store.cursor(INTERVAL)
+        probe_s = PROBE_FIRST_S
         while self._link.session == session:
             self._work.clear()
             await self._send_again()
@@ -101,8 +108,30 @@ class Uplink:
                 sent_interval = intervals[-1].number
                 if not self._acknowledges:
                     await self._store.move_interval_cursor(sent_interval)
-            if not rows and not intervals and not self._resends:
-                await self._work.wait()
+            if rows or intervals:
+                probe_s = PROBE_FIRST_S
+            elif not self._resends:
+                probe_s = await self._idle(sent, probe_s)
+
+    async def _idle(self, sent: int, probe_s: float) -> float:
+        """Wait for work; while an acknowledgement is owed, only for so long, then probe. The next time to wait."""
+        if not self._acknowledges or await self._store.cursor(JOURNAL) >= sent:
+            await self._work.wait()
+            return PROBE_FIRST_S
+        waits: set[asyncio.Future[Any]] = {
+            asyncio.ensure_future(self._sleep(probe_s)),
+            asyncio.ensure_future(self._work.wait()),
+        }
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        newest = await self._store.row(sent)
+        if self._work.is_set() or newest is None or await self._store.cursor(JOURNAL) >= sent:
+            return probe_s
+        await self._publish(self._topics.journal, [newest.body])
+        return min(probe_s * 2, PROBE_MAX_S)
 
     async def _send_again(self) -> None:
         """One batch of the oldest resend, so that new rows are not held up for long."""

@@ -80,6 +80,7 @@ class HeadEnd:
         self._chain = Chain(place.seq, place.head, place.epoch)
         self._interval_number = place.interval_number
         self._resend_asked_s = 0.0
+        self._resend_to = 0
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -233,6 +234,7 @@ class HeadEnd:
                 self._verdict(msgspec.json.decode(payload, type=VerdictMessage))
             elif topic == self.topics.status:
                 self.status = msgspec.json.decode(payload, type=Status)
+                await self._behind(self.status.seq or 0)
             elif topic == self.topics.time_ask:
                 await self._time(msgspec.json.decode(payload, type=TimeAsk))
             elif topic == self.topics.interval:
@@ -257,10 +259,19 @@ class HeadEnd:
             self.trouble = f"the journal forks after row {self._chain.seq}: a restored image, or a second gateway"
             self._on_trouble(self.trouble)
         gap = self._chain.gap
-        if self._acknowledges and gap is not None and time.monotonic() - self._resend_asked_s > RESEND_AGAIN_S:
-            self._resend_asked_s = time.monotonic()
-            await self._send(self.topics.resend, Command.RESEND, ResendBody(*gap))
+        if gap is not None:
+            await self._behind(gap[1])
         self._news.set()
+
+    async def _behind(self, newest: int) -> None:
+        """Ask for the rows that are missing up to `newest`, but not at every row that comes meanwhile."""
+        if not self._acknowledges or newest <= self._chain.seq:
+            return
+        recently = time.monotonic() - self._resend_asked_s < RESEND_AGAIN_S
+        first = max(self._chain.seq, self._resend_to if recently else 0) + 1
+        if first <= newest:
+            self._resend_asked_s, self._resend_to = time.monotonic(), newest
+            await self._send(self.topics.resend, Command.RESEND, ResendBody(first, newest))
 
     def _interval(self, interval: dict[str, Any]) -> None:
         number = interval.get("number", 0)

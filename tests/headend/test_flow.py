@@ -339,7 +339,7 @@ async def test_a_broker_that_loses_everything_loses_no_row(
                 await gateway.teller.note("test.row", (("round", round_), ("number", number)))
             await asyncio.to_thread(mosquitto.start)
         if acknowledges:
-            await headend.until(lambda: len(headend.rows) == gateway.store.head.seq)
+            await headend.until(lambda: len(headend.rows) == gateway.store.head.seq, timeout_s=30)
             assert [row.seq for row in headend.rows] == list(range(1, gateway.store.head.seq + 1))
         while await gateway.store.cursor() < gateway.store.head.seq:
             await asyncio.sleep(0.02)

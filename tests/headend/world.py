@@ -23,7 +23,7 @@ from tests.counter import opening, terms
 
 GATEWAY = "gw-1"
 ACCOUNT = "CH-1"
-LIMIT_S = 20.0
+LIMIT_S = 45.0
 
 
 class World:
