@@ -53,15 +53,16 @@ def _run(config: Path, *, verbose: bool) -> int:
     from gateway import log  # first: it decides what structlog may load
 
     log.configure(verbose=verbose)
-    from gateway import app, installation
+    from gateway.app import main as run
+    from gateway.installation import load
 
-    return app.main(installation.load(config))
+    return run(load(config))
 
 
 def _check(config: Path) -> int:
-    from gateway import plan
+    from gateway.plan import main as check
 
-    return plan.main(config)
+    return check(config)
 
 
 def _parser() -> argparse.ArgumentParser:

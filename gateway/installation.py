@@ -7,7 +7,7 @@ result and `plan` prints it, so what `check` shows is what runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,45 +16,23 @@ from gateway.config import document, loader
 from gateway.config.findings import Findings
 from gateway.config.loader import Configuration
 from gateway.config.settings import (
-    AccountTable,
     MeterSwitch,
     MeterTable,
     OutputSwitch,
     RelaySwitch,
     RtuBus,
     SwitchedLimiter,
-    TcpBus,
     ThresholdLimiter,
 )
 from gateway.errors import ConfigError
 from gateway.meters import planner, profile
-from gateway.meters.planner import Line, Span
-from gateway.meters.profile import Capability, Profile, Relay, Switch, WhenDead
+from gateway.meters.planner import Line
+from gateway.meters.profile import Capability, Profile, WhenDead
+from gateway.point import Models, Point, busy_share, point_of
 
 _BUSY_SHARE = 0.8
 """A bus needs room for time-outs and repeats: above this share of its time `check` warns."""
 _MINI_UARTS = ("/dev/serial0", "/dev/ttyS0")
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One meter of the installation with everything known about it.
-
-    `fast` is what each poll asks of the meter, `full` what it asks when the slow values are due too. `bus_ms` is the
-    time of a fast poll on the meter's bus, `relay_ms` that of reading its relay board on the board's bus.
-    """
-
-    table: MeterTable
-    bus: RtuBus | TcpBus
-    profile: Profile
-    profile_file: Path
-    relay: Profile | None
-    when_dead: WhenDead | None
-    fast: tuple[Span, ...]
-    full: tuple[Span, ...]
-    bus_ms: float
-    relay_ms: float
-    account: AccountTable | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +69,7 @@ def survey(file: Path, findings: Findings) -> Installation | None:
         own = found[table.id]
         if bus is None or own is None:
             continue
-        point = _point(table, bus, own, configuration, lines)
+        point = point_of(table, bus, own, configuration, lines)
         _check_point(point, where, findings)
         points.append(point)
     _check_load(points, where, findings)
@@ -110,14 +88,7 @@ def _keys(file: Path, findings: Findings) -> Keyring:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Models:
-    meter: Profile
-    file: Path
-    relay: Profile | None
-
-
-def _profiles(table: MeterTable, configuration: Configuration, where: str, findings: Findings) -> _Models | None:
+def _profiles(table: MeterTable, configuration: Configuration, where: str, findings: Findings) -> Models | None:
     key = f"[[meter]] {table.id!r}"
     meter = _profile(table.model, f"{key} model", configuration, where, findings)
     relay = None
@@ -127,7 +98,7 @@ def _profiles(table: MeterTable, configuration: Configuration, where: str, findi
             return None
     if meter is None:
         return None
-    return _Models(
+    return Models(
         meter[0], meter[1], relay[0] if relay else meter[0] if isinstance(table.switch, OutputSwitch) else None
     )
 
@@ -149,7 +120,7 @@ def _profile(
 
 
 def _lines(
-    configuration: Configuration, found: Mapping[str, _Models | None], where: str, findings: Findings
+    configuration: Configuration, found: Mapping[str, Models | None], where: str, findings: Findings
 ) -> dict[str, Line]:
     """The serial settings of each serial bus: as written, else what all its meters are delivered with."""
     lines = {}
@@ -192,73 +163,6 @@ def _lines(
                 key=key,
             )
     return lines
-
-
-def _point(
-    table: MeterTable, bus: RtuBus | TcpBus, own: _Models, configuration: Configuration, lines: Mapping[str, Line]
-) -> Point:
-    if isinstance(table.switch, RelaySwitch | OutputSwitch):
-        when_dead: WhenDead | None = WhenDead(table.switch.when_dead)
-    else:
-        when_dead = None if table.switch is None else own.meter.when_dead
-    fast, full = _requests(own.meter, table)
-    account = next((account for account in configuration.settings.account if account.meter == table.id), None)
-    bus_ms = planner.bus_time_ms(fast, lines.get(bus.id), gap_ms(bus, own.meter))
-    relay_ms = 0.0
-    if (ask := _relay_request(table, own)) is not None and own.relay is not None:
-        board_bus = next((one for one in configuration.settings.bus if one.id == relay_bus(table)), bus)
-        relay_ms = planner.bus_time_ms([ask], lines.get(board_bus.id), gap_ms(board_bus, own.relay))
-    return Point(table, bus, own.meter, own.file, own.relay, when_dead, fast, full, bus_ms, relay_ms, account)
-
-
-def relay_bus(table: MeterTable) -> str | None:
-    """The bus on which the supply switch is read by itself; None when it is read with the meter or there is none."""
-    match table.switch:
-        case RelaySwitch(bus=bus_id):
-            return bus_id
-        case OutputSwitch():
-            return table.bus
-        case _:
-            return None
-
-
-def _relay_request(table: MeterTable, own: _Models) -> Span | None:
-    match table.switch, own.relay:
-        case ((RelaySwitch(channel=channel) | OutputSwitch(channel=channel)), Profile(relay=Relay() as outputs)):
-            return Span(outputs.fc_read, outputs.base + channel, 1)
-        case RelaySwitch(), Profile(switch=Switch() as inside):
-            return Span(inside.fc_read, inside.address, len(inside.open))
-        case _:
-            return None
-
-
-def gap_ms(bus: RtuBus | TcpBus, model: Profile) -> int:
-    """The pause a model wants between two requests; networks need none."""
-    return max(model.min_gap_ms, bus.gap_ms) if isinstance(bus, RtuBus) else 0
-
-
-def _requests(model: Profile, table: MeterTable) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
-    """What a fast and a full poll ask; a test holds this against what `ModbusMeter` really asks."""
-
-    def span(name: str) -> Span:
-        register = model.registers[name]
-        return Span(register.fc or model.read_fc, register.address, register.words)
-
-    fast = {span(name) for name in (model.energy, model.energy_export, model.power, *model.fast) if name}
-    if isinstance(table.switch, MeterSwitch) and model.switch is not None:
-        fast.add(Span(model.switch.fc_read, model.switch.address, len(model.switch.open)))
-    if isinstance(table.limiter, ThresholdLimiter) and model.limit is not None:
-        fast.add(Span(model.limit.fc_read, model.limit.enabled_address, 1))
-        fast.add(Span(model.limit.fc_read, model.limit.threshold.address, model.limit.threshold.words))
-        if model.limit.output_address is not None:
-            fast.add(Span(model.limit.fc_read, model.limit.output_address, 1))
-    readable = {span(name) for name in model.registers}
-
-    def cover(wanted: set[Span]) -> tuple[Span, ...]:
-        limit = model.max_registers_per_request
-        return tuple(planner.plan(wanted, max_registers=limit, bridge=model.bridge, readable=readable))
-
-    return cover(fast), cover(fast | {span(name) for name in model.slow})
 
 
 def _check_point(point: Point, where: str, findings: Findings) -> None:
@@ -381,15 +285,3 @@ def _check_load(points: list[Point], where: str, findings: Findings) -> None:
             )
         elif share > _BUSY_SHARE:
             findings.warn(f"its meters need {share:.0%} of the time, which leaves little for repeats", key=key)
-
-
-def busy_share(points: Sequence[Point], bus_id: str) -> float:
-    """Which part of the time of a bus its polls take (1 is all of it)."""
-    share = 0.0
-    for point in points:
-        period_ms = point.table.poll_s * 1000
-        if point.bus.id == bus_id:
-            share += point.bus_ms / period_ms
-        if relay_bus(point.table) == bus_id:
-            share += point.relay_ms / period_ms
-    return share

@@ -23,8 +23,9 @@ from gateway.config.settings import (
     ThresholdLimiter,
 )
 from gateway.errors import StoreError
-from gateway.installation import Installation, Point, busy_share, load
+from gateway.installation import Installation, load
 from gateway.meters.profile import WhenDead
+from gateway.point import Point, busy_share
 from gateway.prepayment.account import Account
 from gateway.prepayment.money import format_price_per_kwh, parse_money, wire_money
 from gateway.prepayment.policy import Policy

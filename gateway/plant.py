@@ -21,7 +21,7 @@ from gateway.config.settings import (
     ThresholdLimiter,
 )
 from gateway.headend.live import LivePublisher
-from gateway.installation import Installation, Point
+from gateway.installation import Installation
 from gateway.meters.build import MeterSpec, SwitchSpec, build_meter, build_serial_bus, build_tcp_bus
 from gateway.meters.bus import Bus
 from gateway.meters.limiter import LimiterRules
@@ -29,6 +29,7 @@ from gateway.meters.meter import Meter, Observation
 from gateway.meters.poll import Poll
 from gateway.meters.profile import WhenDead
 from gateway.meters.registers import WordOrder
+from gateway.point import Point
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.events import MeterEvent, Reading
 from gateway.prepayment.ledger import Transition

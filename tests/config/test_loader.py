@@ -10,10 +10,11 @@ from gateway import shipped
 from gateway.clock import SystemClock
 from gateway.config.settings import MeterSwitch, MeterTable, ThresholdLimiter
 from gateway.errors import ConfigError
-from gateway.installation import Installation, _requests, load
+from gateway.installation import Installation, load
 from gateway.meters import profile
 from gateway.meters.build import MeterSpec, SwitchSpec, build_meter, build_tcp_bus
 from gateway.meters.profile import Capability
+from gateway.point import requests_of
 from tests.config.drafts import A1, A2, GOOD, M1, M2, NETWORK, SERIAL, examine, spoil, write
 
 RELAY_IN_M1 = 'switch = { kind = "meter" }'
@@ -367,7 +368,7 @@ def test_the_plan_asks_what_the_meter_asks(model: str) -> None:
         clock=clock,
         switch=SwitchSpec("meter") if moves else None,
     )  # fmt: skip
-    fast, full = _requests(described, table)
+    fast, full = requests_of(described, table)
     assert list(fast) == meter.fast_requests
     assert list(full) == meter.full_requests
 
