@@ -1,0 +1,184 @@
+"""The reference head-end as an operator uses it: keys, book, chain, command line."""
+
+import asyncio
+import json
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.commands import Command, Role
+from gateway.commands.claims import PowerSetBody
+from gateway.commands.keys import parse_keys
+from gateway.errors import ConfigError
+from gateway.prepayment.events import Moment, TimeTrust
+from gateway.prepayment.ledger import Happening
+from gateway.reference.book import Book, Total
+from gateway.reference.chain import Chain, Taken
+from gateway.reference.cli import main, parse_body
+from gateway.reference.sign import load_private, new_signer, save_private
+from gateway.store.journal import Row
+from tests.brokers import Mosquitto
+from tests.headend.world import GATEWAY, World
+from tests.reference.rows import chained
+
+AT = Moment(1_700_000_000_000, TimeTrust.AUTHENTICATED, 5)
+
+
+@pytest.fixture
+def rows() -> list[Row]:
+    """Five rows of a journal."""
+    return chained([Happening(AT, "", f"what.{number}") for number in range(5)])
+
+
+def test_a_key_pair_is_made_once_and_private(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`headend keys` writes a file of mode 0600, prints what the gateway pins, and never overwrites."""
+    file = tmp_path / "private.pem"
+    assert main(["keys", str(file), "--kid", "k7", "--issuer", "me", "--roles", "topup", "ack"]) == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    keyring = parse_keys(capsys.readouterr().out)
+    assert keyring["k7"].roles == {Role.TOPUP, Role.ACK}
+    assert load_private(file, "k7", "me").private.public_key() == keyring["k7"].public
+    assert main(["keys", str(file)]) == 2
+    assert "not overwritten" in capsys.readouterr().err
+
+
+def test_a_private_key_others_may_read_is_refused(tmp_path: Path) -> None:
+    """A key file with loose permissions, or that is no key, is explained."""
+    file = tmp_path / "private.pem"
+    save_private(new_signer("k", "i"), file)
+    file.chmod(0o644)
+    with pytest.raises(ConfigError, match="others may read"):
+        load_private(file, "k", "i")
+    file.chmod(0o600)
+    file.write_text("nonsense")
+    with pytest.raises(ConfigError, match="is not a private key"):
+        load_private(file, "k", "i")
+    with pytest.raises(ConfigError, match="there is no such key"):
+        load_private(tmp_path / "absent.pem", "k", "i")
+
+
+def test_the_book_counts_once_however_many_write(tmp_path: Path) -> None:
+    """Two processes at once never get the same sequence, and a failed change leaves the book as it was."""
+    book = Book(tmp_path / "book.json")
+    found: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: found.extend(book.next_sequence(0) for _ in range(10))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == list(range(1, 41))
+    with pytest.raises(ZeroDivisionError), book.change() as content:
+        content.topups["CH-1"] = Total(1, 1 // 0)
+    assert book.read().topups == {}
+
+
+def test_a_broken_book_is_explained(tmp_path: Path) -> None:
+    """A book that cannot be read is never taken for an empty one: totals would begin again."""
+    file = tmp_path / "book.json"
+    file.write_text("{")
+    with pytest.raises(ConfigError, match="is not a head-end's book"):
+        Book(file).read()
+
+
+def test_the_chain_follows_and_waits_for_gaps(rows: list[Row]) -> None:
+    """Rows out of order wait, duplicates are known, a changed row breaks the chain (I7)."""
+    chain = Chain()
+    assert chain.take(rows[0].body)[0] is Taken.NEXT
+    assert chain.take(rows[0].body)[0] is Taken.KNOWN
+    assert chain.take(rows[3].body)[0] is Taken.EARLY
+    assert chain.gap == (2, 3)
+    assert chain.take(rows[1].body)[0] is Taken.NEXT
+    taken, followed = chain.take(rows[2].body)
+    assert (taken, [row.seq for row in followed]) == (Taken.NEXT, [3, 4])
+    assert chain.head == rows[3].hash
+    assert chain.take(rows[4].body.replace(rows[3].hash.encode(), b"0" * 64))[0] is Taken.BROKEN
+    with pytest.raises(ValueError, match="no journal row"):
+        chain.take(b"[]")
+
+
+def test_verify_names_the_first_wrong_line(rows: list[Row], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`headend verify` accepts a whole journal and names what is missing, changed, repeated or no row at all."""
+    bodies = [row.body for row in rows]
+    cases: list[tuple[list[bytes], str]] = [
+        (bodies, ""),
+        (bodies[2:], ""),
+        ([bodies[0], bodies[2]], "rows 2 to 2 are missing"),
+        ([bodies[0], bodies[0]], "comes again"),
+        ([bodies[0], bodies[1].replace(b"what.1", b"what.9"), bodies[2]], "line 3: row 3 does not follow"),
+        ([b"nonsense"], "line 1 is no journal row"),
+    ]
+    for number, (lines, wrong) in enumerate(cases):
+        file = tmp_path / f"{number}.jsonl"
+        file.write_bytes(b"\n".join(lines) + b"\n")
+        assert main(["verify", str(file)]) == (1 if wrong else 0)
+        said = capsys.readouterr()
+        assert wrong in said.err
+    assert main(["verify", str(tmp_path / "absent")]) == 2
+
+
+def test_bodies_are_written_by_hand(tmp_path: Path) -> None:
+    """name=value, JSON, and files all make the same body; a mistake lists what the command takes."""
+    body = PowerSetBody("CH-1", 4500)
+    assert parse_body(Command.POWER_SET, ["account_id=CH-1", "contract_power_w=4500"]) == body
+    assert parse_body(Command.POWER_SET, ['{"account_id":"CH-1","contract_power_w":4500}']) == body
+    for wrong in (["account_id"], ["account_id=CH-1", "volts=3"], ["{"], ["account_id=CH-1", "contract_power_w=x"]):
+        with pytest.raises(ConfigError, match="contract_power_w"):
+            parse_body(Command.POWER_SET, wrong)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        parse_body(Command.TARIFF_SET, ["account_id=CH-1", f"tariff=@{tmp_path / 'absent.toml'}"])
+
+
+@pytest.fixture
+def operator(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """The command line of an operator whose key a running gateway knows; the gateway runs in a thread."""
+    world = World(tmp_path, mosquitto.port)
+    private = tmp_path / "private.pem"
+    save_private(world.signer, private)
+    ready, stop = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        async with world.gateway():
+            ready.set()
+            while not stop.is_set():
+                await asyncio.sleep(0.01)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert ready.wait(10)
+
+    def run(*arguments: str, gateway: str = GATEWAY) -> int:
+        names = ["--private", str(private), "--kid", "k1", "--issuer", "utility", "--gateway", gateway]
+        return main([*arguments, *names, "--port", str(mosquitto.port), "--timeout", "3"])
+
+    yield run
+    stop.set()
+    thread.join()
+
+
+def test_an_operator_sells_sends_and_watches(
+    operator: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit codes: 0 applied, 1 refused, 3 no answer; `watch` prints a journal that `verify` accepts."""
+    assert operator("topup", "CH-1", "20.00") == 0
+    assert json.loads(capsys.readouterr().out)["balance"] == "40.00"
+    assert operator("send", "power_set", "account_id=CH-1", "contract_power_w=4500") == 0
+    assert operator("send", "read_now", "account_id=CH-9") == 1
+    capsys.readouterr()
+    assert operator("watch", "--seconds", "1") == 0
+    journal = tmp_path / "journal.jsonl"
+    journal.write_text(capsys.readouterr().out)
+    assert main(["verify", str(journal)]) == 0
+    assert "whole up to row" in capsys.readouterr().out
+    assert operator("sign", "read_now", "account_id=CH-1") == 0
+    assert capsys.readouterr().out.count(".") == 2
+    assert operator("ack", "--epoch", "0" * 16, "--seq", "1", "--head", "0" * 64) == 0
+
+
+def test_a_gateway_that_is_not_there_gives_no_answer(operator: Callable[..., int]) -> None:
+    """A command to another gateway's topics ends with 3, within the time allowed."""
+    assert operator("send", "hold_set", "account_id=CH-1", "hold_id=h", "kind=dispute", gateway="gw-9") == 3
