@@ -181,6 +181,8 @@ class _Supervisor:
         accounts = len(self._teller.accounts)
         gateway_id = installation.configuration.settings.gateway.id
         meters = len(installation.points)
+        for warning in installation.warnings:
+            log.warning("config.warning", text=warning)
         log.info("gateway.started", version=__version__, gateway_id=gateway_id, meters=meters, accounts=accounts)
         self._notifier.ready()
         self._notifier.status(f"{accounts} accounts on {meters} meters")

@@ -13,11 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
 from gateway import app
 from gateway.clock import SystemClock
 from gateway.config.settings import RtuBus, TcpBus
-from gateway.installation import Installation
+from gateway.errors import CommitUnknown
+from gateway.installation import Installation, load
 from gateway.meters.bus import Bus
 from gateway.notify import Notifier
 from gateway.plant import build_bus
@@ -26,6 +28,7 @@ from gateway.prepayment.money import parse_money
 from gateway.reference.headend import HeadEnd
 from gateway.store import peek
 from tests.brokers import Mosquitto
+from tests.config.drafts import write
 from tests.site import Site, wait_for
 
 pytestmark = pytest.mark.timeout(90)
@@ -270,9 +273,7 @@ def test_a_meter_that_left_the_file_is_a_configuration_mistake(
     assert "account on meter 'shop'" in site.log.read_text()
 
 
-def test_something_nobody_expected_ends_the_process(
-    build_site: Callable[..., Site], mosquitto: Mosquitto, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_something_nobody_expected_ends_the_process(build_site: Callable[..., Site], mosquitto: Mosquitto) -> None:
     """A defect in one task takes the daemon down with a message; the store is the truth (decision 18)."""
     site = build_site(mosquitto.port)
 
@@ -287,6 +288,20 @@ def test_something_nobody_expected_ends_the_process(
         asyncio.run(app.run(site.installation(), clock=SystemClock(), stop=asyncio.Event(), bus_factory=factory))
     assert [repr(error) for error in app.leaves(caught.value)] == ["RuntimeError('nobody expected this')"] * 2
     assert set(stored(site)) == {"FLAT", "SHOP"}
+
+
+def test_a_defect_is_logged_and_exit_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fell over is logged by name, an operator's error as its sentence, and the exit code says it failed."""
+
+    async def falls(*_: object, **__: object) -> None:
+        inner = ExceptionGroup("headend", [RuntimeError("a defect")])
+        raise ExceptionGroup("gateway", [CommitUnknown("the disk is full"), inner])
+
+    monkeypatch.setattr(app, "run", falls)
+    with structlog.testing.capture_logs() as logged:
+        assert app.main(load(write(tmp_path))) == 1
+    assert [line["reason"] for line in logged] == ["the disk is full", "RuntimeError('a defect')"]
+    assert "exc_info" in logged[1]
 
 
 def test_a_stuck_task_starves_the_watchdog(
@@ -330,7 +345,7 @@ def test_memory_with_twenty_meters(tmp_path: Path, mosquitto: Mosquitto) -> None
             assert stopped(process) == 0
     finally:
         site.close()
-    assert rss_kb <= RSS_MAX_KB
+    assert rss_kb <= RSS_MAX_KB, f"{rss_kb} kB"
 
 
 def _become_twenty(site: Site) -> None:
