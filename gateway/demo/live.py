@@ -24,7 +24,7 @@ from gateway.headend.payloads import Live
 from gateway.reference.chain import Checked
 from gateway.reference.headend import NoAnswer
 
-TOP_UP = "5.00"
+TOP_UP = "10.00"
 REFRESH_S = 0.25
 _ANSWER_WITHIN_S = 5.0
 _WELCOME = "The oven of account 1 is on and its credit runs out: watch, then press t."
@@ -168,7 +168,7 @@ class View:
     async def _broker(self, stage: Stage) -> None:
         if stage.broker.running:
             await stage.broker.stop()
-            self._note = "the broker's plug is pulled: the gateway goes on by itself, the journal waits (b plugs it in)"
+            self._note = "the broker is gone: the gateway goes on by itself, the journal waits (b: back)"
         else:
             await stage.broker.start()
             self._note = "the broker is back: both sides find it by themselves, nothing is lost"
@@ -180,7 +180,7 @@ class View:
         await stage.simulator.say(f"{'unplug' if pulled else 'replug'} {place.line}")
         self._lines[at] = not pulled
         where = f"{place.account_id}: the meter's line"
-        self._note = f"{where} is pulled (m plugs it in)" if pulled else f"{where} is back; what was used is charged"
+        self._note = f"{where} is pulled (m: back)" if pulled else f"{where} is back; what was used is charged"
 
     async def _lock_out(self, stage: Stage) -> None:
         account_id = PLACES[self._selected].account_id

@@ -49,9 +49,12 @@ _DIGITS = {
     "?": ("▀▀█", " ▀▀", " ▀ "),
 }
 _BARS = " ▁▂▃▄▅▆▇█"
+_SPARK_NAME = "load, last 60 s "
 _FIXED_ROWS = 3  # header, note, keys
 _LEAST_WIDTH = 60
+_WIDE = 96
 _PANEL_ROWS = 14
+_PANEL_ROWS_MAX = 19
 _JOURNAL_ROWS = 7
 
 
@@ -60,8 +63,8 @@ def render(snapshot: Snapshot, width: int, height: int) -> RenderableType:
     accounts = snapshot.accounts
     shown = list(enumerate(accounts)) if width >= _LEAST_WIDTH else [(snapshot.selected, accounts[snapshot.selected])]
     free = max(height - _FIXED_ROWS, _PANEL_ROWS)
-    journal_rows = 0 if free < _PANEL_ROWS + 3 else min(max(_JOURNAL_ROWS, free // 3), free - _PANEL_ROWS)
-    panel_rows = free - journal_rows
+    panel_rows = min(max(free - _JOURNAL_ROWS, _PANEL_ROWS), _PANEL_ROWS_MAX)
+    journal_rows = free - panel_rows if free - panel_rows > _FIXED_ROWS else 0
     panels = Layout(name="accounts", size=panel_rows)
     panel_width = width // len(shown)
     panels.split_row(*(Layout(_account(snapshot, at, scene, panel_width, panel_rows)) for at, scene in shown))
@@ -81,8 +84,8 @@ def _header(snapshot: Snapshot, width: int) -> Text:
     _lamp(text, "gateway", on=snapshot.gateway)
     for scene, plugged in zip(snapshot.accounts, snapshot.lines, strict=False):
         _lamp(text, f"meter {scene.account_id[-1]}", on=plugged)
-    proven = snapshot.trust in ("AUTHENTICATED", "SYNCHRONISED")
-    text.append("  time ", "dim").append((snapshot.trust or "?").lower(), "green" if proven else "yellow")
+    word = f" {(snapshot.trust or 'unknown').lower()}" if width >= _WIDE else ""
+    _lamp(text, f"time{word}", on=snapshot.trust in ("AUTHENTICATED", "SYNCHRONISED"))
     clock = f"{int(snapshot.elapsed_s) // 60}:{int(snapshot.elapsed_s) % 60:02d} "
     text.append(" " * max(1, width - text.cell_len - len(clock))).append(clock, "dim")
     return text
@@ -99,7 +102,11 @@ def _account(snapshot: Snapshot, at: int, scene: AccountScene, width: int, heigh
     state = Text(no_wrap=True, overflow="ellipsis")
     state.append(f" {scene.state.replace('_', ' ')} ", f"bold reverse {colour}").append(f" {meaning}", colour)
     if scene.lockout:
-        state = Text(" SAFETY LOCK-OUT ", "bold reverse red").append(f" {scene.state.replace('_', ' ')}")
+        state = (
+            Text(no_wrap=True)
+            .append(" SAFETY LOCK-OUT ", "bold reverse red")
+            .append(f" {scene.state.replace('_', ' ')}")
+        )
     lines += [state, _relay(snapshot, at, scene)]
     lines += _power(scene, inner)
     spark_rows = 2 if rows < 16 else 4
@@ -126,9 +133,9 @@ def _balance(scene: AccountScene, colour: str) -> list[Text]:
 
 
 def _relay(snapshot: Snapshot, at: int, scene: AccountScene) -> Text:
-    text = Text("relay ", "dim", no_wrap=True, overflow="ellipsis")
+    text = Text(no_wrap=True, overflow="ellipsis").append("relay ", "dim")
     closed = scene.relay == "CONNECTED"
-    text.append(f"{'●━━●' if closed else '●╱ ●'} ", "green" if closed else "red")
+    text.append(f"{'●━━●' if closed else '●  ●'} ", "green" if closed else "red")
     text.append(scene.relay or "unknown", "bold green" if closed else "bold red")
     if at < len(snapshot.loads):
         text.append("  big load ", "dim").append("ON" if snapshot.loads[at] else "off")
@@ -141,21 +148,21 @@ def _power(scene: AccountScene, width: int) -> list[Text]:
     limit_w = scene.limit_w if scene.limit_w is not None else full_w
     power_w = scene.power_w or 0
     over = power_w > limit_w
-    words = Text("power ", "dim", no_wrap=True)
+    words = Text(no_wrap=True).append("power ", "dim")
     words.append("?" if scene.power_w is None else f"{power_w} W", "bold red" if over else "bold")
-    words.append(f" of {limit_w} W", "magenta" if scene.limit_w is not None else "dim")
+    if scene.relay == "DISCONNECTED" and not power_w:
+        words.append(", the supply is off", "dim")
+    else:
+        words.append(f" of {limit_w} W", "magenta" if scene.limit_w is not None else "dim")
     if over:
         words.append("  TOO MUCH", "bold red")
     filled = min(width, round(power_w / full_w * width))
-    mark = min(width - 1, round(limit_w / full_w * width))
+    mark = width if scene.limit_w is None else min(width - 1, round(limit_w / full_w * width))
     bar = Text(no_wrap=True)
-    for column in range(width):
-        if column == mark and scene.limit_w is not None:
-            bar.append("┃", "bold magenta")
-        elif column < filled:
-            bar.append("▓" if column > mark else "█", "red" if column > mark else "green")
-        else:
-            bar.append("░", "bright_black")
+    bar.append("█" * min(filled, mark), "green").append("░" * (mark - filled), "bright_black")
+    if mark < width:
+        bar.append("┃", "bold magenta")
+        bar.append("▓" * (filled - mark - 1), "red").append("░" * (width - max(filled, mark + 1)), "bright_black")
     return [words, bar]
 
 
@@ -164,16 +171,18 @@ def _spark(scene: AccountScene, width: int, rows: int) -> list[Text]:
     values: Sequence[int | None] = scene.load_w or (None,) * HISTORY_S
     full_w = max(scene.contract_power_w * 11 // 10, *(value or 0 for value in values))
     columns = min(width, HISTORY_S)
-    lines = [Text(no_wrap=True) for _ in range(rows)]
+    marks = [""] * rows
     for column in range(columns):
         bucket = values[column * len(values) // columns : max((column + 1) * len(values) // columns, 1)]
         heard = [value for value in bucket if value is not None]
         level = -(-max(heard) * 8 * rows // full_w) if heard else 0
-        for row, line in enumerate(lines):
+        for row in range(rows):
             part = min(8, max(0, level - 8 * (rows - 1 - row)))
             bottom = row == rows - 1
-            mark = _BARS[part] if part or not bottom else ("▁" if heard else "·")
-            line.append(mark, "cyan" if heard else "bright_black")
+            marks[row] += _BARS[part] if part or not bottom else ("▁" if heard else "·")
+    lines = [Text(line, "cyan", no_wrap=True) for line in marks]
+    if marks[0].startswith(" " * len(_SPARK_NAME)):
+        lines[0] = Text(no_wrap=True).append(_SPARK_NAME, "dim").append(marks[0][len(_SPARK_NAME) :], "cyan")
     return lines
 
 
@@ -183,7 +192,7 @@ def _messages(scene: AccountScene, width: int, rows: int) -> list[Text]:
         wrapped = textwrap.wrap(message, max(width - 2, 10))
         style = "bold" if age == 0 else "dim"
         lines += [Text(("✉ " if first == 0 else "  ") + line, style) for first, line in enumerate(wrapped)]
-    return lines[: max(rows, 0)]
+    return lines[: max(rows, 0)] or [Text("no message yet", "dim")]
 
 
 def _journal(snapshot: Snapshot, width: int, height: int) -> Panel:
@@ -218,6 +227,6 @@ def _keys(snapshot: Snapshot, width: int) -> Text:
     del snapshot
     text = Text(no_wrap=True)
     for key, what in _KEYS:
-        text.append(" ").append(f" {key} ", "reverse").append(f" {what} ")
+        text.append(" ").append(f" {key} ", "reverse").append(f" {what}")
     text.truncate(width)
     return text

@@ -57,7 +57,8 @@ class Program:
             return
         _signal_group(process.pid, signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), _STOP_WITHIN_S)
+            async with asyncio.timeout(_STOP_WITHIN_S):  # wait_for of Python 3.11 may swallow a cancellation
+                await process.wait()
         except TimeoutError:
             pass
         finally:  # also when the stop itself is interrupted
@@ -160,7 +161,8 @@ class Simulator(Program):
         assert process is not None, "firmware-sim was not started"
         assert process.stdout is not None, "firmware-sim was started without a pipe"
         try:
-            line = await asyncio.wait_for(process.stdout.readline(), within_s)
+            async with asyncio.timeout(within_s):
+                line = await process.stdout.readline()
         except TimeoutError as error:
             raise StageError(f"firmware-sim did not answer within {within_s:g} s:\n{self.tail()}") from error
         if not line:

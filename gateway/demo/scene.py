@@ -29,11 +29,9 @@ _NOTICES = {
     "restored": "Thank you! Full supply is back.",
 }
 _EVENTS = {
-    "limit.warning": "Too much at once: supply opens in {seconds} s.",
+    "limit.warning": "Too much at once: supply goes off in {seconds} s.",
     "limit.trip": "Too much at once: off for {seconds} s, then on again.",
     "limit.reclosed": "On again. Stay below {limit_w} W.",
-    "meter.silent": "(to the utility: the meter does not answer)",
-    "meter.back": "(to the utility: the meter is back)",
 }
 
 

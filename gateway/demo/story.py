@@ -7,7 +7,6 @@ the simulator as well, which knows where the contact really stands. The first th
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -137,7 +136,8 @@ class _Story:
             relay = "the relay read back CONNECTED after the top-up"
             await self._until(relay, lambda: self._shows(FLAT.account_id, "NORMAL", "CONNECTED"), 5)
             told_ms = round((time.monotonic() - began_s) * 1000)
-            lights_ms = round((await asyncio.wait_for(truth, 5) - began_s) * 1000)
+            async with asyncio.timeout(5):
+                lights_ms = round((await truth - began_s) * 1000)
         except TimeoutError:
             raise StoryFailed("expected the contact in the meter to close; it is still open") from None
         finally:
@@ -210,9 +210,7 @@ class _Story:
         finally:
             for task in tasks:
                 task.cancel()
-            for task in tasks:
-                with contextlib.suppress(asyncio.CancelledError, NoAnswer):
-                    await task
+            await asyncio.gather(*tasks, return_exceptions=True)  # awaiting each would swallow our own cancellation
 
     def _seen(self) -> str:
         scenes = [self._recorder.account(place.account_id) for place in PLACES]
