@@ -46,6 +46,7 @@ class Teller:
         self._clock = clock
         self._terms_of = terms
         self._accounts: dict[str, Account] = {}
+        self._serving: dict[str, str] = {}
         self._terms: dict[str, Terms] = {}
         self._dirty: set[str] = set()
         self._lock = asyncio.Lock()
@@ -80,8 +81,8 @@ class Teller:
 
     def account_of_meter(self, meter_id: str) -> Account | None:
         """The account this meter serves: the open one, else the one closed last; None if it never served any."""
-        found = [account for account in self._accounts.values() if account.meter_id == meter_id]
-        return max(found, key=lambda a: (not _closed(a), a.opened.running_ms), default=None)
+        account_id = self._serving.get(meter_id)
+        return None if account_id is None else self._accounts[account_id]
 
     def terms(self, account_id: str) -> Terms:
         """The installation at the account's delivery point; KeyError for an unknown account."""
@@ -271,8 +272,15 @@ class Teller:
         known = self._accounts.get(account.account_id)
         self._accounts[account.account_id] = account
         self._dirty.add(account.account_id)
+        if known is None or _closed(account):
+            self._serve(account.meter_id)
         if known is None or known.policy is not account.policy:
             self._terms[account.account_id] = self._terms_of(account)
+
+    def _serve(self, meter_id: str) -> None:
+        """Settle whom this meter serves now; polls ask several times each."""
+        found = [account for account in self._accounts.values() if account.meter_id == meter_id]
+        self._serving[meter_id] = max(found, key=lambda a: (not _closed(a), a.opened.running_ms)).account_id
 
     def _tell(self, outcome: Outcome) -> None:
         for callback in self._subscribers:

@@ -1,9 +1,10 @@
 """One task per bus: polls its meters at a fixed rate, one after the other, and keeps silent ones from costing the rest.
 
 Due times lie on each meter's own grid, so a slow poll neither drifts nor is made up for by a burst. A meter that
-answers goes first; a meter that failed is a *suspect* and gets at most one try per cycle of the others, and after
-three failures in a row it is left alone for 1, 2, 4 .. 64 polls, at most five minutes (`breaker.py`). When the line
-itself is away no meter is blamed: the link opens it again with a growing pause and all are polled when it is back.
+somebody waits for (`wake`) goes first, then those that answer. A meter that failed is a *suspect* and gets at most one
+try per cycle of the others, and after three failures in a row it is left alone for 1, 2, 4 .. 64 polls, at most five
+minutes (`breaker.py`). When the line itself is away no meter is blamed: the link opens it again with a growing pause
+and all are polled when it is back.
 
 This is the one place where `MeterError` is caught.
 """
@@ -120,19 +121,21 @@ class Bus:
             await self.link.close()
 
     def _next(self, now_ms: int) -> tuple[_Slot | None, int]:
-        """The meter to poll now, or how long to wait for one."""
+        """The meter to poll now, or how long to wait for one: the woken first, suspects last, else the longest due."""
         soonest_ms = now_ms + LONGEST_WAIT_MS
-        best: tuple[int, int, _Slot] | None = None
+        best: _Slot | None = None
+        best_rank, best_ms = 0, 0
         for slot in self._slots.values():
             ready_ms = slot.ready_ms(now_ms)
-            suspect = bool(slot.breaker.failures) and not slot.woken
-            if suspect:
+            rank = 0 if slot.woken else 1
+            if rank and slot.breaker.failures:
+                rank = 2
                 ready_ms = max(ready_ms, self._next_probe_ms)
             if ready_ms > now_ms:
                 soonest_ms = min(soonest_ms, ready_ms)
-            elif best is None or (suspect, ready_ms) < best[:2]:
-                best = (int(suspect), ready_ms, slot)
-        return (best[2], 0) if best else (None, soonest_ms - now_ms)
+            elif best is None or rank < best_rank or (rank == best_rank and ready_ms < best_ms):
+                best, best_rank, best_ms = slot, rank, ready_ms
+        return (best, 0) if best else (None, soonest_ms - now_ms)
 
     async def _wait(self, wait_ms: int) -> None:
         self._changed.clear()

@@ -109,7 +109,7 @@ class ModbusMeter:
     async def read(self) -> Observation:
         """See `Meter`."""
         now_ms = self._clock.monotonic_ms()
-        slow = now_ms >= self._slow_at_ms
+        slow = now_ms >= self._slow_at_ms - self._slow_every_ms // 10  # a poll that jitters is not a whole poll late
         compiled = self._full if slow else self._fast
         raws: list[int | float] = []
         for request, decode in compiled.requests:

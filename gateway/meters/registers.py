@@ -133,8 +133,9 @@ def quantum_wh(raw: float, kind: RegisterType, wh_per_raw: Fraction) -> int:
     if kind is not RegisterType.FLOAT32:
         return max(1, ceil(wh_per_raw))
     _, exponent = frexp(raw)
-    step = Fraction(2) ** (exponent - _FLOAT32_DIGITS)
-    return max(1, ceil(step * wh_per_raw))
+    shift = exponent - _FLOAT32_DIGITS
+    over, under = wh_per_raw.numerator << max(shift, 0), wh_per_raw.denominator << max(-shift, 0)
+    return max(1, -(-over // under))
 
 
 def energy_defect(raw: float, kind: RegisterType, *, marks_unavailable: bool) -> str | None:

@@ -137,6 +137,30 @@ def test_wake_polls_now_also_a_meter_that_is_left_alone() -> None:
     asyncio.run(scenario())
 
 
+def test_who_waits_for_a_meter_does_not_wait_for_its_neighbours() -> None:
+    """On a slow line with many meters due, the one that was topped up is read next (I10)."""
+
+    async def scenario() -> None:
+        bus = build_tcp_bus("lan", "127.0.0.1", 1, clock=WallClock())
+        order: list[str] = []
+
+        class Slow(Watched):
+            async def run(self) -> int | None:
+                order.append(self.meter_id)
+                if self.meter_id == "m1":
+                    assert bus.wake("m9")
+                await asyncio.sleep(0.005)
+                return None
+
+        for number in range(1, 10):
+            bus.add(Slow(f"m{number}", 600_000, None))
+        await for_a_while(bus, 0.2)
+        assert order[:2] == ["m1", "m9"]
+        assert sorted(order) == [f"m{number}" for number in range(1, 10)]
+
+    asyncio.run(scenario())
+
+
 def test_an_extra_poll_does_not_move_the_grid() -> None:
     """A quarantined reading is read again soon (decision 6)."""
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -245,6 +246,22 @@ def test_slow_values_cost_the_bus_nothing_in_between() -> None:
             fast_requests, fast_ms, full_requests, full_ms = poll_time_ms(meter, "9600 8N1", 50)
             assert (fast_requests, full_requests) == (1, 1)
             assert fast_ms < 150 < full_ms
+
+    asyncio.run(scenario())
+
+
+def test_slow_values_at_each_poll_are_not_lost_to_jitter() -> None:
+    """With both periods equal every poll reads them, also one that comes a few milliseconds early."""
+
+    async def scenario() -> None:
+        clock = WallClock()
+        now_ms = clock.monotonic_ms()
+        clock.monotonic_ms = lambda: now_ms  # type: ignore[method-assign]
+        async with buses() as (_, _serial, lan):
+            meter = build_meter(replace(spec("m", 1, "eastron-sdm630"), slow_every_s=1), lan, clock=clock)
+            for pause_ms, told in ((0, True), (997, True), (1001, True), (500, False), (498, True)):
+                now_ms += pause_ms
+                assert ("voltage_l1" in (await meter.read()).values) is told, pause_ms
 
     asyncio.run(scenario())
 

@@ -97,6 +97,14 @@ def test_float_registers_resolve_as_documented() -> None:
     assert quantum_wh(7, RegisterType.UINT32, energy_scale("kWh", Decimal("0.01"))) == 10
 
 
+@given(st.floats(0, width=32, allow_nan=False, allow_infinity=False), st.sampled_from(("0.001", "0.1", "1", "10")))
+def test_the_step_of_a_float_register_is_exact(raw: float, scale: str) -> None:
+    """The quantum is the distance of two neighbouring float32 values in Wh, rounded up, at any size (decision 2)."""
+    wh_per_raw = energy_scale("kWh", Decimal(scale))
+    step = Fraction(2) ** (math.frexp(raw)[1] - 24) * wh_per_raw
+    assert quantum_wh(raw, RegisterType.FLOAT32, wh_per_raw) == max(1, math.ceil(step))
+
+
 @pytest.mark.parametrize(
     ("raw", "kind", "defect"),
     [
