@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from gateway.errors import ConfigError, LinkError
 from gateway.headend.connection import MqttLink
 from gateway.headend.link import Broker, Inbound, Will
-from gateway.headend.mqtt import V5, V311
+from gateway.headend.mqtt import LOSSY_BACKLOG_MAX, V5, V311
 from gateway.headend.tls import context
 from tests.brokers import ChildBroker, Iotcore, Mosquitto
 from tests.conftest import StartMosquitto
@@ -112,8 +112,20 @@ async def test_lossy_messages_arrive_when_connected_and_vanish_when_not(broker: 
     async with running(make(broker.port, "rx")) as receiver, running(sender):
         await receiver.connected()
         await sender.connected()
-        assert sender.send_lossy("down/x", b"kept")
-        assert (await received(receiver)).payload == b"kept"
+        for number in range(50):
+            assert sender.send_lossy("down/x", str(number).encode())
+        assert [(await received(receiver)).payload for _ in range(50)] == [str(n).encode() for n in range(50)]
+
+
+async def test_lossy_messages_are_bounded(broker: ChildBroker) -> None:
+    """However fast they come, what has not left yet is bounded and the rest is dropped at once."""
+    async with running(make(broker.port, "rx")) as receiver, running(make(broker.port, "tx", ("other",))) as sender:
+        await receiver.connected()
+        await sender.connected()
+        taken = [sender.send_lossy("down/x", b"much") for _ in range(3 * LOSSY_BACKLOG_MAX)]
+        assert taken == sorted(taken, reverse=True)
+        assert LOSSY_BACKLOG_MAX // 2 < sum(taken) <= LOSSY_BACKLOG_MAX + 1
+        assert [(await received(receiver)).payload for _ in range(sum(taken))] == [b"much"] * sum(taken)
 
 
 async def test_a_message_not_acknowledged_comes_again(broker: ChildBroker) -> None:
