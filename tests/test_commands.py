@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import jwt
 import msgspec
 import pytest
 from hypothesis import given
@@ -314,3 +315,12 @@ def test_random_mutations_are_refused() -> None:
             mutated[chance.randrange(len(mutated))] = chance.choice(b"abcXYZ019-_.")
         if bytes(mutated) != token:
             refusal(bytes(mutated))
+
+
+def test_another_implementation_signs_and_reads_the_same_tokens() -> None:
+    """Any JWS library will do at the other end: PyJWT reads our tokens and signs ones that we accept."""
+    command, body = SAMPLE[0]
+    ours = signed(command, body)
+    payload = jwt.PyJWS().decode(ours, SIGNER.private.public_key(), algorithms=["EdDSA"])
+    theirs = jwt.PyJWS().encode(payload, SIGNER.private, algorithm="EdDSA", headers={"kid": SIGNER.kid}).encode()
+    assert verify(theirs, KEYS, GATEWAY).body == verify(ours, KEYS, GATEWAY).body == body

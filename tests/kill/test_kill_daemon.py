@@ -29,7 +29,7 @@ async def sell(headend: HeadEnd, account_id: str, stop: asyncio.Event) -> None:
     """Top up without a pause; what stays unanswered is sent again, as the same command, before the next one."""
     while not stop.is_set():
         try:
-            verdict = await headend.topup(account_id, "1.00", "CHF", timeout_s=1.0)
+            verdict = await headend.topup(account_id, "0.05", "CHF", timeout_s=1.0)
         except NoAnswer:
             continue
         assert verdict.status != "refused" or verdict.reason == "crashed_before", verdict
