@@ -48,7 +48,7 @@ class View:
         self._selected = 0
         self._loads = [True, True]
         self._lines = [True, True]
-        self._note = _WELCOME
+        self.note = _WELCOME
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._stage: Stage | None = None
         self._actions: dict[str, Callable[[Stage], Coroutine[None, None, None]]] = {
@@ -69,9 +69,13 @@ class View:
         self._recorder.live(live, self._elapsed())
         self._news.set()
 
+    def watch(self, stage: Stage) -> None:
+        """This is what the pictures are of."""
+        self._stage = stage
+
     async def run(self, stage: Stage) -> None:
         """Draw until somebody quits."""
-        self._stage = stage
+        self.watch(stage)
         for place in PLACES:
             await stage.simulator.say(f"load {place.device} {place.big_load_w}")
         console = Console()
@@ -125,36 +129,36 @@ class View:
             loads=tuple(self._loads),
             verified=self._recorder.verified,
             trouble=headend.trouble if headend is not None else "",
-            note=self._note,
+            note=self.note,
         )
 
     async def _act(self, action: Awaitable[None]) -> None:
         try:
             await action
         except (NoAnswer, StageError) as error:
-            self._note = str(error).splitlines()[0]
+            self.note = str(error).splitlines()[0]
         self._news.set()
 
     async def _top_up(self, stage: Stage) -> None:
         place = PLACES[self._selected]
         dark = self._recorder.account(place.account_id).relay == "DISCONNECTED"
-        self._note = f"selling {TOP_UP} {CURRENCY} to {place.account_id} ..."
+        self.note = f"selling {TOP_UP} {CURRENCY} to {place.account_id} ..."
         began_s = time.monotonic()
         verdict = await stage.headend.topup(place.account_id, TOP_UP, CURRENCY, timeout_s=_ANSWER_WITHIN_S)
         answered_ms = round((time.monotonic() - began_s) * 1000)
         if verdict.status != "applied":
-            self._note = f"top-up {verdict.status}: {verdict.reason}"
+            self.note = f"top-up {verdict.status}: {verdict.reason}"
             return
-        self._note = f"top-up of {TOP_UP} {CURRENCY} applied in {answered_ms} ms, signed over MQTT"
+        self.note = f"top-up of {TOP_UP} {CURRENCY} applied in {answered_ms} ms, signed over MQTT"
         scene = self._recorder.account(place.account_id)
         if dark and scene.state not in ("SUSPENDED", "TERMINATED") and not scene.lockout:
             await stage.headend.until(
                 lambda: self._recorder.account(place.account_id).relay == "CONNECTED", _ANSWER_WITHIN_S
             )
             back_ms = round((time.monotonic() - began_s) * 1000)
-            self._note = f"{TOP_UP} {CURRENCY} and the lights are back: relay read back CONNECTED after {back_ms} ms"
+            self.note = f"{TOP_UP} {CURRENCY} and the lights are back: relay read back CONNECTED after {back_ms} ms"
         elif dark:
-            self._note += "; not enough to come back"
+            self.note += "; not enough to come back"
 
     async def _load(self, stage: Stage) -> None:
         at = self._selected
@@ -163,15 +167,15 @@ class View:
         watts = place.big_load_w if on else place.base_load_w
         await stage.simulator.say(f"load {place.device} {watts}")
         self._loads[at] = on
-        self._note = f"{place.account_id}: the {place.appliance} is {'on' if on else 'off'}, {watts} W are asked for"
+        self.note = f"{place.account_id}: the {place.appliance} is {'on' if on else 'off'}, {watts} W are asked for"
 
     async def _broker(self, stage: Stage) -> None:
         if stage.broker.running:
             await stage.broker.stop()
-            self._note = "the broker is gone: the gateway goes on by itself, the journal waits (b: back)"
+            self.note = "the broker is gone: the gateway goes on by itself, the journal waits (b: back)"
         else:
             await stage.broker.start()
-            self._note = "the broker is back: both sides find it by themselves, nothing is lost"
+            self.note = "the broker is back: both sides find it by themselves, nothing is lost"
 
     async def _meter(self, stage: Stage) -> None:
         at = self._selected
@@ -180,7 +184,7 @@ class View:
         await stage.simulator.say(f"{'unplug' if pulled else 'replug'} {place.line}")
         self._lines[at] = not pulled
         where = f"{place.account_id}: the meter's line"
-        self._note = f"{where} is pulled (m: back)" if pulled else f"{where} is back; what was used is charged"
+        self.note = f"{where} is pulled (m: back)" if pulled else f"{where} is back; what was used is charged"
 
     async def _lock_out(self, stage: Stage) -> None:
         account_id = PLACES[self._selected].account_id
@@ -192,10 +196,9 @@ class View:
         else:
             body = LockoutSetBody(account_id, "work on the installation")
             verdict = await stage.headend.command(Command.LOCKOUT_SET, body, timeout_s=_ANSWER_WITHIN_S)
-        said = "released" if locked else "set: it wins over any credit"
-        self._note = f"safety lock-out of {account_id}: {verdict.status} {verdict.reason}" + (
-            f", {said}" if verdict.status == "applied" else ""
-        )
+        did = "released" if locked else "set, it wins over any credit"
+        became = did if verdict.status == "applied" else f"{verdict.status}: {verdict.reason}"
+        self.note = f"safety lock-out of {account_id} {became}"
 
     async def _pause(self) -> None:
         """Until something is new, but draw now and then: time passes on the sparkline."""

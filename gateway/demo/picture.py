@@ -19,9 +19,9 @@ from gateway.demo.scene import HISTORY_S, AccountScene, RowScene, Snapshot, roun
 _STATES = {
     "NORMAL": ("green", "all is well"),
     "LOW_CREDIT": ("yellow", "time to top up"),
-    "GRACE": ("dark_orange", "credit used up, supply goes on"),
+    "GRACE": ("dark_orange", "credit used up, supply on"),
     "LIMITED": ("magenta", "reduced power"),
-    "SUSPENDED": ("red", "no supply until a top-up"),
+    "SUSPENDED": ("red", "no supply before a top-up"),
     "TERMINATED": ("bright_black", "the contract has ended"),
 }
 _KEYS = (

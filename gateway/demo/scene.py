@@ -23,14 +23,14 @@ _FRESH_S = 2.6
 _NOTICES = {
     "low": "Your credit is low. Please top up.",
     "grace": "Your credit is used up. Supply goes on for a little while: please top up.",
-    "grace_expiring": "Power will be limited very soon. Please top up.",
-    "limited": "Power is limited to {limit_w} W until you top up.",
-    "suspended": "Supply is cut. It comes back at once with a top-up.",
+    "grace_expiring": "Your power will be limited very soon.",
+    "limited": "Limited to {limit_w} W until you top up.",
+    "suspended": "Supply is cut. A top-up brings it back at once.",
     "restored": "Thank you! Full supply is back.",
 }
 _EVENTS = {
-    "limit.warning": "Too much at once: supply goes off in {seconds} s.",
-    "limit.trip": "Too much at once: off for {seconds} s, then on again.",
+    "limit.warning": "Too much load: off in {seconds} s.",
+    "limit.trip": "Too much load: off for {seconds} s.",
     "limit.reclosed": "On again. Stay below {limit_w} W.",
 }
 
