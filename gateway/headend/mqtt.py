@@ -170,7 +170,7 @@ class Session:
         self._ended(f"the connection to {self._broker.host}:{self._broker.port} {why}")
         self._client.disconnect()
         # In a thread: it waits for paho's, which may hang in the network for seconds.
-        threading.Thread(target=self._client.loop_stop, name="mqtt-stop", daemon=True).start()
+        threading.Thread(target=_stop, args=(self._client,), name="mqtt-stop", daemon=True).start()
 
     async def _within(self, future: asyncio.Future[Any]) -> Any:  # noqa: ANN401 - whatever the future holds
         done, _ = await asyncio.wait({future, self._over}, timeout=CONNECT_TIMEOUT_S, return_when="FIRST_COMPLETED")
@@ -319,6 +319,11 @@ class Session:
 def _undelayed(_: Client, __: object, opened: Any) -> None:  # noqa: ANN401 - whatever paho calls a socket
     """Without this a small packet waits up to 40 ms for the other side's delayed acknowledgement."""
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _stop(client: _Client) -> None:
+    client.loop_stop()
+    client._reset_sockets(sockpair_only=True)  # noqa: SLF001 - paho closes its wake-up pair only when collected
 
 
 def _finish(future: asyncio.Future[Any], value: object) -> None:
