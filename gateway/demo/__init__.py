@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -18,6 +20,9 @@ EXIT_INTERRUPTED = 130
 def main(argv: Sequence[str]) -> int:
     """Live view on a terminal, else the scripted story; 0 only if everything happened as promised."""
     options = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no check mark shows a question mark
     missing = [name for name in _NEEDS if find_spec(name) is None]
     if missing:
         hint = "install the extra: pip install 'prepaid-gateway[demo]' (or `make run` in a checkout)"
@@ -28,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     from gateway.errors import GatewayError  # noqa: PLC0415
 
     try:
-        if options.story or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if options.story or not _on_a_terminal():
             from gateway.demo.story import tell  # noqa: PLC0415
 
             run = tell(Plan(scenario=options.scenario))
@@ -42,7 +47,15 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_FAILED
     except (asyncio.CancelledError, KeyboardInterrupt):
         return EXIT_INTERRUPTED
+    except BrokenPipeError:  # nobody reads the story any more: `make run | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
     return 0
+
+
+def _on_a_terminal() -> bool:
+    """A terminal that can move its cursor, with a keyboard."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 async def _until_signal(run: Coroutine[None, None, None]) -> None:

@@ -48,8 +48,8 @@ class Stage:
     headend: HeadEnd
 
     async def fallen(self) -> str:
-        """Wait until a program that must not end has ended; a sentence for a person."""
-        waits = [asyncio.ensure_future(program.ended()) for program in (self.simulator, self.daemon)]
+        """Wait until a program has ended that nobody stopped; a sentence for a person."""
+        waits = [asyncio.ensure_future(program.ended()) for program in (self.simulator, self.daemon, self.broker)]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             return done.pop().result()

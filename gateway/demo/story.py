@@ -25,6 +25,7 @@ from gateway.reference.headend import NoAnswer
 
 TOP_UP = "20.00"
 BACK_WITHIN_MS = 1000
+WHOLE_WITHIN_S = 60.0
 LIMIT_W = 495
 """15 % of the available power of a 3 kW contract, which is 3300 W (S1-11)."""
 LADDER = ["LOW_CREDIT", "GRACE", "LIMITED", "SUSPENDED", "NORMAL"]
@@ -63,7 +64,14 @@ class _Story:
         self._began_s = began_s
 
     async def play(self) -> None:
-        """All steps in their order."""
+        """All steps in their order, in under a minute."""
+        try:
+            async with asyncio.timeout(WHOLE_WITHIN_S - self._elapsed()):
+                await self._steps()
+        except TimeoutError:
+            raise StoryFailed(f"expected the whole story within {WHOLE_WITHIN_S:g} s; {self._seen()}") from None
+
+    async def _steps(self) -> None:
         await self._begin()
         await self._spend()
         await self._limited()

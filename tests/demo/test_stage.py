@@ -52,7 +52,7 @@ def playing(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
         text=True,
     ) as process:
         assert process.stdout is not None
@@ -90,5 +90,9 @@ def test_a_daemon_that_dies_ends_the_story_with_its_last_words(
     process, children = playing
     daemon = next(pid for pid in children if b"gateway.toml" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(daemon, signal.SIGKILL)
+    assert process.stdout is not None
+    said = process.stdout.read()
     assert process.wait(15) == 1
+    assert "the daemon ended with exit code -9" in said
+    assert "gateway.started" in said
     assert gone(children, 1)

@@ -53,7 +53,7 @@ def test_a_relay_that_does_not_move_fails_the_story_and_names_the_step(tmp_path:
     assert "switch.not_confirmed" in told.stderr
 
 
-def test_a_daemon_that_cannot_start_is_shown_with_its_own_words(tmp_path: Path) -> None:
+def test_a_program_that_cannot_start_is_shown_with_its_own_words(tmp_path: Path) -> None:
     """A scenario that is no scenario: the reason, no traceback, exit non-zero."""
     nothing = tmp_path / "nothing.toml"
     nothing.write_text("name = 3\n", encoding="utf-8")
