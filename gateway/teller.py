@@ -220,7 +220,11 @@ class Teller:
             terms = self._terms_of(event)
         except CommandRefused as refusal:
             return _refused(refusal.reason, *refusal.detail.items())
-        return open_account(event, terms)
+        opened = open_account(event, terms)
+        if isinstance(opened, Outcome) and other is not None and other.lockout is not None:
+            # Somebody may be at work on that line: a new contract does not close it over them (decision 13).
+            opened = replace(opened, account=replace(opened.account, lockout=other.lockout))
+        return opened
 
     async def _commit(
         self,

@@ -30,7 +30,7 @@ from gateway.prepayment.events import (
     TopUpReversal,
 )
 from gateway.prepayment.intervals import IntervalState, advance
-from gateway.prepayment.ladder import Effect, Rule
+from gateway.prepayment.ladder import Effect, Rule, holds_in_force
 from gateway.prepayment.ledger import Entry, EntryKind, Verdict, VerdictStatus
 from gateway.prepayment.policy import DayKind, Policy
 from gateway.prepayment.rating import Usage
@@ -39,6 +39,8 @@ from gateway.prepayment.supply import SupplyState
 
 TARIFFS_MAX = 8
 HOLDS_MAX = 16
+SEQUENCE_STEPS_MAX = 1000
+"""How many top-ups may be missing before one: a wild number would use up all numbers after it, and stretch its cap."""
 POWER_MIN_W = 500
 POWER_MAX_W = 1_000_000
 _APPLIED = Verdict(VerdictStatus.APPLIED)
@@ -149,9 +151,15 @@ def _credit(request: TopUp | TopUpReversal, account: Account, last: int, total_n
     if request.amount_nano <= 0 or request.sequence <= 0:
         return _refused("invalid_amount")
     if request.sequence <= last:
+        # Each number adds something, so what is included has less in total. Anything else is other money under a
+        # number already used, and to call it included would lose it.
+        if request.total_nano != total_nano if request.sequence == last else request.total_nano >= total_nano:
+            return _refused("total_mismatch", last_sequence=last)
         return Verdict(VerdictStatus.ALREADY_INCLUDED, "already_included", (("last_sequence", last),))
     gained_nano = request.total_nano - total_nano
     steps = request.sequence - last
+    if steps > SEQUENCE_STEPS_MAX:
+        return _refused("sequence_gap", last_sequence=last)
     if gained_nano < request.amount_nano or (steps == 1 and gained_nano != request.amount_nano):
         return _refused("total_mismatch", last_sequence=last)
     if gained_nano > account.policy.top_up_max_nano * steps:
@@ -234,14 +242,25 @@ def _power(request: PowerSet) -> Taken | Verdict:
 
 
 def _hold(account: Account, request: HoldSet, terms: Terms) -> Taken | Verdict:
-    others = tuple(hold for hold in account.holds if hold.hold_id != request.hold_id)
-    if len(others) >= HOLDS_MAX:
+    """Accept a hold unless it would take something away: that is a release, which must prove freshness."""
+    now = holds_in_force(account, request.at)
+    others = tuple(hold for hold in now if hold.hold_id != request.hold_id)
+    of_its_kind = [hold for hold in others if hold.kind.protective or not request.kind.protective]
+    if len(of_its_kind) >= HOLDS_MAX:
         return _refused("too_many_holds")
     until_utc_ms = request.until_utc_ms
     if until_utc_ms is None and request.kind is HoldKind.PAYMENT_PROOF:
         until_utc_ms = _proof_ends_ms(account, request, terms)
     hold = Hold(request.hold_id, request.kind, until_utc_ms)
+    if any(_weaker(hold, than=known) for known in now if known.hold_id == request.hold_id):
+        return _refused("hold_exists", hold=request.hold_id)
     return Taken(lambda a: replace(a, holds=(*others, hold)))
+
+
+def _weaker(hold: Hold, *, than: Hold) -> bool:
+    if than.kind.protective and not hold.kind.protective:
+        return True
+    return hold.until_utc_ms is not None and (than.until_utc_ms is None or hold.until_utc_ms < than.until_utc_ms)
 
 
 def _proof_ends_ms(account: Account, request: HoldSet, terms: Terms) -> int | None:
@@ -265,7 +284,7 @@ def _release(account: Account, request: HoldReleased) -> Taken | Verdict:
 
 
 def _close(account: Account, request: AccountClosed) -> Taken | Verdict:
-    protecting = next((hold for hold in account.holds if hold.kind.protective), None)
+    protecting = next((hold for hold in holds_in_force(account, request.at) if hold.kind.protective), None)
     if protecting is not None:
         return _refused("held", hold=protecting.hold_id)
     detail = (
