@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
         else:
             from gateway.demo.live import show  # noqa: PLC0415
 
-            run = show(Plan(scenario=options.scenario, flat_balance="6.00"))
+            run = show(Plan(scenario=options.scenario, flat_balance=options.credit))
         asyncio.run(_until_signal(run))
     except GatewayError as error:
         print(f"prepaid-gateway demo: {error}", file=sys.stderr)
@@ -70,5 +70,6 @@ def _parser() -> argparse.ArgumentParser:
     about = "Simulated meters, an MQTT broker, the real daemon and a head-end on this machine."
     parser = argparse.ArgumentParser(prog="prepaid-gateway demo", description=about)
     parser.add_argument("--story", action="store_true", help="play the scripted story also on a terminal")
+    parser.add_argument("--credit", default="6.00", help=argparse.SUPPRESS)  # of account 1 in the live view, for tests
     parser.add_argument("--scenario", default="demo", help=argparse.SUPPRESS)  # for tests: meters with faults
     return parser

@@ -150,6 +150,8 @@ class View:
             self.note = f"top-up {verdict.status}: {verdict.reason}"
             return
         self.note = f"top-up of {TOP_UP} {CURRENCY} applied in {answered_ms} ms, signed over MQTT"
+        receipt = verdict.journal_seq or 0  # the row after the one that says what became of the supply
+        await stage.headend.until(lambda: self._recorder.verified >= receipt, _ANSWER_WITHIN_S)
         scene = self._recorder.account(place.account_id)
         if dark and scene.state not in ("SUSPENDED", "TERMINATED") and not scene.lockout:
             await stage.headend.until(

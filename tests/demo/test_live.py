@@ -101,13 +101,13 @@ def test_money_is_never_shown_higher_than_it_is() -> None:
 class Terminal:
     """The live view in a pseudo terminal of 80x24, and what it has drawn so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
         self.master, self.slave = pty.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(self.slave)
         self.drawn = ""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "demo"],
+            [sys.executable, "-m", "gateway", "demo", *arguments],
             cwd=PROJECT,
             env=os.environ | {"TERM": "xterm-256color"},
             stdin=self.slave,
@@ -148,9 +148,9 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
+def terminal(request: pytest.FixtureRequest) -> Iterator[Terminal]:
     """A live view that has just been started."""
-    opened = Terminal()
+    opened = Terminal(*getattr(request, "param", ()))
     yield opened
     opened.close()
 
@@ -172,6 +172,20 @@ def test_the_live_view_obeys_its_keys_and_gives_the_terminal_back(terminal: Term
     assert termios.tcgetattr(terminal.slave) == terminal.before
     assert terminal.drawn.rstrip().endswith("\x1b[?25h") or "\x1b[?25h" in terminal.drawn[-200:]
     assert terminal.drawn.rindex("\x1b[?1049l") > terminal.drawn.rindex("\x1b[?1049h")
+
+
+@pytest.mark.parametrize("terminal", [("--credit", "0.30")], indirect=True)
+def test_a_top_up_in_the_dark_tells_how_long_the_lights_took(terminal: Terminal) -> None:
+    """The main promise at the keyboard: SUSPENDED, t, and the relay read back CONNECTED within a second (S1-11)."""
+    terminal.until("SUSPENDED  no supply", 55)
+    terminal.until("the supply is off", 20)
+    os.write(terminal.master, b"t")
+    terminal.until("the lights are back: relay read back CONNECTED after ", 10)
+    shown = re.search(r"CONNECTED after (\d+) ms", _CODES.sub("", terminal.drawn))
+    assert shown is not None
+    assert int(shown[1]) < 1000
+    os.write(terminal.master, b"q")
+    assert terminal.finish(15) == 0
 
 
 def test_the_broker_and_the_meter_can_be_pulled_and_plugged(terminal: Terminal) -> None:
