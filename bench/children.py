@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import os
 import signal
 import sys
 import time
@@ -83,7 +82,6 @@ async def child(log: Path, *arguments: str, piped: bool = False) -> AsyncIterato
             sys.executable,
             *arguments,
             cwd=ROOT,
-            env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE if piped else out,
             stderr=out,
