@@ -4,7 +4,8 @@ A reading charges only if it lies between the last accepted value and what the r
 (plus two register quanta). Anything else is quarantined and charges nothing. Reading it again proves that a value is
 *stable*, never that it is *consumption*: three consistent readings open a new segment from which charging goes on, and
 the difference stays behind as an open case for a person. The one thing that may be settled without a person is energy
-used while the gateway was off and did not know for how long: once the time is known, the same bound decides.
+used while the gateway was off and did not know for how long: once the time is known, rated power over the time it was
+off since the last dated reading decides, however often it was switched off meanwhile.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ CONFIRMATIONS = 3
 """Consistent readings that make a discontinuity stable."""
 CASES_MAX = 16
 """Open cases kept in the account; the journal has all of them."""
+REFRESH_MS = 60_000
+"""Some meters renew their register only now and then: what one that stood still gains at once may be this old."""
 _MS_PER_H = 3_600_000
 
 
@@ -30,14 +33,20 @@ class CaseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A register difference nobody has been charged for; `began` is the last accepted reading before it."""
+    """Energy nobody has been charged for; `began` is the last accepted reading before it, if UNOBSERVED the last dated.
+
+    `wh` is the difference, negative where a register went back. An UNOBSERVED case collects what several absences
+    in a row left behind: `wh` is their sum, `observed_ms` the running time around them.
+    """
 
     case_id: int
     kind: CaseKind
     from_wh: int
     to_wh: int
+    wh: int
     began: Moment
     ended: Moment
+    observed_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,8 @@ class Register:
     """The last accepted reading (`wh`, `at`), what is in quarantine, and the open cases.
 
     `unobserved` is set at each start: until the next accepted reading the gateway cannot know how long it was away.
-    `trouble` names what is wrong now ("" when nothing is): a defect or a foreign serial number.
+    `trouble` names what is wrong now ("" when nothing is): a defect or a foreign serial number. `dated` is the last
+    accepted reading whose time was known; `moved_ms` the running time at which `wh` last became another.
     """
 
     wh: int | None = None
@@ -67,6 +77,8 @@ class Register:
     candidate: Candidate | None = None
     cases: tuple[Case, ...] = ()
     cases_opened: int = 0
+    dated: Moment | None = None
+    moved_ms: int | None = None
 
     @property
     def trusted(self) -> bool:
@@ -76,11 +88,12 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Consumption to rate: `wh` used between two moments."""
+    """Consumption to rate: `wh` used between two moments; `case` when it is one that was open until now."""
 
     before: Moment
     after: Moment
     wh: int
+    case: Case | None = None
 
 
 Event = tuple[str, tuple[tuple[str, str | int], ...]]
@@ -135,15 +148,8 @@ def _accept_or_quarantine(
     assert value_wh is not None
     if register.wh is not None and register.at is not None:
         advance_wh = value_wh - register.wh
-        elapsed_ms = reading.at.running_ms - register.at.running_ms
-        if 0 <= advance_wh <= plausible_wh(elapsed_ms, rated_power_w, reading.quantum_wh):
-            accepted = Register(
-                wh=value_wh,
-                at=reading.at,
-                segment=register.segment,
-                cases=register.cases,
-                cases_opened=register.cases_opened,
-            )
+        if 0 <= advance_wh <= plausible_wh(_stood_ms(register, reading.at), rated_power_w, reading.quantum_wh):
+            accepted = _accepted(register, value_wh, reading.at)
             events: tuple[Event, ...] = ()
             if register.candidate is not None:
                 events = (("register.transient", (("value_wh", register.candidate.last_wh), ("kept_wh", register.wh))),)
@@ -155,6 +161,31 @@ def _accept_or_quarantine(
             noticed = (("register.quarantined", (("value_wh", value_wh), ("expected_from_wh", register.wh))),)
         return Judgement(replace(register, candidate=candidate), events=noticed, reread=True)
     return _stable(register, candidate, reading, rated_power_w, wraps_at_wh)
+
+
+def _accepted(register: Register, wh: int, at: Moment) -> Register:
+    """The register after a reading that counts: nothing in quarantine, nothing unobserved."""
+    moved_ms = register.moved_ms
+    if wh != register.wh:
+        moved_ms = at.running_ms
+    elif moved_ms is None and register.at is not None:
+        moved_ms = register.at.running_ms
+    return Register(
+        wh=wh,
+        at=at,
+        segment=register.segment,
+        cases=register.cases,
+        cases_opened=register.cases_opened,
+        dated=at if at.trust.dated else register.dated,
+        moved_ms=moved_ms,
+    )
+
+
+def _stood_ms(register: Register, at: Moment) -> int:
+    """The time a difference may have taken: since the last reading, or since the register last moved, within reason."""
+    assert register.at is not None
+    moved_ms = register.at.running_ms if register.moved_ms is None else register.moved_ms
+    return max(at.running_ms - register.at.running_ms, min(at.running_ms - moved_ms, REFRESH_MS))
 
 
 def _confirm(candidate: Candidate | None, reading: Reading, rated_power_w: int) -> Candidate:
@@ -171,13 +202,7 @@ def _stable(
     register: Register, candidate: Candidate, reading: Reading, rated_power_w: int, wraps_at_wh: int | None
 ) -> Judgement:
     """The candidate is the register now; what lies between is charged only if it can be explained."""
-    follows = Register(
-        wh=candidate.last_wh,
-        at=candidate.last_at,
-        segment=register.segment,
-        cases=register.cases,
-        cases_opened=register.cases_opened,
-    )
+    follows = _accepted(register, candidate.last_wh, candidate.last_at)
     since = Span(candidate.first_at, candidate.last_at, candidate.last_wh - candidate.first_wh)
     if register.wh is None or register.at is None:
         return Judgement(follows, (since,), (("register.opened", (("register_wh", candidate.first_wh),)),))
@@ -189,15 +214,20 @@ def _stable(
         across = Span(register.at, candidate.first_at, gap_wh + wraps_at_wh)
         detail = (("from_wh", register.wh), ("to_wh", candidate.first_wh), ("wraps_at_wh", wraps_at_wh))
         return Judgement(follows, (across, since), (("register.wrapped", detail),))
-    if register.unobserved and gap_wh > 0 and register.at.trust.dated:
+    if register.unobserved and gap_wh > 0 and register.dated is not None:
         if not candidate.first_at.trust.dated:
             return _open_case(follows, CaseKind.UNOBSERVED, register, candidate, since)
-        off_ms = candidate.first_at.utc_ms - register.at.utc_ms
-        if gap_wh <= plausible_wh(max(off_ms, running_ms), rated_power_w, reading.quantum_wh):
+        absent_ms = _off_ms(register.dated, candidate.first_at) + running_ms
+        if gap_wh <= plausible_wh(max(absent_ms, running_ms), rated_power_w, reading.quantum_wh):
             return Judgement(follows, (Span(register.at, candidate.first_at, gap_wh), since))
     return _open_case(
         replace(follows, segment=register.segment + 1), CaseKind.DISCONTINUITY, register, candidate, since
     )
+
+
+def _off_ms(began: Moment, at: Moment) -> int:
+    """How long the gateway was off between two dated moments; below zero when the clock disagrees with itself."""
+    return (at.utc_ms - began.utc_ms) - (at.running_ms - began.running_ms)
 
 
 def _open_case(follows: Register, kind: CaseKind, register: Register, candidate: Candidate, since: Span) -> Judgement:
@@ -208,11 +238,25 @@ def _open_case(follows: Register, kind: CaseKind, register: Register, candidate:
         kind=kind,
         from_wh=register.wh,
         to_wh=candidate.first_wh,
+        wh=candidate.first_wh - register.wh,
         began=register.at,
         ended=candidate.first_at,
+        observed_ms=candidate.first_at.running_ms - register.at.running_ms,
     )
-    follows = replace(follows, cases=(*follows.cases, case)[-CASES_MAX:], cases_opened=case.case_id)
-    return Judgement(follows, (since,), ((f"register.{kind}", _case_detail(case, follows.segment)),))
+    detail = _case_detail(case, follows.segment)
+    cases = register.cases
+    if kind is CaseKind.UNOBSERVED:
+        assert register.dated is not None
+        case = replace(case, began=register.dated)
+        last = cases[-1] if cases else None
+        if last is not None and last.kind is kind and last.began == case.began:
+            # The same absence as far as anybody can say: only together can they be held against the time.
+            case = replace(
+                case, from_wh=last.from_wh, wh=last.wh + case.wh, observed_ms=last.observed_ms + case.observed_ms
+            )
+            cases = cases[:-1]
+    follows = replace(follows, cases=(*cases, case)[-CASES_MAX:], cases_opened=case.case_id)
+    return Judgement(follows, (since,), ((f"register.{kind}", detail),))
 
 
 def _judge_unobserved(judged: Judgement, at: Moment, rated_power_w: int) -> Judgement:
@@ -223,14 +267,14 @@ def _judge_unobserved(judged: Judgement, at: Moment, rated_power_w: int) -> Judg
         if case.kind is not CaseKind.UNOBSERVED:
             cases.append(case)
             continue
-        ended = Moment(at.utc_ms - (at.running_ms - case.ended.running_ms), at.trust, case.ended.running_ms)
-        gap_wh = case.to_wh - case.from_wh
-        if gap_wh <= plausible_wh(ended.utc_ms - case.began.utc_ms, rated_power_w, 0):
-            spans.append(Span(case.began, ended, gap_wh))
-            events.append(("register.unobserved_charged", _case_detail(case, register.segment)))
+        detail = (*_case_detail(case, register.segment), ("wh", case.wh))
+        if case.wh <= plausible_wh(_off_ms(case.began, at) + case.observed_ms, rated_power_w, 0):
+            ended = Moment(at.utc_ms - (at.running_ms - case.ended.running_ms), at.trust, case.ended.running_ms)
+            spans.append(Span(case.began, ended, case.wh, case))
+            events.append(("register.unobserved_charged", detail))
         else:
             cases.append(replace(case, kind=CaseKind.DISCONTINUITY))
-            events.append(("register.discontinuity", _case_detail(case, register.segment)))
+            events.append(("register.discontinuity", detail))
     return replace(judged, register=replace(register, cases=tuple(cases)), spans=tuple(spans), events=tuple(events))
 
 

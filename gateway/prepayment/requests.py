@@ -101,7 +101,8 @@ def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
     if refusal is not None:
         return refusal
     start = event.opening_register_wh
-    register = Register() if start is None else Register(wh=start, at=event.at, unobserved=True)
+    dated = event.at if event.at.trust.dated else None
+    register = Register() if start is None else Register(wh=start, at=event.at, unobserved=True, dated=dated)
     account = Account(
         account_id=event.account_id,
         meter_id=event.meter_id,

@@ -14,7 +14,7 @@ from dataclasses import replace
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Spending, Supply, Terms
 from gateway.prepayment.events import Contact, Event, MeterEvent, Moment, Reading, Restarted, Tick
-from gateway.prepayment.intervals import Interval, advance
+from gateway.prepayment.intervals import advance
 from gateway.prepayment.ladder import (
     PREPAID,
     Effect,
@@ -29,7 +29,7 @@ from gateway.prepayment.ladder import (
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Notice, Record, Transition, Verdict
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.rating import Rated, rate, standing
-from gateway.prepayment.register import Judgement, judge
+from gateway.prepayment.register import Case, Judgement, Span, judge
 from gateway.prepayment.requests import Taken, take
 from gateway.prepayment.settle import merge
 from gateway.prepayment.supply import Control, SupplyState, SwitchState
@@ -139,27 +139,43 @@ def _charged(account: Account, judged: Judgement, reading: Reading, terms: Terms
     if account.supply.state is SupplyState.TERMINATED:
         return Outcome(replace(account, register=judged.register))
     began = Outcome(account)
+    known = [span for span in judged.spans if span.case is None]
     if judged.register.cases_opened != account.register.cases_opened and judged.register.wh is not None:
         began = _settle(began, reading.at)  # a charge never spans a difference that stays open (I5)
-        resumed_wh = judged.register.wh - sum(span.wh for span in judged.spans)
+        resumed_wh = judged.register.wh - sum(span.wh for span in known)
         began = replace(began, account=replace(began.account, settled_register_wh=resumed_wh))
         account = began.account
-    usage, lines, alarms = account.usage, account.unsettled, account.alarms
-    curve = account.intervals
-    finished: tuple[Interval, ...] = ()
-    register = judged.register
+    after, alarms = _rated(replace(account, register=judged.register), known, terms)
     if judged.spans:
-        alarms = ()
-        for span in judged.spans:
-            rated = rate(usage, span.before, span.after, span.wh, account.tariffs, terms.calendars)
-            usage, lines = rated.usage, merge(lines, rated.lines)
-            alarms = tuple(dict.fromkeys((*alarms, *rated.alarms))) if rated.alarms else alarms
         # The load curve follows what was rated, not the register: it adds up across wraps, segments and cases.
-        curve, finished = advance(curve, reading.at, usage.wh, reading.export_wh)
-    after = replace(account, usage=usage, unsettled=lines, register=register, intervals=curve)
-    if account.settled_register_wh is None and judged.spans and register.wh is not None:
-        after = replace(after, settled_register_wh=register.wh - judged.spans[-1].wh)
-    return _alarmed(Outcome(after, began.records, finished), alarms, reading.at)
+        rated_wh = after.usage.wh + sum(span.wh for span in judged.spans if span.case is not None)
+        curve, finished = advance(after.intervals, reading.at, rated_wh, reading.export_wh)
+        began = replace(began, intervals=finished)
+        after = replace(after, intervals=curve)
+    if account.settled_register_wh is None and known and judged.register.wh is not None:
+        after = replace(after, settled_register_wh=judged.register.wh - known[-1].wh)
+    outcome = _alarmed(replace(began, account=after), alarms, reading.at)
+    for span in judged.spans:
+        if span.case is not None:
+            outcome = _case_charged(outcome, span, span.case, reading.at, terms)
+    return outcome
+
+
+def _rated(account: Account, spans: list[Span], terms: Terms) -> tuple[Account, tuple[str, ...]]:
+    usage, lines = account.usage, account.unsettled
+    alarms = () if spans else account.alarms
+    for span in spans:
+        rated = rate(usage, span.before, span.after, span.wh, account.tariffs, terms.calendars)
+        usage, lines = rated.usage, merge(lines, rated.lines)
+        alarms = tuple(dict.fromkeys((*alarms, *rated.alarms))) if rated.alarms else alarms
+    return replace(account, usage=usage, unsettled=lines), alarms
+
+
+def _case_charged(outcome: Outcome, span: Span, case: Case, at: Moment, terms: Terms) -> Outcome:
+    """Charge an open case in an entry of its own: its registers lie before those of the entries around it (I5)."""
+    outcome = _settle(outcome, at)
+    account, _ = _rated(outcome.account, [span], terms)
+    return _settle(replace(outcome, account=account), at, case)
 
 
 def _alarmed(outcome: Outcome, alarms: tuple[str, ...], at: Moment) -> Outcome:
@@ -314,7 +330,7 @@ def _held(outcome: Outcome, blocked: str, at: Moment) -> Outcome:
     return replace(outcome, account=account, records=(*outcome.records, happening))
 
 
-def _settle(outcome: Outcome, at: Moment) -> Outcome:
+def _settle(outcome: Outcome, at: Moment, case: Case | None = None) -> Outcome:
     account = outcome.account
     if not account.unsettled:
         return outcome
@@ -332,8 +348,9 @@ def _settle(outcome: Outcome, at: Moment) -> Outcome:
         currency=account.currency,
         amount_nano=-amount_nano,
         balance_nano=settled.settled_balance_nano,
-        from_register_wh=account.settled_register_wh,
-        to_register_wh=account.register.wh,
+        reference="" if case is None else f"case:{case.case_id}",
+        from_register_wh=account.settled_register_wh if case is None else case.from_wh,
+        to_register_wh=account.register.wh if case is None else case.to_wh,
         lines=account.unsettled,
     )
     return replace(outcome, account=settled, records=(*outcome.records, entry))

@@ -158,7 +158,8 @@ ACCOUNTS = st.builds(
         trouble=TEXT,
         candidate=st.none() | st.builds(Candidate, NUMBER, MOMENT, NUMBER, MOMENT, NUMBER),
         cases=st.lists(
-            st.builds(Case, NUMBER, st.sampled_from(list(CaseKind)), NUMBER, NUMBER, MOMENT, MOMENT), max_size=2
+            st.builds(Case, NUMBER, st.sampled_from(list(CaseKind)), NUMBER, NUMBER, NUMBER, MOMENT, MOMENT, NUMBER),
+            max_size=2,
         ).map(tuple),
     ),
     unsettled=st.lists(
