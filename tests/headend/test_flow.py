@@ -113,7 +113,8 @@ async def test_a_crash_before_the_acknowledgement_credits_once(world: World) -> 
             await asyncio.wait({gateway.task})
             jti, token = headend.sign(Command.TOP_UP, top_up(1, "5.00", "5.00"))
             await (await headend.link.send(headend.topics.command, token))
-            assert inbound.empty()
+            # An answer to what the gateway asked before may lie there unread; the command may not.
+            assert not any(message.topic == headend.topics.command for message in inbound._queue)  # type: ignore[attr-defined]
         waiting = asyncio.create_task(headend.send_token(jti, token))  # and once more, for good measure
         async with world.gateway() as gateway:
             verdict = await waiting
