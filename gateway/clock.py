@@ -6,7 +6,8 @@ life of the gateway: the value saved at the last checkpoint plus the monotonic c
 Time is a claim (decision 16). A signed answer to our own nonce makes it AUTHENTICATED: from then on it advances with
 the monotonic clock alone, whatever the kernel's clock does, until it is too old to be worth that. Otherwise the kernel
 is believed as far as it goes. Below everything lies a bound: the latest instant that is certainly past. It never goes
-back (I17) and rises only with signed time and with time observed, so a forged time server cannot push it ahead.
+back (I17) and rises only with signed time and with time observed, so a forged time server cannot push it ahead. One
+wrong signed answer could, for good; so an answer ahead of what is known must be given again an hour later.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ AUTHENTIC_MS = 24 * 3_600_000
 ROUND_TRIP_MAX_MS = 10_000
 CORRECTION_MAX_MS = 300_000
 """How far below the bound a signed answer may lie: the head-end's own clock was corrected."""
+LEAP_CONFIRMED_MS = 3_600_000
+"""How long signed answers must agree with each other before a leap ahead of a known time is believed (threat 13)."""
+LAST_UTC_MS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) * 1000
+"""An answer beyond this is a fault of the head-end; dates end somewhere, and so would the process."""
 DRIFT_PARTS = 1000
 """The bound advances by the time observed less one part in this many, so that a fast crystal never overtakes UTC."""
 _STEPS_KEPT = 16
@@ -89,6 +94,7 @@ class SystemClock:
         self._bound_utc_ms = BUILD_UTC_MS
         self._bound_at_ms = self._started_ms
         self._answer: _Answer | None = None
+        self._leap: _Answer | None = None
         self._offset_ms = self._kernel.wall_ms() - self._started_ms
         self._steps: deque[Step] = deque(maxlen=_STEPS_KEPT)
 
@@ -124,15 +130,36 @@ class SystemClock:
     def authenticate(self, utc_ms: int, at_monotonic_ms: int, rtt_ms: int) -> bool:
         """Take a signed answer to our nonce that arrived at `at_monotonic_ms`, `rtt_ms` after we asked.
 
-        False, and nothing changes, when it took too long to be worth anything or lies far below the bound.
+        False, and nothing changes, when it took too long to be worth anything, lies far below the bound, beyond all
+        dates, or far ahead of a time that is known and was not confirmed by answers over an hour.
         """
         now_ms = self._kernel.monotonic_ms()
-        if not 0 <= rtt_ms <= ROUND_TRIP_MAX_MS or utc_ms < self._bound_ms(at_monotonic_ms) - CORRECTION_MAX_MS:
+        if not 0 <= rtt_ms <= ROUND_TRIP_MAX_MS or utc_ms > LAST_UTC_MS:
+            return False
+        if utc_ms < self._bound_ms(at_monotonic_ms) - CORRECTION_MAX_MS:
+            return False
+        if self._leaps(_Answer(utc_ms, at_monotonic_ms)):
             return False
         self._bound_utc_ms = max(self._bound_ms(now_ms), utc_ms)
         self._bound_at_ms = now_ms
         self._answer = _Answer(utc_ms + rtt_ms // 2, at_monotonic_ms)
         return True
+
+    def _leaps(self, answer: _Answer) -> bool:
+        """The answer is far ahead of a known time, and no earlier one an hour ago said the same."""
+        known = self._moment(answer.monotonic_ms, self._kernel.wall_ms())
+        if not known.trust.dated or answer.utc_ms - known.utc_ms <= CORRECTION_MAX_MS:
+            self._leap = None
+            return False
+        first = self._leap
+        waited_ms = 0 if first is None else answer.monotonic_ms - first.monotonic_ms
+        if first is None or abs(answer.utc_ms - first.utc_ms - waited_ms) > CORRECTION_MAX_MS:
+            self._leap = answer
+            return True
+        if waited_ms < LEAP_CONFIRMED_MS:
+            return True
+        self._leap = None
+        return False
 
     def steps(self) -> list[Step]:
         """The jumps of the kernel's clock since the last call, oldest first; at most 16 are kept."""

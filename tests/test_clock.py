@@ -14,6 +14,8 @@ from gateway.clock import (
     AUTHENTIC_MS,
     BUILD_UTC_MS,
     CORRECTION_MAX_MS,
+    LAST_UTC_MS,
+    LEAP_CONFIRMED_MS,
     ROUND_TRIP_MAX_MS,
     Kernel,
     SystemClock,
@@ -122,6 +124,49 @@ def test_the_head_end_may_correct_its_own_clock() -> None:
     assert clock.authenticate(REAL_MS - 3_000, kernel.monotonic_ms, 0)
     assert clock.now().utc_ms == REAL_MS - 3_000
     assert clock.bound_utc_ms == REAL_MS
+
+
+@pytest.mark.parametrize("by_ms", [CORRECTION_MAX_MS + 1_000, 10 * 365 * 24 * HOUR_MS])
+def test_one_wrong_answer_moves_neither_time_nor_bound(by_ms: int) -> None:
+    """Threat 13: ten years ahead would end every term of days and refuse the right time for ever after."""
+    kernel = FakeKernel()
+    clock = kernel.clock()
+    clock.authenticate(REAL_MS, kernel.monotonic_ms, 0)
+    kernel.pass_ms(HOUR_MS)
+    before = clock.now(), clock.bound_utc_ms
+    assert not clock.authenticate(REAL_MS + HOUR_MS + by_ms, kernel.monotonic_ms, 0)
+    assert (clock.now(), clock.bound_utc_ms) == before
+    kernel.pass_ms(30_000)
+    assert clock.authenticate(REAL_MS + HOUR_MS + 30_000, kernel.monotonic_ms, 0)
+    kernel.pass_ms(LEAP_CONFIRMED_MS)
+    later_ms = REAL_MS + HOUR_MS + 30_000 + LEAP_CONFIRMED_MS
+    assert not clock.authenticate(later_ms + by_ms, kernel.monotonic_ms, 0), "the right answer between made it new"
+
+
+def test_a_leap_that_is_said_for_an_hour_is_believed() -> None:
+    """The machine's own clock may be the wrong one: answers that agree with each other win in the end."""
+    kernel = FakeKernel(synchronised=True)
+    clock = kernel.clock()
+    real_ms = REAL_MS + 24 * HOUR_MS
+    for minute in range(60):
+        assert not clock.authenticate(real_ms + minute * 60_000, kernel.monotonic_ms, 0)
+        kernel.pass_ms(60_000)
+    assert clock.authenticate(real_ms + HOUR_MS, kernel.monotonic_ms, 0)
+    assert clock.now().utc_ms == real_ms + HOUR_MS
+
+
+def test_without_a_known_time_the_first_answer_counts_however_far_ahead() -> None:
+    """A gateway that was off for years has nothing to compare with."""
+    kernel = FakeKernel(wall_ms=0)
+    clock = kernel.clock()
+    assert clock.authenticate(REAL_MS + 5 * 365 * 24 * HOUR_MS, kernel.monotonic_ms, 0)
+
+
+@pytest.mark.parametrize("utc_ms", [LAST_UTC_MS + 1, 2**53 - 1])
+def test_an_answer_beyond_all_dates_is_refused(utc_ms: int) -> None:
+    """I21: the year 287396 cannot be shown as a date; it must not end the process at each tick."""
+    clock = FakeKernel(wall_ms=0).clock()
+    assert not clock.authenticate(utc_ms, 1_000, 0)
 
 
 def test_steps_of_the_kernel_clock_are_reported_once() -> None:
