@@ -47,10 +47,11 @@ types: setup ## mypy --strict, tests too
 bench: setup ## speed as ratios against a bare floor
 	$(BIN)/python -m bench $(ARGS)
 
-# One line per generator; a test for each fails when its document is stale.
+# One line per generator. A test fails when the contract or the ladder is stale; the table of tests may lag behind.
 docs: setup ## regenerate what is generated in docs/ and ARCHITECTURE.md
 	$(BIN)/python -m gateway.contract
 	$(BIN)/python -m gateway.diagram ARCHITECTURE.md
+	$(BIN)/python -m tests.traceability docs/requirements.md
 
 # One lock for Python 3.11 to 3.13 and every platform that has wheels. Hashes only: where packages come from is
 # the user's pip configuration, so no index address belongs in the file.

@@ -76,7 +76,7 @@ def moves(headend: HeadEnd, account_id: str) -> list[str]:
 def test_the_whole_ladder_and_back_through_real_modbus_and_mqtt(
     build_site: Callable[..., Site], mosquitto: Mosquitto
 ) -> None:
-    """NORMAL to SUSPENDED with the relay open, a signed top-up, and the lights are back within a second (S0-20)."""
+    """S0-20, decision 14: NORMAL to SUSPENDED, relay open, a signed top-up, and the lights are back within a second."""
     site = build_site(mosquitto.port, balance="3.00")
 
     async def journey() -> None:
@@ -156,7 +156,7 @@ def _reads(site: Site, more: int) -> bool:
 def test_a_broker_that_is_away_at_the_start_costs_nothing(
     build_site: Callable[..., Site], free_port: int, tmp_path: Path
 ) -> None:
-    """Without a broker meters are read and charged; when it comes the whole journal arrives, in order and unbroken."""
+    """I23: without a broker meters are read and charged; when it comes the whole journal arrives, in order."""
     site = build_site(free_port)
     site.do("load shop 12000")
     (tmp_path / "mosquitto").mkdir()

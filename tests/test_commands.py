@@ -177,7 +177,7 @@ def test_only_the_plainest_header_is_accepted(extra: dict[str, object]) -> None:
 
 
 def test_a_key_signs_only_what_its_roles_allow() -> None:
-    """A key for top-ups cannot set the power, and a key of one issuer cannot speak for another."""
+    """A key for top-ups cannot set the power, and a key of one issuer cannot speak for another (I14)."""
     keys = parse_keys(SIGNER.public_table(frozenset({Role.TOPUP})))
     assert verify(signed(), keys, GATEWAY).command is Command.TOP_UP
     assert refusal(signed(Command.POWER_SET, PowerSetBody("CH-1", 3000)), keys) == Reason.NOT_ALLOWED
@@ -278,7 +278,7 @@ class TestFreshness:
         assert Command.TOP_UP_REVERSE in HURTFUL
 
     def test_a_key_ends_when_the_time_is_proven(self) -> None:
-        """`not_after` counts only against a proven clock: an unknown time must not lock the head-end out."""
+        """I15: `not_after` counts only against a proven clock: unknown time must not lock the head-end out."""
         keys = parse_keys(SIGNER.public_table() + "not_after = 2023-01-01\n")
         order = Order(verify(signed(), keys, GATEWAY))
         assert isinstance(order.event(UNPROVEN), TopUp)

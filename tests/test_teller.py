@@ -105,7 +105,7 @@ def test_one_account_that_finishes_a_quarter_hour_saves_all(counter: Counter) ->
 
 
 def test_subscribers_hear_of_it_after_the_commit(counter: Counter) -> None:
-    """Facts by transaction: when a subscriber is told, the row is already stored and memory is already new."""
+    """Facts by transaction: when a subscriber is told, the row is already stored and memory is already new (I12)."""
     told: list[tuple[str, int, int]] = []
     grown: list[int] = []
 

@@ -74,7 +74,7 @@ def test_a_top_up_is_answered_with_the_balance_and_its_row(counter: Counter) -> 
 
 
 def test_a_redelivered_command_gets_the_stored_answer(counter: Counter) -> None:
-    """I3: the same id again, also after a restart, changes nothing, adds no row and answers the same."""
+    """I3: the same id again, also after a restart, changes nothing, adds no row and answers the same (threat 1)."""
 
     async def story() -> None:
         teller = await counter.start("CH-1")

@@ -151,7 +151,7 @@ async def test_a_wrong_top_up_changes_nothing(reference: World, body: Body, reas
 
 
 async def test_a_forged_command_is_refused_and_named(world: World) -> None:
-    """A flipped bit and a stranger's key change nothing; the verdict carries the claimed id and why."""
+    """A flipped bit and a stranger's key change nothing; the verdict carries the claimed id and why (I14)."""
     async with world.gateway() as gateway, world.headend(follow=False) as headend:
         jti, token = headend.sign(Command.TOP_UP, top_up(1, "5.00", "5.00"))
         flipped = token[:-1] + (b"A" if token[-1:] != b"A" else b"Q")
@@ -205,7 +205,7 @@ async def test_garbage_is_counted_and_the_daemon_goes_on(world: World) -> None:
 
 
 async def test_a_flood_of_junk_does_not_stop_a_top_up(reference: World) -> None:
-    """Thousands of junk messages are passed at a bounded rate, answered rarely, and never journaled one by one."""
+    """Threat 25: thousands of junk messages pass at a bounded rate, answered rarely, never journaled one by one."""
     async with reference.gateway() as gateway, reference.headend(follow=False) as headend:
         await headend.connected()
         rows = gateway.store.head.seq
@@ -278,7 +278,7 @@ async def test_an_ack_with_a_wrong_head_is_a_fork(reference: World) -> None:
 
 
 async def test_rows_are_sent_again_on_request(reference: World) -> None:
-    """A resend brings the rows again and does not move the cursor back; rows that do not exist are refused."""
+    """Decision 7: a resend brings the rows again, the cursor stays; rows that do not exist are refused."""
     async with reference.gateway() as gateway, reference.headend() as headend:
         for _ in range(40):
             await headend.topup(ACCOUNT, "1.00", "CHF")
@@ -310,7 +310,7 @@ async def test_a_head_end_that_lost_its_book_asks_for_what_is_missing(reference:
 
 
 async def test_the_cursor_survives_a_restart(reference: World) -> None:
-    """After a restart only what was not acknowledged is sent; the new epoch continues the chain."""
+    """After a restart only what was not acknowledged is sent; the new epoch continues the chain (decision 7)."""
     async with reference.headend() as headend:
         async with reference.gateway() as gateway:
             await headend.topup(ACCOUNT, "1.00", "CHF")
@@ -328,7 +328,7 @@ async def test_the_cursor_survives_a_restart(reference: World) -> None:
 async def test_a_broker_that_loses_everything_loses_no_row(
     mosquitto: Mosquitto, tmp_path: Path, acknowledges: bool
 ) -> None:
-    """Kill -9 of the broker in the middle: with acknowledgements every row arrives, in order (threat 20)."""
+    """Kill -9 of the broker in the middle: with acknowledgements every row arrives, in order (threat 20, I23)."""
     world = World(tmp_path, mosquitto.port, acknowledges=acknowledges)
     async with world.gateway() as gateway, world.headend() as headend:
         await headend.topup(ACCOUNT, "1.00", "CHF")

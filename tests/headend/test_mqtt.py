@@ -118,7 +118,7 @@ async def test_lossy_messages_arrive_when_connected_and_vanish_when_not(broker: 
 
 
 async def test_lossy_messages_are_bounded(broker: ChildBroker) -> None:
-    """However fast they come, what has not left yet is bounded and the rest is dropped at once."""
+    """However fast they come, what has not left yet is bounded and the rest is dropped at once (I20)."""
     async with running(make(broker.port, "rx")) as receiver, running(make(broker.port, "tx", ("other",))) as sender:
         await receiver.connected()
         await sender.connected()
@@ -270,7 +270,7 @@ async def test_the_will_speaks_when_this_side_vanishes(mosquitto: Mosquitto) -> 
 
 
 async def test_a_huge_message_is_bounded(mosquitto: Mosquitto) -> None:
-    """10 MB are never delivered over MQTT 5; the connection stays and serves the next message."""
+    """10 MB are never delivered over MQTT 5; the connection stays and serves the next message (I20, I21)."""
     async with running(make(mosquitto.port, "rx")) as receiver, running(make(mosquitto.port, "tx", ("x",))) as sender:
         session = await receiver.connected()
         await sender.connected()

@@ -165,7 +165,7 @@ def test_a_silent_relay_does_not_stop_the_reading() -> None:
 
 
 def test_a_stuck_relay_is_not_believed() -> None:
-    """The write is acknowledged, the relay does not move: the read-back is the proof (decision 15)."""
+    """The write is acknowledged, the relay does not move: the read-back is the proof (decision 15, I12, threat 17)."""
 
     async def scenario() -> None:
         async with buses() as (sim, serial, _):

@@ -66,7 +66,7 @@ def test_both_wires_read_what_the_meter_shows() -> None:
 
 
 def test_a_late_answer_is_never_taken_for_the_next_question() -> None:
-    """RTU has no transaction id: after a timeout the late frame is waited out and thrown away (libraries.md 13)."""
+    """Threat 16: RTU has no transaction id: after a timeout the late frame is waited out and thrown away."""
 
     async def scenario(sim: Simulation, serial: ModbusLink, lan: ModbusLink) -> None:
         voltage = await serial.read(1, 3, 12, 1)
@@ -113,7 +113,7 @@ def test_a_cancelled_question_leaves_no_answer_behind() -> None:
 def test_an_answer_that_cannot_be_believed_is_refused_and_the_line_goes_on(
     fault: str, error: type[Exception], says: str
 ) -> None:
-    """Bad input: wrong unit id, wrong count, exception, silence, garbage, bad CRC; bus, unit and register are named."""
+    """Threat 16: wrong unit id or count, exception, silence, garbage, bad CRC; bus, unit and register are named."""
 
     async def scenario(sim: Simulation, serial: ModbusLink, lan: ModbusLink) -> None:
         good = await serial.read(1, 3, 10, 3)

@@ -120,7 +120,7 @@ async def scene(kind: str, *, limiter: LimiterRules | None = None) -> AsyncItera
 
 @pytest.mark.parametrize("kind", ["inside", "relay"])
 def test_supply_follows_the_account_and_is_told_once(kind: str) -> None:
-    """Suspended: open, once. Back to normal: closed in the next poll. Nothing is written while all is as it must be."""
+    """Decision 9: suspended: open, once; normal: closed in the next poll; no write while all is as it must be."""
 
     async def scenario() -> None:
         async with scene(kind) as s:
@@ -140,7 +140,7 @@ def test_supply_follows_the_account_and_is_told_once(kind: str) -> None:
 
 
 def test_a_relay_moved_by_hand_is_told_and_corrected() -> None:
-    """Control by reconciliation: who closes a suspended supply by hand finds it open again after the next poll."""
+    """I12, decision 9: who closes a suspended supply by hand finds it open again after the next poll."""
 
     async def scenario() -> None:
         async with scene("inside") as s:
@@ -204,7 +204,7 @@ def test_closing_is_tried_at_every_poll_for_ever() -> None:
 
 
 def test_a_dwell_protects_the_contactor() -> None:
-    """After a closing ten seconds pass before the same switch opens again (decision 15)."""
+    """After a closing ten seconds pass before the same switch opens again (decision 15, I12)."""
 
     async def scenario() -> None:
         async with scene("inside") as s:
@@ -314,7 +314,7 @@ def test_a_quarantined_reading_is_read_again_soon_but_not_for_ever() -> None:
 
 
 def test_a_meter_without_an_account_is_shown_and_not_charged() -> None:
-    """Before `account.open` the meter is read for the live view; nothing is posted and nothing is switched."""
+    """Before `account.open` the meter is read for the live view; nothing is posted and nothing is switched (I11)."""
 
     async def scenario() -> None:
         async with scene("inside") as s:

@@ -60,7 +60,7 @@ def test_nothing_is_lost_and_nothing_given_twice(events: list[tuple[int, int, Ti
 
 
 def test_a_gap_is_spread_evenly_and_flagged() -> None:
-    """An hour without the gateway is four equal estimates; the quarter-hour it ends in is one as well."""
+    """An hour without the gateway is four equal estimates; the quarter-hour it ends in is one as well (S3-05)."""
     state, finished = advance(begun(), at(START_MS + 4 * QUARTER_MS + 1), 1400)
     assert [interval.import_wh for interval in finished] == [100, 100, 100, 100]
     assert {interval.quality for interval in finished} == {Quality.ESTIMATED}
@@ -76,7 +76,7 @@ def test_a_gap_that_ends_on_the_quarter_leaves_the_next_one_actual() -> None:
 
 
 def test_a_quarter_hour_that_was_not_seen_from_its_start_is_an_estimate() -> None:
-    """The first one after the opening holds less than the quarter-hour used, and says so."""
+    """The first one after the opening holds less than the quarter-hour used, and says so (S3-05)."""
     state, (first,) = advance(begun(START_MS + 10 * MINUTE_MS), at(START_MS + 20 * MINUTE_MS), 1010)
     assert (first.import_wh, first.quality) == (5, Quality.ESTIMATED)
     _, (second,) = advance(state, at(START_MS + 30 * MINUTE_MS), 1020)

@@ -144,7 +144,7 @@ def test_nobody_is_limited_while_the_time_is_not_proven(trust: TimeTrust) -> Non
 
 
 def test_a_clock_step_causes_nothing() -> None:
-    """I16: the wall clock may jump ten years in either direction; no balance, state or timer moves."""
+    """I16, threats 12 and 13: the wall clock jumps ten years either way; no balance, state or timer moves."""
     for trust in TimeTrust:
         w = world(1 * NANO)
         w.use(5_000)
@@ -297,7 +297,7 @@ def test_a_policy_with_the_limit_off_skips_the_rung() -> None:
 
 
 def test_central_initiator_never_escalates_by_itself() -> None:
-    """Requirements 2.8, invariant 12: with a central initiator no evaluation alone makes anything worse."""
+    """Decision 10: with a central initiator no evaluation alone makes anything worse (requirements 2.8, no. 12)."""
     w = world(0, policy=policy(initiator=Initiator.CENTRAL))
     w.use(200_000, 100)
     w.use(0, 24 * 30, poll_ms=600_000)
@@ -326,7 +326,7 @@ def test_held_escalation_is_on_record_once() -> None:
 
 
 def test_every_transition_carries_its_evidence() -> None:
-    """Requirements 2.8, invariant 11: policy, rule, reading and the age of the notice are in the row."""
+    """Requirements 2.8, invariant 11: policy, rule, reading and the age of the notice are in the row (I24)."""
     w = _limited()
     row = next(record for record in w.records if isinstance(record, Transition) and record.target == "LIMITED")
     assert (row.rule, row.policy, row.register_wh, row.limit_w) == ("grace_over", "test@1", 1_000, 495)
@@ -366,7 +366,7 @@ def test_a_new_policy_takes_effect_in_the_same_step() -> None:
 
 
 def test_every_escalation_is_guarded() -> None:
-    """The table itself: what makes things worse asks for meter, hold, notice and dwell; restoring asks for nothing."""
+    """Decision 11: what makes things worse asks for meter, hold, notice and dwell; restoring asks for nothing."""
     for rule in PREPAID:
         if rule.effect is Effect.ESCALATE:
             assert {Guard.METER, Guard.HOLD, Guard.NOTICE, Guard.DWELL} <= set(rule.guards)

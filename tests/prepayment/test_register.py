@@ -76,7 +76,7 @@ def test_a_value_unbelievable_by_itself_charges_nothing(defect: str) -> None:
 
 @pytest.mark.parametrize("jump_wh", [-4_000, 90_000])
 def test_a_stable_discontinuity_is_left_to_a_person(jump_wh: int) -> None:
-    """Decision 6: stable is not consumption: charging goes on from the new value and the difference stays open."""
+    """Decision 6, threat 15: stable is not consumption: charging goes on, the difference stays open."""
     w = world()
     w.use(5_000)
     before = w.account.balance_nano

@@ -163,7 +163,7 @@ def test_an_older_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_full_disk_is_an_unknown_commit_and_the_end_of_the_connection(tmp_path: Path) -> None:
-    """Decision 8: after a failed write nothing is retried, nothing is answered; re-opening tells what is stored."""
+    """Decision 8, threats 8 and 9: after a failed write nothing is retried or answered; re-opening tells."""
     path = tmp_path / "store.db"
 
     async def main() -> None:
@@ -184,7 +184,7 @@ def test_a_full_disk_is_an_unknown_commit_and_the_end_of_the_connection(tmp_path
 
 
 def test_a_disk_that_refuses_to_grow_loses_nothing_acknowledged(tmp_path: Path) -> None:
-    """I4: with a file-size limit (EFBIG, as a full disk gives ENOSPC) every row said to be stored is there."""
+    """I4, threat 8: with a file-size limit (EFBIG, like ENOSPC of a full disk) every row said to be stored is there."""
     program = """
 import asyncio, resource, signal, sys
 from pathlib import Path

@@ -51,7 +51,7 @@ def test_everything_of_a_commit_is_there_after_reopening(tmp_path: Path) -> None
 
 
 def test_a_failed_commit_leaves_nothing_of_itself(tmp_path: Path) -> None:
-    """I19: a transaction that fails at its last statement leaves neither rows nor account behind."""
+    """I19: a transaction that fails at its last statement leaves neither rows nor account behind (threat 5)."""
 
     async def main() -> None:
         store = await Store.open(tmp_path / "store.db")
