@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.errors import StoreDamaged
-from gateway.prepayment.ledger import GENESIS, Record, chain
-from gateway.store.codec import canonical, wire_record
+from gateway.prepayment.ledger import GENESIS, Entry, Record, chain
+from gateway.store.codec import RECORD_TYPES, canonical, wire_record
 
 WHOLE_ROWS = 50_000
 """A journal up to this long is verified from its first row at each start."""
@@ -45,6 +45,9 @@ class _Place(msgspec.Struct):
     seq: int
     epoch: str
     prev: str
+    type: str = ""
+    account_id: str = ""
+    balance: str = ""
 
 
 _places = msgspec.json.Decoder(_Place)
@@ -75,23 +78,29 @@ def rows_after(connection: sqlite3.Connection, seq: int, limit: int) -> list[Row
     return list(_rows(connection, "SELECT * FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)))
 
 
-def verify(connection: sqlite3.Connection) -> Head:
-    """Check numbers, chain and head, and give the head; raises StoreDamaged that names the first bad row."""
+def verify(connection: sqlite3.Connection) -> tuple[Head, dict[str, str]]:
+    """Check numbers, chain and head; give the head and each account's balance after its last entry in the rows checked.
+
+    Raises StoreDamaged that names the first bad row.
+    """
     (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()
     start = 0 if last <= WHOLE_ROWS else last - TAIL_ROWS
     before = row(connection, start) if start else None
     head = Head("", 0, GENESIS) if before is None else Head(before.epoch, before.seq, before.hash)
+    balances = {}
     for found in _rows(connection, "SELECT * FROM journal WHERE seq > ? ORDER BY seq", (head.seq,)):
-        _check(head, found)
+        place = _check(head, found)
+        if place.type == RECORD_TYPES[Entry]:
+            balances[place.account_id] = place.balance
         head = Head(found.epoch, found.seq, found.hash)
     saved = connection.execute("SELECT head_seq, head_hash FROM life").fetchone()
     if saved is None or tuple(saved) != (head.seq, head.hash):
         saved_seq = saved[0] if saved else "no"
         raise _damaged(head.seq + 1, f"the journal ends at {head.seq}, but row {saved_seq} was the last one written")
-    return head
+    return head, balances
 
 
-def _check(head: Head, found: Row) -> None:
+def _check(head: Head, found: Row) -> _Place:
     if found.seq != head.seq + 1:
         raise _damaged(head.seq + 1, "it is missing")
     try:
@@ -101,6 +110,7 @@ def _check(head: Head, found: Row) -> None:
         raise _damaged(found.seq, f"it cannot be read ({error})") from error
     if not right or (place.seq, place.epoch, place.prev) != (found.seq, found.epoch, head.hash):
         raise _damaged(found.seq, "its hash does not follow from its content and the row before")
+    return place
 
 
 def _damaged(seq: int, what: str) -> StoreDamaged:

@@ -17,7 +17,8 @@ from gateway.prepayment.account import Account
 from gateway.prepayment.events import Moment
 from gateway.prepayment.intervals import Interval
 from gateway.prepayment.ledger import EpochOpened, Receipt, Record
-from gateway.store import codec, journal, orders, quarters
+from gateway.store import accounts as accounts_table
+from gateway.store import journal, orders, quarters
 from gateway.store.database import Database
 from gateway.store.journal import Head, Row
 from gateway.store.orders import Answer, Attempt, Origin
@@ -49,7 +50,7 @@ class Store:
         """Open, bring up to date and verify; raises StoreError (cannot be used) or StoreDamaged (must not be)."""
         database = await Database.open(Path(path))
         try:
-            head, saved = await database.run(lambda raw: (journal.verify(raw), _saved(raw)))
+            head, saved = await database.run(_verified)
         except BaseException:
             await database.close()
             raise
@@ -94,12 +95,12 @@ class Store:
         kept = list(records)
         if command is not None:
             kept.append(_receipt(command[1]))
-        snapshots = [(account.account_id, codec.SNAPSHOT_FORMAT, codec.snapshot(account)) for account in accounts]
+        snapshots = [accounts_table.columns(account) for account in accounts]
         finished = list(intervals)
 
         def work(raw: sqlite3.Connection) -> tuple[list[Row], Head, Saved]:
             rows, head = journal.append(raw, self._epoch, kept)
-            raw.executemany("INSERT OR REPLACE INTO account VALUES (?, ?, ?)", snapshots)
+            accounts_table.save(raw, snapshots)
             quarters.append(raw, finished)
             if command is not None:
                 orders.answer(raw, command[0], replace(command[1], journal_seq=head.seq))
@@ -112,10 +113,7 @@ class Store:
 
     async def accounts(self) -> list[Account]:
         """Every account as of its last commit; raises StoreDamaged when one cannot be read."""
-        found = await self._database.run(
-            lambda raw: raw.execute("SELECT account_id, format, snapshot FROM account ORDER BY account_id").fetchall()
-        )
-        return [codec.restore(*columns) for columns in found]
+        return await self._database.run(accounts_table.read)
 
     async def row(self, seq: int) -> Row | None:
         """One row of the journal."""
@@ -175,6 +173,12 @@ class Store:
     async def close(self) -> None:
         """Let go of the file."""
         await self._database.close()
+
+
+def _verified(raw: sqlite3.Connection) -> tuple[Head, Saved]:
+    head, balances = journal.verify(raw)
+    accounts_table.compare(raw, balances)
+    return head, _saved(raw)
 
 
 def _receipt(answer: Answer) -> Receipt:

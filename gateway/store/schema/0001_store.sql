@@ -27,11 +27,12 @@ BEGIN SELECT raise(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER journal_never_shrinks BEFORE DELETE ON journal
 BEGIN SELECT raise(ABORT, 'the journal is append-only'); END;
 
--- The account as JSON of gateway.prepayment.account.Account.
+-- The account as JSON of gateway.prepayment.account.Account, and the SHA-256 of that text.
 CREATE TABLE account (
     account_id TEXT PRIMARY KEY,
     format INTEGER NOT NULL,
-    snapshot TEXT NOT NULL
+    snapshot TEXT NOT NULL,
+    digest TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Quarter-hours: the only rows that are ever deleted, and AUTOINCREMENT never gives a number twice.
