@@ -7,6 +7,7 @@ restart a daemon that would only fail again).
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,7 +63,13 @@ def _run(config: Path, *, verbose: bool) -> int:
 def _check(config: Path) -> int:
     from gateway.plan import main as check
 
-    return check(config)
+    try:
+        code = check(config)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `check | head`: who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,6 +6,7 @@ that the store already holds are shown with the store's values: there the file n
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,12 +81,16 @@ def lines(installation: Installation) -> list[str]:
 
 
 def _stored(path: Path) -> tuple[Mapping[str, Account], str]:
-    if not path.is_file():
-        return {}, "new, accounts open from the file at the first start"
     try:
+        path.stat()
         accounts = peek.accounts(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}, "new, accounts open from the file at the first start"
+    except PermissionError:
+        seen = "not for this user to see, only for the gateway's (sudo -u prepaid-gateway)"
+        return {}, f"{seen}; the values below are those of the file"
     except StoreError as error:
-        return {}, f"{error}; the values below are those of the file"
+        return {}, f"{str(error).removeprefix(f'{path}: ')}; the values below are those of the file"
     return {account.account_id: account for account in accounts}, f"holds {len(accounts)} accounts"
 
 
@@ -203,7 +208,7 @@ def _absent_ports(buses: tuple[RtuBus | TcpBus, ...]) -> list[str]:
     return [
         f"[[bus]] {bus.id!r} port: {bus.port} is not there at this moment; the daemon starts and waits for it"
         for bus in buses
-        if isinstance(bus, RtuBus) and not Path(bus.port).exists()
+        if isinstance(bus, RtuBus) and not os.path.exists(bus.port)  # noqa: PTH110 - no error where others may not look
     ]
 
 

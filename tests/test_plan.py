@@ -40,6 +40,21 @@ def test_the_plan_fits_a_terminal(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 118
 
 
+def test_a_store_of_another_user_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check` by somebody who may not read the store prints the plan of the file and says so."""
+    real = Path.stat
+
+    def refused(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name.startswith("store.db"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", refused)
+    said = "\n".join(plan.lines(load(write(tmp_path))))
+    assert "not for this user to see" in said
+    assert "opens at the first start with 20.00 CHF, from gateway.toml" in said
+
+
 def test_what_the_store_holds_is_shown_instead_of_the_file(tmp_path: Path) -> None:
     """After the first start the store is the truth, and `check` says of each value where it comes from (decision 3)."""
     (tmp_path / "data").mkdir()

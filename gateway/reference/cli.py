@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ import msgspec
 
 from gateway.commands import Body, Command, Role
 from gateway.commands.claims import BODIES
+from gateway.commands.keys import parse_keys
 from gateway.errors import ConfigError, GatewayError
 from gateway.headend.link import SESSION_S, Broker
 from gateway.headend.payloads import Live, VerdictMessage
+from gateway.prepayment.money import parse_money, wire_money
 from gateway.reference.book import Book
 from gateway.reference.chain import Checked, verify_lines
 from gateway.reference.headend import SETTLED, HeadEnd, NoAnswer
@@ -49,6 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return NO_ANSWER
     except GatewayError as error:
         print(error, file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:  # `watch | head`: who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return APPLIED
+    except OSError as error:  # a file named on the command line
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         return APPLIED
@@ -86,6 +95,11 @@ def _fields(command: Command) -> str:
 
 
 def _keys(options: argparse.Namespace) -> int:
+    if options.public and options.public.exists():
+        known = parse_keys(options.public.read_text(encoding="utf-8"), str(options.public))
+        if options.kid in known:
+            hint = "each key needs its own --kid; a used one is never given to another key"
+            raise ConfigError("is there already", file=str(options.public), key=f"kid {options.kid!r}", hint=hint)
     signer = new_signer(options.kid, options.issuer)
     save_private(signer, options.private)
     table = signer.public_table(frozenset(Role(role) for role in options.roles or tuple(Role)))
@@ -106,6 +120,9 @@ def _verify(options: argparse.Namespace) -> int:
         raise ConfigError(f"cannot be read: {error}", file=str(options.file)) from error
     if wrong:
         print(f"{options.file}: {wrong}", file=sys.stderr)
+        return REFUSED
+    if not chain.seq:
+        print(f"{options.file}: holds no row", file=sys.stderr)
         return REFUSED
     print(f"{options.file}: whole up to row {chain.seq}, epoch {chain.epoch}, head {chain.head}")
     return APPLIED
@@ -146,7 +163,7 @@ def _headend(options: argparse.Namespace, *, follow: bool) -> HeadEnd:
         acknowledge=acknowledge,
         on_row=on_row,
         on_live=on_live,
-        on_trouble=lambda why: print(why, file=sys.stderr),
+        on_trouble=_once(),
     )
 
 
@@ -157,9 +174,7 @@ async def _online(options: argparse.Namespace) -> int:
                 await _watch(headend, options.seconds)
                 return REFUSED if headend.trouble else APPLIED
             case "topup":
-                verdict = await headend.topup(
-                    options.account, options.amount, options.currency, timeout_s=options.timeout
-                )
+                verdict = await _topup(headend, options)
             case "ack":
                 await headend.connected(options.timeout)
                 await headend.acknowledge(options.epoch, options.seq, options.head)
@@ -172,6 +187,25 @@ async def _online(options: argparse.Namespace) -> int:
     return _told(verdict)
 
 
+async def _topup(headend: HeadEnd, options: argparse.Namespace) -> VerdictMessage:
+    """Sell once: while a sale has no answer, the same command is that sale again and not another one."""
+    waiting = headend.unanswered_nano(options.account)
+    try:
+        if waiting is not None:
+            print(f"the sale of {wire_money(waiting)} that got no answer is sent again", file=sys.stderr)
+            verdict = await headend.settle(options.account, timeout_s=options.timeout)
+            if verdict is not None and waiting == parse_money(options.amount):
+                print("nothing more was sold; to sell the same again, give the command once more", file=sys.stderr)
+                return verdict
+            print(f"it was {verdict.status if verdict else 'settled by another command'}", file=sys.stderr)
+        return await headend.topup(options.account, options.amount, options.currency, timeout_s=options.timeout)
+    except NoAnswer as silence:
+        if headend.unanswered_nano(options.account) is None:
+            raise
+        kept = "the sale is kept in the book: give the same command again, it is sent again and sold once"
+        raise NoAnswer(f"{silence}\n{kept}") from silence
+
+
 async def _watch(headend: HeadEnd, seconds: float | None) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -181,6 +215,19 @@ async def _watch(headend: HeadEnd, seconds: float | None) -> None:
 def _told(verdict: VerdictMessage) -> int:
     print(msgspec.json.encode(verdict).decode())
     return APPLIED if verdict.status in SETTLED else REFUSED
+
+
+def _once() -> Callable[[str], None]:
+    """Print what is wrong, not again while it is the same."""
+    last = ""
+
+    def say(why: str) -> None:
+        nonlocal last
+        if why != last:
+            print(why, file=sys.stderr, flush=True)
+        last = why
+
+    return say
 
 
 def _print_row(row: Checked) -> None:

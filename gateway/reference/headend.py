@@ -72,7 +72,7 @@ class HeadEnd:
         self._on_live = on_live
         self._on_trouble = on_trouble
         topics = self.topics.outbound if follow else (self.topics.status, self.topics.verdict)
-        self.link = MqttLink(broker, topics, sleep=asyncio.sleep, on_trouble=on_trouble, backoff_s=(0.2, 10.0))
+        self.link = MqttLink(broker, topics, sleep=asyncio.sleep, on_trouble=self._lost, backoff_s=(0.2, 10.0))
         self._waiting: dict[str, asyncio.Future[VerdictMessage]] = {}
         self._changed = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
@@ -106,7 +106,7 @@ class HeadEnd:
         try:
             await asyncio.wait_for(self.link.connected(), timeout_s)
         except TimeoutError as error:
-            raise NoAnswer("no connection to the broker in time") from error
+            raise NoAnswer(f"no connection to the broker within {timeout_s:g} s; nothing was sent") from error
 
     async def until(self, what: Callable[[], object], timeout_s: float = ANSWER_WITHIN_S) -> None:
         """Wait until something that arrives makes `what()` true. Raises NoAnswer."""
@@ -126,7 +126,7 @@ class HeadEnd:
         timeout_s: float = ANSWER_WITHIN_S,
     ) -> VerdictMessage:
         """Sell credit: the account's next sequence and lifetime total. Raises NoAnswer; then it is sent again first."""
-        await self._settle_pending(account_id, timeout_s)
+        await self.settle(account_id, timeout_s=timeout_s)
         with self._book.change() as content:
             before = content.topups.get(account_id, Total())
             after = Total(before.sequence + 1, before.total_nano + parse_money(amount))
@@ -134,7 +134,27 @@ class HeadEnd:
             sequence = content.sequence = max(content.sequence + 1, _now_ms())
             jti, token = self.sign(Command.TOP_UP, body, sequence=sequence)
             content.pending[account_id] = Pending(jti, token.decode(), after)
-        return await self._settle_pending(account_id, timeout_s) or _nothing(jti)
+        return await self.settle(account_id, timeout_s=timeout_s) or _nothing(jti)
+
+    def unanswered_nano(self, account_id: str) -> int | None:
+        """The amount of a sale that got no verdict yet; it may have been credited all the same."""
+        content = self._book.read()
+        pending = content.pending.get(account_id)
+        if pending is None:
+            return None
+        return pending.after.total_nano - content.topups.get(account_id, Total()).total_nano
+
+    async def settle(self, account_id: str, *, timeout_s: float = ANSWER_WITHIN_S) -> VerdictMessage | None:
+        """Send an unanswered sale again, the same token; None when there is none. Raises NoAnswer."""
+        pending = self._book.read().pending.get(account_id)
+        if pending is None:
+            return None
+        verdict = await self.send_token(pending.jti, pending.token.encode(), timeout_s=timeout_s)
+        with self._book.change() as content:
+            content.pending.pop(account_id, None)
+            if verdict.status in SETTLED:
+                content.topups[account_id] = pending.after
+        return verdict
 
     async def reverse(
         self, account_id: str, amount: str, currency: str, reason: str, *, timeout_s: float = ANSWER_WITHIN_S
@@ -177,12 +197,12 @@ class HeadEnd:
         future: asyncio.Future[VerdictMessage] = asyncio.get_running_loop().create_future()
         self._waiting[jti] = future
         try:
+            await self.connected(timeout_s)
             async with asyncio.timeout(timeout_s):
-                await self.link.connected()
                 await (await self.link.send(topic or self.topics.command, token))
                 return await future
         except (TimeoutError, LinkError) as error:
-            raise NoAnswer(f"no verdict on {jti} within {timeout_s:g} s: the gateway may be offline") from error
+            raise NoAnswer(f"no verdict within {timeout_s:g} s: {self._silence()} (command {jti})") from error
         finally:
             self._waiting.pop(jti, None)
 
@@ -203,20 +223,19 @@ class HeadEnd:
         """Wait for ever, or for the error that ends a background task."""
         await asyncio.gather(*self._tasks)
 
-    async def _settle_pending(self, account_id: str, timeout_s: float) -> VerdictMessage | None:
-        pending = self._book.read().pending.get(account_id)
-        if pending is None:
-            return None
-        verdict = await self.send_token(pending.jti, pending.token.encode(), timeout_s=timeout_s)
-        with self._book.change() as content:
-            content.pending.pop(account_id, None)
-            if verdict.status in SETTLED:
-                content.topups[account_id] = pending.after
-        return verdict
-
     def _untracked(self, command: Command, body: Body) -> tuple[str, bytes]:
         """Sign what has no sequence the gateway remembers."""
         return self.sign(command, body, sequence=_now_ms())
+
+    def _silence(self) -> str:
+        if self.status is None:
+            return f"gateway {self._gateway_id!r} has never been seen at this broker, or may not be read"
+        return "the gateway may be busy" if self.status.online else "the gateway is offline"
+
+    def _lost(self, trouble: str) -> None:
+        """What the gateway said of itself is old now; the broker repeats it if it still holds."""
+        self.status = None
+        self._on_trouble(trouble)
 
     async def _receive(self) -> None:
         async for message in self.link.messages():

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from gateway.commands import Command, Role
+from gateway.prepayment.money import parse_money
 
 EXAMPLES = """examples:
   headend keys private.pem --public config/headend-keys.toml
@@ -14,6 +15,9 @@ EXAMPLES = """examples:
   headend send power_set account_id=CH-0001 contract_power_w=4500 --gateway gw-1 --private private.pem
   headend send tariff_set account_id=CH-0001 tariff=@tariff.toml --gateway gw-1 --private private.pem
   headend verify journal.jsonl
+
+Give every command the --kid and --issuer of the key, and --host, --ca ... of the broker.
+A top-up that got no answer is kept in the book: the same command sends it again and sells nothing more.
 
 exit codes: 0 applied, 1 refused, 2 wrong usage, 3 no answer in time
 """
@@ -39,44 +43,54 @@ def parser() -> argparse.ArgumentParser:
     send = commands.add_parser("send", help="sign a command, send it, wait for the verdict")
     _command(send)
     topup = commands.add_parser("topup", help="sell credit; sequence and lifetime total are kept in the book")
-    topup.add_argument("account")
-    topup.add_argument("amount", help='a decimal such as "20.00"')
-    topup.add_argument("currency", nargs="?", default="CHF")
+    topup.add_argument("account", help="the account's id, such as CH-0001")
+    topup.add_argument("amount", type=_amount, help="a decimal above zero such as 20.00")
+    topup.add_argument("currency", nargs="?", default="CHF", help="default: CHF")
     watch = commands.add_parser("watch", help="print rows (stdout) and live values (stderr), check, acknowledge")
     watch.add_argument("--no-ack", action="store_true", help="only look: acknowledge nothing, answer no time ask")
     watch.add_argument("--seconds", type=float, help="stop after this long")
     ack = commands.add_parser("ack", help="acknowledge the journal up to one row by hand")
-    ack.add_argument("--epoch", required=True)
-    ack.add_argument("--seq", type=int, required=True)
-    ack.add_argument("--head", required=True, help="the row's hash")
+    ack.add_argument("--epoch", required=True, help="the row's epoch")
+    ack.add_argument("--seq", type=int, required=True, help="the row's number")
+    ack.add_argument("--head", required=True, help="the row's hash; `verify` prints all three of the last row")
     verify = commands.add_parser("verify", help="check an exported journal, one row on each line")
-    verify.add_argument("file", type=Path)
+    verify.add_argument("file", type=Path, help="what `watch` wrote")
     for one in (sign, send, topup, watch, ack):
         _names(one)
         _connection(one)
     return whole
 
 
+def _amount(text: str) -> str:
+    try:
+        if parse_money(text) > 0:
+            return text
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not an amount above zero, such as 20.00")
+
+
 def _command(one: argparse.ArgumentParser) -> None:
-    one.add_argument("command", choices=[command.value for command in Command], metavar="command")
+    names = [command.value for command in Command]
+    one.add_argument("command", choices=names, metavar="command", help=f"one of {', '.join(names)}")
     one.add_argument("body", nargs="*", help="name=value, name=@file.toml, or a JSON object")
 
 
 def _names(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--kid", default="headend-1", help="the key's name in the gateway's key file")
-    one.add_argument("--issuer", default="headend", help="who signs")
+    one.add_argument("--kid", default="headend-1", help="the key's name in the gateway's key file; default: headend-1")
+    one.add_argument("--issuer", default="headend", help="who signs; default: headend")
 
 
 def _connection(one: argparse.ArgumentParser) -> None:
     one.add_argument("--gateway", required=True, help="the gateway's id")
     one.add_argument("--private", type=Path, required=True, help="the private key")
     one.add_argument("--book", type=Path, help="where sequences and totals are kept; default: beside the key")
-    one.add_argument("--host", default="127.0.0.1")
-    one.add_argument("--port", type=int, default=1883)
-    one.add_argument("--tls", action="store_true")
+    one.add_argument("--host", default="127.0.0.1", help="of the broker; default: 127.0.0.1")
+    one.add_argument("--port", type=int, default=1883, help="default: 1883; with TLS it is mostly 8883")
+    one.add_argument("--tls", action="store_true", help="with the authorities the system knows")
     one.add_argument("--ca", default="", help="CA file; implies --tls")
-    one.add_argument("--cert", default="")
+    one.add_argument("--cert", default="", help="a client certificate")
     one.add_argument("--key", default="", help="the client certificate's key")
-    one.add_argument("--username", default="")
-    one.add_argument("--password-file", type=Path)
-    one.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for a verdict")
+    one.add_argument("--username", default="", help="of the broker account")
+    one.add_argument("--password-file", type=Path, help="the password on one line")
+    one.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for a verdict; default: 10")

@@ -45,6 +45,17 @@ def test_a_key_pair_is_made_once_and_private(tmp_path: Path, capsys: pytest.Capt
     assert "not overwritten" in capsys.readouterr().err
 
 
+def test_a_name_of_a_key_is_given_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`headend keys` makes no second key of one name: the gateway would refuse the whole file."""
+    public = tmp_path / "headend-keys.toml"
+    assert main(["keys", str(tmp_path / "1.pem"), "--public", str(public), "--kid", "k1"]) == 0
+    assert main(["keys", str(tmp_path / "2.pem"), "--public", str(public), "--kid", "k1"]) == 2
+    assert "kid 'k1': is there already" in capsys.readouterr().err
+    assert not (tmp_path / "2.pem").exists()
+    assert main(["keys", str(tmp_path / "2.pem"), "--public", str(public), "--kid", "k2"]) == 0
+    assert set(parse_keys(public.read_text())) == {"k1", "k2"}
+
+
 def test_a_private_key_others_may_read_is_refused(tmp_path: Path) -> None:
     """A key file with loose permissions, or that is no key, is explained."""
     file = tmp_path / "private.pem"
@@ -111,10 +122,11 @@ def test_verify_names_the_first_wrong_line(rows: list[Row], tmp_path: Path, caps
         ([bodies[0], bodies[0]], "comes again"),
         ([bodies[0], bodies[1].replace(b"what.1", b"what.9"), bodies[2]], "line 3: row 3 does not follow"),
         ([b"nonsense"], "line 1 is no journal row"),
+        ([], "holds no row"),
     ]
     for number, (lines, wrong) in enumerate(cases):
         file = tmp_path / f"{number}.jsonl"
-        file.write_bytes(b"\n".join(lines) + b"\n")
+        file.write_bytes(b"".join(line + b"\n" for line in lines))
         assert main(["verify", str(file)]) == (1 if wrong else 0)
         said = capsys.readouterr()
         assert wrong in said.err
@@ -182,3 +194,45 @@ def test_an_operator_sells_sends_and_watches(
 def test_a_gateway_that_is_not_there_gives_no_answer(operator: Callable[..., int]) -> None:
     """A command to another gateway's topics ends with 3, within the time allowed."""
     assert operator("send", "hold_set", "account_id=CH-1", "hold_id=h", "kind=dispute", gateway="gw-9") == 3
+
+
+def test_a_sale_without_an_answer_is_sold_once(
+    mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same `topup` again after silence is the same sale; the one after that is a new one (decision 4)."""
+    world = World(tmp_path, mosquitto.port)
+    private = tmp_path / "private.pem"
+    save_private(world.signer, private)
+
+    def sell(amount: str, timeout_s: str) -> int:
+        names = ["--private", str(private), "--kid", "k1", "--issuer", "utility", "--gateway", GATEWAY]
+        return main(["topup", "CH-1", amount, *names, "--port", str(mosquitto.port), "--timeout", timeout_s])
+
+    async def serve(*amounts: str) -> list[tuple[int, str]]:
+        async with world.gateway():
+            return [(await asyncio.to_thread(sell, amount, "5"), capsys.readouterr().out) for amount in amounts]
+
+    assert [sell("5.00", "0.3"), sell("5.00", "0.3")] == [3, 3]
+    assert "give the same command again" in capsys.readouterr().err
+    answers = asyncio.run(serve("5.00", "5.00"))
+    assert [(code, json.loads(said.splitlines()[-1])["balance"]) for code, said in answers] == [
+        (0, "25.00"),
+        (0, "30.00"),
+    ]
+
+
+@pytest.mark.parametrize("amount", ["20,00", "abc", "-5", "0"])
+def test_an_amount_nobody_can_sell_is_refused_before_anything_is_sent(
+    amount: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wrong usage, in words, without a key and without a broker."""
+    with pytest.raises(SystemExit) as ended:
+        main(["topup", "CH-1", amount, "--gateway", "g", "--private", "absent"])
+    assert ended.value.code == 2
+    assert "is not an amount above zero, such as 20.00" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_named(operator: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing password file is wrong usage and not a traceback."""
+    assert operator("watch", "--seconds", "1", "--password-file", "absent") == 2
+    assert capsys.readouterr().err == "absent: No such file or directory\n"
