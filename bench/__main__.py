@@ -58,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (ChildFailed, NoAnswer, TimeoutError) as error:
             print(f"bench: nothing was measured: {str(error) or 'it took too long'}")
             return 1
+        except KeyboardInterrupt:
+            return 130
     print(report.table(figures))
     if options.write:
         how = "python -m bench" + (" --quick" if options.quick else "")
