@@ -2,7 +2,8 @@
 
 The open quarter collects until a reading lies beyond its end; then it is finished and never given out again. A gap is
 spread evenly over its quarter-hours. Only dated moments count: what was used without a date waits for the next dated
-reading, and so does everything while the clock shows a time that is already finished.
+reading, and so does everything while the clock shows a time that is already finished; but not for longer than
+`BACK_MAX_MS`: then the earlier time was the wrong one, and the curve goes on from now.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from gateway.prepayment.events import Moment
 from gateway.prepayment.rating import share_wh
 
 MAX_QUARTERS = 40 * 96
+BACK_MAX_MS = 3_600_000
 
 
 class Quality(StrEnum):
@@ -60,6 +62,8 @@ def advance(
     last_utc_ms = state.at_utc_ms
     if last_utc_ms is None:
         return _begin(at.utc_ms, import_wh, export_wh), ()
+    if at.utc_ms < last_utc_ms - BACK_MAX_MS:
+        return _again(state, at.utc_ms, import_wh, export_wh), ()
     if at.utc_ms < last_utc_ms:
         return state, ()
     if import_wh < state.register_wh:
@@ -76,6 +80,13 @@ def rebase(state: IntervalState, register_wh: int) -> IntervalState:
 
 def _begin(utc_ms: int, import_wh: int, export_wh: int | None) -> IntervalState:
     return IntervalState(utc_ms, import_wh, export_wh, open_estimated=utc_ms % QUARTER_MS != 0)
+
+
+def _again(state: IntervalState, utc_ms: int, import_wh: int, export_wh: int | None) -> IntervalState:
+    """Begin at an earlier time; what belongs to no finished quarter-hour goes into the one open now, an estimate."""
+    if import_wh < state.register_wh:
+        state = rebase(state, import_wh)
+    return replace(_collect(state, utc_ms, import_wh, export_wh), open_estimated=True)
 
 
 def _collect(state: IntervalState, utc_ms: int, import_wh: int, export_wh: int | None) -> IntervalState:

@@ -36,6 +36,7 @@ from gateway.prepayment.policy import DayKind, Policy
 from gateway.prepayment.rating import Usage
 from gateway.prepayment.register import Register
 from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.tariff import Tariff
 
 TARIFFS_MAX = 8
 HOLDS_MAX = 16
@@ -206,14 +207,29 @@ def _tariff(account: Account, request: TariffSet) -> Taken | Verdict:
         return _refused("clock_untrusted")
     if tariff.valid_from < today:
         return _refused("retroactive", valid_from=tariff.valid_from)
-    kept = tuple(known for known in account.tariffs if known.valid_to is None or known.valid_to >= today)
-    kept = kept or account.tariffs[-1:]  # an expired tariff stays in force until another begins (decision 5)
+    needed = today  # energy used before today and not read yet has its price from then
+    if account.register.dated is not None:
+        needed = min(today, civil.local_date(account.register.dated.utc_ms, tariff.time_zone).isoformat())
+    kept = tuple(
+        known
+        for known in account.tariffs
+        if (known.valid_to is None or known.valid_to >= needed) and not _replaces(tariff, known)
+    )
+    kept = kept or tuple(
+        known for known in account.tariffs[-1:] if not _replaces(tariff, known)
+    )  # an expired tariff stays in force until another begins (decision 5)
     if len(kept) >= TARIFFS_MAX:
         superseded = [known for known in kept if known.valid_from <= today]
         if len(superseded) < 2:
             return _refused("too_many_tariffs")
         kept = tuple(known for known in kept if known is not min(superseded, key=lambda k: (k.valid_from, k.version)))
     return Taken(lambda a: replace(a, tariffs=(*kept, tariff)))
+
+
+def _replaces(tariff: Tariff, known: Tariff) -> bool:
+    """Another product from the same day on: versions cannot tell which counts, so the one set last stays alone."""
+    outlasts = tariff.valid_to is None or (known.valid_to is not None and known.valid_to <= tariff.valid_to)
+    return known.tariff_id != tariff.tariff_id and known.valid_from == tariff.valid_from and outlasts
 
 
 def _policy_refusal(policy: Policy, currency: str, terms: Terms) -> Verdict | None:

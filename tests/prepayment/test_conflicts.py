@@ -6,12 +6,23 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.prepayment.events import AccountClosed, HoldKind, HoldReleased, HoldSet, TopUp, TopUpReversal
+from gateway.prepayment.events import (
+    AccountClosed,
+    HoldKind,
+    HoldReleased,
+    HoldSet,
+    Restarted,
+    TariffSet,
+    TopUp,
+    TopUpReversal,
+)
 from gateway.prepayment.ledger import Verdict, VerdictStatus
+from gateway.prepayment.register import CONFIRMATIONS
 from gateway.prepayment.requests import HOLDS_MAX, SEQUENCE_STEPS_MAX
 from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.tariff import Price
 
-from .worlds import HOUR_MS, NANO, World, world
+from .worlds import DAY_MS, HOUR_MS, NANO, World, tariff, world
 
 
 def _top_up(w: World, number: int, paid_nano: int, lifetime_nano: int) -> Verdict:
@@ -111,3 +122,36 @@ def test_a_protection_that_is_over_does_not_keep_a_contract_alive() -> None:
     w.use(10, 2)
     w.post(AccountClosed(w.now(), "c", "moved out"))
     assert w.account.supply.state is SupplyState.TERMINATED
+
+
+@pytest.mark.parametrize("valid_to", [None, "2026-03-31"])
+def test_another_product_from_the_same_day_on_is_the_one_that_counts(valid_to: str | None) -> None:
+    """S0-08: what was answered `applied` is used, whatever the version number of the product it replaces."""
+    w = world(100 * NANO, tariff=tariff(version=3, valid_from="2026-03-02", valid_to=valid_to))
+    other = tariff(tariff_id="other", valid_from="2026-03-02", prices=(Price(0, "all", 500_000),))
+    verdict = w.post(TariffSet(w.now(), "x", other)).verdict
+    assert verdict is not None
+    assert verdict.status is VerdictStatus.APPLIED
+    w.use(1_000)
+    assert w.account.usage.charge_total_nano == 1_000 * 500_000
+
+
+def test_energy_not_read_yet_keeps_the_price_of_its_day() -> None:
+    """Decision 5: a tariff set before the first reading after an absence changes nothing of what the absence costs."""
+    costs = []
+    for announced in (False, True):
+        w = world(500 * NANO)
+        dearer = tariff(version=2, valid_from="2026-03-05", prices=(Price(0, "all", 500_000),))
+        w.account = replace(w.account, tariffs=(tariff(valid_to="2026-03-04"), dearer))
+        w.utc_ms += 6 * DAY_MS
+        w.register_wh += 9_000
+        w.post(Restarted(w.now()))
+        if announced:
+            w.post(TariffSet(w.now(), "x", tariff(version=3, valid_from="2026-04-01")))
+            assert len(w.account.tariffs) == 3
+        for _ in range(CONFIRMATIONS):
+            w.running_ms += 1_000
+            w.utc_ms += 1_000
+            w.read()
+        costs.append(w.account.usage.charge_total_nano)
+    assert costs[0] == costs[1] > 0

@@ -103,6 +103,21 @@ def test_a_clock_that_goes_back_gives_nothing_twice() -> None:
     ]
 
 
+def test_a_clock_that_was_a_year_ahead_does_not_stop_the_curve_for_a_year() -> None:
+    """A time server that was wrong once costs quality, no quarter-hours and no Wh ("losing a reading")."""
+    state, first = advance(begun(), at(START_MS + QUARTER_MS), 1100)
+    state, ahead = advance(state, at(START_MS + 365 * 96 * QUARTER_MS + 1, TimeTrust.SYNCHRONISED), 1150)
+    state, none = advance(state, at(START_MS + QUARTER_MS + MINUTE_MS), 1160)
+    assert none == ()
+    state, second = advance(state, at(START_MS + 2 * QUARTER_MS), 1200)
+    _, third = advance(state, at(START_MS + 3 * QUARTER_MS), 1300)
+    assert [(one.start_utc_ms, one.quality) for one in (*second, *third)] == [
+        (START_MS + QUARTER_MS, Quality.ESTIMATED),
+        (START_MS + 2 * QUARTER_MS, Quality.ACTUAL),
+    ]
+    assert sum(one.import_wh for one in (*first, *ahead, *second, *third)) == 300
+
+
 def test_a_gap_of_more_than_forty_days_ends_in_one_lump() -> None:
     """At most 40 days of rows; what came before them is in the oldest, and no Wh is lost."""
     _, finished = advance(begun(), at(START_MS + (MAX_QUARTERS + 100) * QUARTER_MS), 1000 + (MAX_QUARTERS + 100) * 7)
