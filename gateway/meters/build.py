@@ -139,7 +139,7 @@ def _driver(spec: MeterSpec, model: Profile, bus: Bus, switch: SwitchSpec, clock
     if device.relay is None and device.switch is not None and switch.kind == "relay" and switch.bus is not None:
         switch.bus.claim(switch.address, f"relay of {where}", shared=False)
         switch.bus.link.keep_gap(device.min_gap_ms)
-        return SparedSwitch(MeterSwitch(switch.bus.link, switch.address, device), clock, period_ms)
+        return SparedSwitch(MeterSwitch(switch.bus.link, switch.address, device), clock, period_ms, elsewhere=True)
     if device.relay is None:
         raise ConfigError(f"{device.model} has no output to switch with", key=where, hint='for example "generic-relay"')
     if not 0 <= switch.channel < device.relay.channels:
@@ -159,7 +159,7 @@ def _driver(spec: MeterSpec, model: Profile, bus: Bus, switch: SwitchSpec, clock
         target.claim(address, f"relay {device.model}", shared=True)
         target.link.keep_gap(device.min_gap_ms)
     output = OutputSwitch(target.link, address, device, switch.channel, switch.energised)
-    return SparedSwitch(output, clock, period_ms)
+    return SparedSwitch(output, clock, period_ms, elsewhere=switch.kind == "relay")
 
 
 def _check_limiter(spec: MeterSpec, model: Profile, switch: SwitchSpec | None, where: str) -> None:

@@ -30,7 +30,7 @@ from gateway.meters.registers import (
     quantum_wh,
     to_wh,
 )
-from gateway.meters.switch import MeterSwitch, SwitchDriver, write_words
+from gateway.meters.switch import MeterSwitch, SparedSwitch, SwitchDriver, write_words
 from gateway.prepayment.supply import SwitchState
 
 SERIAL_EVERY_MS = 3_600_000
@@ -81,6 +81,7 @@ class ModbusMeter:
         self.profile = model
         self.can_switch = switch is not None
         self.can_limit = threshold
+        self.switch_elsewhere = isinstance(switch, SparedSwitch) and switch.elsewhere
         self._link = link
         self._clock = clock
         self._word_order = model.word_order
@@ -108,6 +109,13 @@ class ModbusMeter:
 
     async def read(self) -> Observation:
         """See `Meter`."""
+        try:
+            return await self._read()
+        except MeterError:
+            self._serial_at_ms = self._clock.monotonic_ms()  # what comes back may be another meter
+            raise
+
+    async def _read(self) -> Observation:
         now_ms = self._clock.monotonic_ms()
         slow = now_ms >= self._slow_at_ms - self._slow_every_ms // 10  # a poll that jitters is not a whole poll late
         compiled = self._full if slow else self._fast

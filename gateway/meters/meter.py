@@ -44,6 +44,8 @@ class Meter(Protocol):
     meter_id: str
     can_switch: bool
     can_limit: bool
+    switch_elsewhere: bool
+    """The switch sits in another device, which may answer although the meter is silent."""
 
     async def read(self) -> Observation:
         """One poll of the device."""

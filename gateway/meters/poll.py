@@ -6,8 +6,10 @@ Nothing is remembered about what was commanded: each poll starts from what the d
 moved by hand and a restart all heal in the same way. Opening is careful (a dwell after closing, five tries with growing
 pauses, then an alarm and an hour of rest); closing is tried at every poll for ever (decisions 11 and 15).
 
-A failing *read* goes up to the bus task, which leaves the meter alone for a while. A failing *actuator* ends here, as
-an event: it must not stop the meter from being charged, nor its neighbours from being read.
+A failing *read* goes up to the bus task, which leaves the meter alone for a while. A switch in another device is looked
+after all the same: it is closed when it must be, and opened for a safety lock-out, but never opened for money without a
+reading. A failing *actuator* ends here, as an event: it must not stop the meter from being charged, nor its neighbours
+from being read.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ MOST_REREADS = 3
 DWELL_AFTER_CLOSE_MS = 10_000
 OPEN_TRIES = 5
 OPEN_REST_MS = 3_600_000
+LOCKOUT = "lockout"
+"""The reason `control` gives for a safety lock-out."""
 
 
 class Desk(Protocol):
@@ -91,8 +95,8 @@ class Poll:
         try:
             observed = await self._meter.read()
         except MeterError:
-            if woken:
-                await self._restore_without_reading()
+            if woken or self._meter.switch_elsewhere:
+                await self._switch_without_reading()
             raise
         if self._desk.account(self.account_id) is None:
             self._tell(observed)
@@ -101,9 +105,10 @@ class Poll:
             await self._happened("meter.back", ("missed", self._missed))
         self._missed = 0
         outcome = await self._desk.post(self.account_id, self._reading(observed))
-        account = self._desk.account(self.account_id) or outcome.account
-        terms = self._desk.terms(self.account_id)
-        observed = await self._reconcile(control(account, terms), observed, terms)
+        if self._meter.can_limit:
+            observed = await self._reconcile_limit(self._wanted().limit_w, observed)
+        if self._meter.can_switch:
+            observed = await self._reconcile_switch(observed)
         self._tell(observed)
         if not outcome.reread:
             self._rereads = 0
@@ -136,16 +141,22 @@ class Poll:
             defect=observed.defect,
         )
 
-    async def _reconcile(self, wanted: Control, observed: Observation, terms: Terms) -> Observation:
-        """Make the device what the account says; returns the observation with what was changed."""
-        if self._meter.can_limit:
-            observed = await self._reconcile_limit(wanted, observed)
-        if not self._meter.can_switch:
-            return observed
+    def _wanted(self) -> Control:
+        """What must be so by what is booked at this moment; asked again before each action, which takes its time."""
+        account = self._desk.account(self.account_id)
+        assert account is not None
+        return control(account, self._desk.terms(self.account_id))
+
+    async def _reconcile_switch(self, observed: Observation, *, blind: bool = False) -> Observation:
+        """Make the switch what the account says; returns the observation with what was changed.
+
+        Without a reading (`blind`) nothing is opened but for a safety lock-out, which waits for nothing (decision 13).
+        """
+        wanted = self._wanted()
         closed = wanted.switch is SwitchState.CONNECTED
         reason = wanted.reason
         if self._rules is not None:
-            await self._limit_by_switching(wanted.limit_w if closed else None, observed, terms)
+            await self._limit_by_switching(wanted.limit_w if closed else None, observed)
             if closed and self._limiter.wants_open:
                 closed, reason = False, "over_limit"
         await self._watch_switch(observed)
@@ -154,24 +165,37 @@ class Poll:
             self._confirmed = shown
             await self._cleared("switch.not_confirmed")
             return observed
+        if blind and not closed and reason != LOCKOUT:
+            return observed
         moved = await (self._close(reason) if closed else self._open(reason))
         return observed if moved is None else replace(observed, switch=moved, switch_trouble=None)
 
-    async def _reconcile_limit(self, wanted: Control, observed: Observation) -> Observation:
-        if observed.limit_w == wanted.limit_w:
+    async def _switch_without_reading(self) -> None:
+        """The meter is silent, maybe because its own supply is open: a separate switch may still answer."""
+        if self._desk.account(self.account_id) is None or not self._meter.can_switch:
+            return
+        try:
+            shown = await self._meter.read_switch()
+        except MeterError:
+            return  # the meter's own silence is about to be told
+        await self._reconcile_switch(Observation(None, None, 1, None, None, shown, None, None, None, {}), blind=True)
+
+    async def _reconcile_limit(self, limit_w: int | None, observed: Observation) -> Observation:
+        if observed.limit_w == limit_w:
             await self._cleared("limit.not_confirmed")
             return observed
         try:
-            await self._meter.set_limit_w(wanted.limit_w)
+            await self._meter.set_limit_w(limit_w)
         except MeterError as error:
             await self._alarm("limit.not_confirmed", str(error))
             return observed
         await self._cleared("limit.not_confirmed")
-        await self._happened("limit.set", ("limit_w", -1 if wanted.limit_w is None else wanted.limit_w))
-        return replace(observed, limit_w=wanted.limit_w)
+        await self._happened("limit.set", ("limit_w", -1 if limit_w is None else limit_w))
+        return replace(observed, limit_w=limit_w)
 
-    async def _limit_by_switching(self, limit_w: int | None, observed: Observation, terms: Terms) -> None:
+    async def _limit_by_switching(self, limit_w: int | None, observed: Observation) -> None:
         assert self._rules is not None
+        terms = self._desk.terms(self.account_id)
         sample = Sample(self._clock.monotonic_ms(), observed.import_wh, observed.quantum_wh, observed.power_w)
         self._limiter, events = step(self._limiter, self._rules, sample, limit_w, terms.rated_power_w)
         for event in events:
@@ -196,7 +220,8 @@ class Poll:
 
     async def _open(self, reason: str) -> SwitchState | None:
         now_ms = self._clock.monotonic_ms()
-        if self._closed_at_ms is not None and now_ms - self._closed_at_ms < DWELL_AFTER_CLOSE_MS:
+        dwelt = self._closed_at_ms is None or now_ms - self._closed_at_ms >= DWELL_AFTER_CLOSE_MS
+        if not dwelt and reason != LOCKOUT:
             return None
         if now_ms < self._open_at_ms:
             return None
@@ -227,21 +252,6 @@ class Poll:
         await self._cleared("switch.not_confirmed")
         await self._happened("switch.closed" if state is SwitchState.CONNECTED else "switch.opened", ("reason", reason))
         return state
-
-    async def _restore_without_reading(self) -> None:
-        """A top-up came while the meter is silent: a separate relay may still answer, and restoration never waits."""
-        account = self._desk.account(self.account_id)
-        if account is None or not self._meter.can_switch:
-            return
-        wanted = control(account, self._desk.terms(self.account_id))
-        if wanted.switch is not SwitchState.CONNECTED or wanted.limit_w is not None:
-            return
-        try:
-            shown = await self._meter.read_switch()
-        except MeterError:
-            return  # the meter's own silence is about to be told
-        if shown is not SwitchState.CONNECTED:
-            await self._close(wanted.reason)
 
     async def _alarm(self, what: str, reason: str) -> None:
         """Tell a trouble at its first poll; later polls of the same trouble are only counted."""

@@ -132,7 +132,9 @@ class SparedSwitch:
     timeout in every poll of the meter; `wake` ends that.
     """
 
-    def __init__(self, switch: SwitchDriver, clock: Clock, period_ms: int) -> None:
+    def __init__(self, switch: SwitchDriver, clock: Clock, period_ms: int, *, elsewhere: bool) -> None:
+        self.elsewhere = elsewhere
+        """It sits in another device, which may answer although the meter is silent."""
         self._switch = switch
         self._clock = clock
         self._breaker = Breaker(period_ms, longest_ms=_SILENT_RELAY_LONGEST_MS)

@@ -11,7 +11,7 @@ import pytest
 from firmware_sim.rtu import RtuLine
 from firmware_sim.simulation import Simulation
 from firmware_sim.tcp import TcpLine
-from gateway.errors import ConfigError, MeterAnswerRefused, WriteNotConfirmed
+from gateway.errors import ConfigError, MeterAnswerRefused, MeterSilent, WriteNotConfirmed
 from gateway.meters import profile
 from gateway.meters.build import MeterSpec, SwitchSpec, build_meter, build_serial_bus, build_tcp_bus, poll_time_ms
 from gateway.meters.bus import Bus
@@ -316,6 +316,23 @@ def test_a_refused_serial_number_is_no_failure() -> None:
             assert (await meter.read()).serial == "21457003"
             with pytest.raises(MeterAnswerRefused):
                 await lan.link.read(1, 4, 64512, 2)
+
+    asyncio.run(scenario())
+
+
+def test_after_silence_the_serial_number_is_asked_again() -> None:
+    """Threat 11: nobody swaps a meter without taking its power away; the first reading after it names the new one."""
+
+    async def scenario() -> None:
+        async with buses() as (sim, _serial, lan):
+            meter = build_meter(MeterSpec("m", 1, profile.load("eastron-sdm120")), lan, clock=WallClock())
+            assert [(await meter.read()).serial, (await meter.read()).serial] == ["21457003", None]
+            await sim.do("fault eastron silence")
+            with pytest.raises(MeterSilent):
+                await meter.read()
+            await sim.do("clear eastron")
+            await sim.do("swap eastron 33000001 5120.5")
+            assert (await meter.read()).serial == "33000001"
 
     asyncio.run(scenario())
 

@@ -287,6 +287,68 @@ def test_a_top_up_closes_a_separate_relay_although_the_meter_is_silent() -> None
     asyncio.run(scenario())
 
 
+def test_a_trip_ends_although_the_meter_went_dark_with_the_supply() -> None:
+    """Decision 15: every opening ends by itself, also of a meter that is fed from behind the contactor it opens."""
+
+    async def scenario() -> None:
+        rules = LimiterRules(window_s=1, warn_s=0, open_s=1, cooldown_s=1)
+        async with scene("relay", limiter=rules) as s:
+            s.book.stand(SupplyState.LIMITED)
+            while "switch.opened" not in s.book.words():
+                await s.polls()
+                await asyncio.sleep(0.05)
+            await s.sim.do("fault eastron silence")
+            await s.polls()
+            assert s.sim.meter("eastron").supply_closed is False, "the trip was cut short"
+            s.clock.ahead_ms += 1000
+            await s.polls()
+            assert s.sim.meter("eastron").supply_closed is True
+            assert s.book.words()[-2:] == ["limit.reclosed", "switch.closed"]
+
+    asyncio.run(scenario())
+
+
+def test_a_silent_meter_is_never_cut_off_but_closed_when_its_relay_is_back() -> None:
+    """Decision 11, I8: a cut-off needs a reading; a restoration that met a dead relay is tried until it is done."""
+
+    async def scenario() -> None:
+        async with scene("relay") as s:
+            await s.polls()
+            await s.sim.do("fault eastron silence")
+            s.book.stand(SupplyState.SUSPENDED)
+            s.poll.wake()
+            await s.polls(3)
+            assert s.sim.meter("eastron").supply_closed is True
+            await s.sim.do("coil board 0 off")
+            await s.sim.do("fault board silence")
+            s.book.stand(SupplyState.NORMAL)
+            s.poll.wake()
+            await s.polls()
+            await s.sim.do("clear board")
+            await s.polls()
+            assert s.sim.meter("eastron").supply_closed is True
+
+    asyncio.run(scenario())
+
+
+def test_a_lockout_waits_neither_for_a_reading_nor_for_a_dwell() -> None:
+    """Decision 13: safety dominates: a silent meter's relay is opened, also right after a closing."""
+
+    async def scenario() -> None:
+        async with scene("relay") as s:
+            await s.sim.do("coil board 0 off")
+            await s.polls()
+            assert s.book.words() == ["switch.closed"]
+            await s.sim.do("fault eastron silence")
+            assert s.book.current is not None
+            s.book.current = replace(s.book.current, lockout="fire brigade")
+            s.poll.wake()
+            await s.polls()
+            assert s.sim.meter("eastron").supply_closed is False
+
+    asyncio.run(scenario())
+
+
 def test_a_dead_relay_is_an_event_and_the_meter_is_still_charged() -> None:
     """Readings go on while the actuator is silent; its trouble is told once."""
 
