@@ -275,7 +275,13 @@ class ModbusLink:
         if self._dirty_until_ms:
             await self._wait_until_clean(wire)
         quiet_at_ms = self._heard_ms + self._gap_ms
-        while self._serial and (pause_ms := quiet_at_ms - self._clock.monotonic_ms()) > 0:
+        deadline_ms = self._clock.monotonic_ms() + self._timeout_ms + self._gap_ms
+        while self._serial and (pause_ms := quiet_at_ms - (now_ms := self._clock.monotonic_ms())) > 0:
+            if now_ms > deadline_ms:
+                raise MeterAnswerRefused(
+                    f"bus {self.bus_id} ({self._where}): bytes keep coming although nobody was asked "
+                    f"({wire.noise.hex(' ')}); look for a second master, a device gone mad, or wrong line settings"
+                )
             await self._clock.sleep(pause_ms / 1000)
             quiet_at_ms = self._heard_ms + self._gap_ms
             if not wire.is_active():

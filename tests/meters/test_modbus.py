@@ -230,6 +230,36 @@ def test_a_port_used_by_another_program_is_refused() -> None:
     live(scenario)
 
 
+def test_a_line_that_is_never_quiet_fails_in_time() -> None:
+    """I21: a device that babbles for ever costs each question a bounded time, so the bus task goes round."""
+
+    async def scenario() -> None:
+        master, slave = os.openpty()
+        tty.setraw(slave)
+        loop = asyncio.get_running_loop()
+
+        async def babble() -> None:
+            while True:
+                os.write(master, b"\x55\xaa\x01")
+                await asyncio.sleep(0.005)
+
+        noise = loop.create_task(babble())
+        link = open_serial("x", os.ttyname(slave), parse_line("9600 8N1"), WallClock(), timeout_ms=100, gap_ms=40)
+        try:
+            began_s = loop.time()
+            for _ in range(2):
+                async with asyncio.timeout(5):
+                    with pytest.raises(MeterAnswerRefused, match=r"bytes keep coming|no answer of unit"):
+                        await link.read(1, 3, 12, 1)
+            assert loop.time() - began_s < 2
+        finally:
+            noise.cancel()
+            await link.close()
+            os.close(master)
+
+    asyncio.run(scenario())
+
+
 def test_the_gap_between_frames_is_kept() -> None:
     """Inter-frame gaps are respected: no request begins sooner than the gap after the last byte (peers.md 11)."""
 
