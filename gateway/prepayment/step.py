@@ -206,7 +206,21 @@ def _day_changes(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     rated = standing(account.usage, at, account.tariffs, terms.calendars)
     account = _with_charge(account, rated)
     account = replace(account, spending=Spending(today, account.usage.charge_total_nano, days))
-    return _settle(replace(outcome, account=account), at)
+    outcome = _settle(replace(outcome, account=account), at)
+    caught_up = sum(line.days for line in rated.lines if line.component == "standing") > 1
+    return _told_again(outcome, at) if caught_up else outcome
+
+
+def _told_again(outcome: Outcome, at: Moment) -> Outcome:
+    """Days of standing charge came at once: a debt that nobody knew of escalates nothing before it was told."""
+    account = outcome.account
+    template = {SupplyState.GRACE: "grace", SupplyState.LIMITED: "limited"}.get(account.supply.state)
+    if template is None or account.balance_nano >= 0:
+        return outcome
+    account = replace(account, supply=replace(account.supply, notice_running_ms=at.running_ms))
+    limited_w = limit_w(account.contract_power_w, account.policy) if template == "limited" else None
+    notice = _notice(account, at, template, days=None, limited_w=limited_w)
+    return replace(outcome, account=account, records=(*outcome.records, notice))
 
 
 def _with_charge(account: Account, rated: Rated) -> Account:

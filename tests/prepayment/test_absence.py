@@ -9,8 +9,9 @@ import pytest
 from gateway.prepayment.events import Restarted, TimeTrust
 from gateway.prepayment.ledger import Entry, EntryKind, Happening
 from gateway.prepayment.register import CONFIRMATIONS, CaseKind
+from gateway.prepayment.supply import SupplyState
 
-from .worlds import DAY_MS, HOUR_MS, NANO, World, opened, world
+from .worlds import DAY_MS, HOUR_MS, NANO, World, opened, policy, tariff, world
 
 
 def _pass(w: World, ms: int) -> None:
@@ -138,3 +139,25 @@ def test_every_charge_adds_up_to_its_registers(seed: int) -> None:
             reached, steps = gaps.get(reached, reached), steps + 1
         assert reached == charge.from_register_wh
         reached = charge.to_register_wh
+
+
+@pytest.mark.parametrize(("state", "wh"), [(SupplyState.GRACE, 8_000), (SupplyState.LIMITED, 70_000)])
+def test_standing_charge_made_up_for_cuts_nobody_off_in_the_same_breath(state: SupplyState, wh: int) -> None:
+    """Reliability 2: a month without time is booked at once, and told; what follows from it waits for that notice."""
+    w = world(
+        NANO,
+        policy=policy(limit_debt_cap_nano=25 * NANO, max_offline_ms=90 * DAY_MS),
+        tariff=tariff(standing_nano_per_day=NANO // 2),
+    )
+    w.use(wh, 80)
+    assert w.account.supply.state is state
+    w.trust = TimeTrust.UNKNOWN
+    w.use(0, 31 * 24, poll_ms=HOUR_MS)
+    w.trust = TimeTrust.AUTHENTICATED
+    told = len(w.notices())
+    w.use(0, 20)
+    assert w.account.balance_nano < (-15 if state is SupplyState.GRACE else -25) * NANO, "over the cap"
+    assert w.account.supply.state is state
+    assert len(w.notices()) == told + 1
+    w.use(0, 5)
+    assert w.account.supply.state is not state
