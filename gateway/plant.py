@@ -57,7 +57,6 @@ class Plant:
             table = point.table
             poll = Poll(
                 build_point(point, self.buses, clock),
-                table.id,
                 desk,
                 clock,
                 period_ms=table.poll_s * 1000,

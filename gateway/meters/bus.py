@@ -1,9 +1,10 @@
 """One task per bus: polls its meters at a fixed rate, one after the other, and keeps silent ones from costing the rest.
 
 Due times lie on each meter's own grid, so a slow poll neither drifts nor is made up for by a burst. A meter that
-somebody waits for (`wake`) goes first, then those that answer. A meter that failed is a *suspect* and gets at most one
-try per cycle of the others, and after three failures in a row it is left alone for 1, 2, 4 .. 64 polls, at most five
-minutes (`breaker.py`). When the line itself is away no meter is blamed: the link opens it again with a growing pause
+somebody waits for (`wake`) goes first, then those that answered last time, then those that did not: on a noisy line
+everybody fails now and then. After three failures in a row a meter is *silent*: it is left alone for 1, 2, 4 .. 64
+polls, at most five minutes (`breaker.py`), and the silent ones together get at most one try per cycle of the others,
+the longest waiting first. When the line itself is away no meter is blamed: the link opens it again with a growing pause
 and all are polled when it is back.
 
 This is the one place where `MeterError` is caught.
@@ -12,7 +13,7 @@ This is the one place where `MeterError` is caught.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.clock import Clock
@@ -35,8 +36,8 @@ class Job(Protocol):
         """One poll; milliseconds until an extra poll is wanted, or None. Raises `MeterError`."""
         ...
 
-    async def failed(self, error: MeterError, failures: int) -> None:
-        """The poll failed for the `failures`-th time in a row."""
+    async def failed(self, error: MeterError) -> None:
+        """The poll failed, through the meter's own fault or not."""
         ...
 
     def wake(self) -> None:
@@ -51,7 +52,6 @@ class _Slot:
     breaker: Breaker
     woken: bool = False
     extra_ms: int | None = None
-    polls: int = field(default=0)
 
     def ready_ms(self, now_ms: int) -> int:
         """When this slot may run next."""
@@ -121,20 +121,19 @@ class Bus:
             await self.link.close()
 
     def _next(self, now_ms: int) -> tuple[_Slot | None, int]:
-        """The meter to poll now, or how long to wait for one: the woken first, suspects last, else the longest due."""
+        """The meter to poll now, or how long to wait for one: the woken first, who failed last, else the longest due."""
         soonest_ms = now_ms + LONGEST_WAIT_MS
         best: _Slot | None = None
         best_rank, best_ms = 0, 0
         for slot in self._slots.values():
-            ready_ms = slot.ready_ms(now_ms)
-            rank = 0 if slot.woken else 1
-            if rank and slot.breaker.failures:
-                rank = 2
-                ready_ms = max(ready_ms, self._next_probe_ms)
+            rank = 0 if slot.woken else 1 + min(slot.breaker.failures, 1)
+            ready_ms = since_ms = slot.ready_ms(now_ms)
+            if rank and slot.breaker.silent:
+                ready_ms, since_ms = max(ready_ms, self._next_probe_ms), slot.due_ms
             if ready_ms > now_ms:
                 soonest_ms = min(soonest_ms, ready_ms)
-            elif best is None or rank < best_rank or (rank == best_rank and ready_ms < best_ms):
-                best, best_rank, best_ms = slot, rank, ready_ms
+            elif best is None or rank < best_rank or (rank == best_rank and since_ms < best_ms):
+                best, best_rank, best_ms = slot, rank, since_ms
         return (best, 0) if best else (None, soonest_ms - now_ms)
 
     async def _wait(self, wait_ms: int) -> None:
@@ -146,25 +145,22 @@ class Bus:
             return
 
     async def _poll(self, slot: _Slot, now_ms: int) -> None:
-        suspect = slot.breaker.failures > 0
+        silent = slot.breaker.silent
         slot.woken = False
         slot.extra_ms = None
-        slot.polls += 1
         try:
             extra_ms = await slot.job.run()
         except MeterError as error:
             now_ms = self._clock.monotonic_ms()
-            if isinstance(error, LineAway) and error.bus_id == self.bus_id:
-                await slot.job.failed(error, slot.breaker.failures)
-            else:
+            if not (isinstance(error, LineAway) and error.bus_id == self.bus_id):
                 slot.breaker.failed(now_ms)
-                await slot.job.failed(error, slot.breaker.failures)
+            await slot.job.failed(error)
         else:
             slot.breaker.answered()
             now_ms = self._clock.monotonic_ms()
             if extra_ms is not None:
                 slot.extra_ms = now_ms + extra_ms
-        if suspect:
+        if silent:
             self._next_probe_ms = now_ms + self._cycle_ms(slot)
         if slot.due_ms <= now_ms:
             period_ms = slot.job.period_ms

@@ -38,23 +38,23 @@ LOCKOUT = "lockout"
 
 
 class Desk(Protocol):
-    """What the poll needs of the teller."""
+    """What the poll needs of the teller, asked by meter: which account a meter serves may change at any time."""
 
-    async def post(self, account_id: str, event: Reading | MeterEvent) -> Outcome:
-        """Apply and record one event; returns after the commit, if one was needed."""
+    async def post(self, meter_id: str, event: Reading | MeterEvent) -> Outcome:
+        """Apply and record one event of the account; returns after the commit, if one was needed."""
         ...
 
-    def account(self, account_id: str) -> Account | None:
-        """The account as it is now; None while it is not open."""
+    def account(self, meter_id: str) -> Account | None:
+        """The account this meter serves now; None while there is none."""
         ...
 
-    def terms(self, account_id: str) -> Terms:
+    def terms(self, meter_id: str) -> Terms:
         """The installation at the account's delivery point."""
         ...
 
 
 Seen = Callable[[str, Observation], None]
-"""Told after each poll: account id and what was observed, with the switch as it is after the poll's own action."""
+"""Told after each poll: meter id and what was observed, with the switch as it is after the poll's own action."""
 
 
 class Poll:
@@ -63,7 +63,6 @@ class Poll:
     def __init__(
         self,
         meter: Meter,
-        account_id: str,
         desk: Desk,
         clock: Clock,
         *,
@@ -72,7 +71,6 @@ class Poll:
         seen: Seen | None = None,
     ) -> None:
         self.meter_id = meter.meter_id
-        self.account_id = account_id
         self.period_ms = period_ms
         self._meter = meter
         self._desk = desk
@@ -98,13 +96,13 @@ class Poll:
             if woken or self._meter.switch_elsewhere:
                 await self._switch_without_reading()
             raise
-        if self._desk.account(self.account_id) is None:
+        if self._desk.account(self.meter_id) is None:
             self._tell(observed)
             return None
         if self._missed >= FAILURES_UNTIL_SILENT:
             await self._happened("meter.back", ("missed", self._missed))
         self._missed = 0
-        outcome = await self._desk.post(self.account_id, self._reading(observed))
+        outcome = await self._desk.post(self.meter_id, self._reading(observed))
         if self._meter.can_limit:
             observed = await self._reconcile_limit(self._wanted().limit_w, observed)
         if self._meter.can_switch:
@@ -116,11 +114,10 @@ class Poll:
         self._rereads += 1
         return REREAD_AFTER_MS if self._rereads <= MOST_REREADS else None
 
-    async def failed(self, error: MeterError, failures: int) -> None:
+    async def failed(self, error: MeterError) -> None:
         """See `Job`: the third miss in a row is put on record, once."""
-        del failures  # the bus counts only what the meter is to blame for; the record counts every missed poll
         self._missed += 1
-        if self._missed == FAILURES_UNTIL_SILENT and self._desk.account(self.account_id) is not None:
+        if self._missed == FAILURES_UNTIL_SILENT and self._desk.account(self.meter_id) is not None:
             await self._happened("meter.silent", ("reason", str(error)))
 
     def wake(self) -> None:
@@ -143,9 +140,9 @@ class Poll:
 
     def _wanted(self) -> Control:
         """What must be so by what is booked at this moment; asked again before each action, which takes its time."""
-        account = self._desk.account(self.account_id)
+        account = self._desk.account(self.meter_id)
         assert account is not None
-        return control(account, self._desk.terms(self.account_id))
+        return control(account, self._desk.terms(self.meter_id))
 
     async def _reconcile_switch(self, observed: Observation, *, blind: bool = False) -> Observation:
         """Make the switch what the account says; returns the observation with what was changed.
@@ -172,7 +169,7 @@ class Poll:
 
     async def _switch_without_reading(self) -> None:
         """The meter is silent, maybe because its own supply is open: a separate switch may still answer."""
-        if self._desk.account(self.account_id) is None or not self._meter.can_switch:
+        if self._desk.account(self.meter_id) is None or not self._meter.can_switch:
             return
         try:
             shown = await self._meter.read_switch()
@@ -195,7 +192,7 @@ class Poll:
 
     async def _limit_by_switching(self, limit_w: int | None, observed: Observation) -> None:
         assert self._rules is not None
-        terms = self._desk.terms(self.account_id)
+        terms = self._desk.terms(self.meter_id)
         sample = Sample(self._clock.monotonic_ms(), observed.import_wh, observed.quantum_wh, observed.power_w)
         self._limiter, events = step(self._limiter, self._rules, sample, limit_w, terms.rated_power_w)
         for event in events:
@@ -266,8 +263,8 @@ class Poll:
 
     async def _happened(self, what: str, *detail: tuple[str, str | int]) -> None:
         event = MeterEvent(self._clock.now(), what, (("meter_id", self.meter_id), *detail))
-        await self._desk.post(self.account_id, event)
+        await self._desk.post(self.meter_id, event)
 
     def _tell(self, observed: Observation) -> None:
         if self._seen is not None:
-            self._seen(self.account_id, observed)
+            self._seen(self.meter_id, observed)

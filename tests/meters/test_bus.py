@@ -41,7 +41,7 @@ class Watched:
         extra_ms, self.extra_ms = self.extra_ms, None
         return extra_ms
 
-    async def failed(self, error: MeterError, failures: int) -> None:
+    async def failed(self, error: MeterError) -> None:
         """Keep what was said."""
         self.failures.append(str(error))
 

@@ -50,7 +50,7 @@ class Book:
         assert self.current is not None
         self.current = replace(self.current, supply=replace(self.current.supply, state=state))
 
-    async def post(self, account_id: str, event: Reading | MeterEvent) -> Outcome:
+    async def post(self, meter_id: str, event: Reading | MeterEvent) -> Outcome:
         """Keep it."""
         assert self.current is not None
         if isinstance(event, Reading):
@@ -59,11 +59,11 @@ class Book:
             self.told.append(event)
         return Outcome(self.current, reread=self.reread)
 
-    def account(self, account_id: str) -> Account | None:
+    def account(self, meter_id: str) -> Account | None:
         """The one account."""
         return self.current
 
-    def terms(self, account_id: str) -> Terms:
+    def terms(self, meter_id: str) -> Terms:
         """The installation."""
         return TERMS
 
@@ -85,7 +85,7 @@ class Scene:
             try:
                 await self.poll.run()
             except MeterError as error:
-                await self.poll.failed(error, 1)
+                await self.poll.failed(error)
 
 
 @asynccontextmanager
@@ -106,9 +106,7 @@ async def scene(kind: str, *, limiter: LimiterRules | None = None) -> AsyncItera
             spec = MeterSpec("m1", 2, profile.load("schneider-iem3155"), limiter="threshold")
             meter = build_meter(spec, lan, clock=clock)
         seen: list[Observation] = []
-        poll = Poll(
-            meter, "CH-1", book, clock, period_ms=1000, limiter=limiter, seen=lambda _, shown: seen.append(shown)
-        )
+        poll = Poll(meter, book, clock, period_ms=1000, limiter=limiter, seen=lambda _, shown: seen.append(shown))
         stage = Scene(sim, poll, book, clock)
         stage.seen = seen
         try:
@@ -382,7 +380,7 @@ def test_a_meter_without_an_account_is_shown_and_not_charged() -> None:
         async with scene("inside") as s:
             s.book.current = None
             await s.polls(2)
-            await s.poll.failed(MeterSilent("x"), 3)
+            await s.poll.failed(MeterSilent("x"))
             assert (len(s.seen), s.book.readings, s.book.told) == (2, [], [])
 
     asyncio.run(scenario())
