@@ -1,7 +1,7 @@
 """Child processes that cannot outlive the benchmark, and what the kernel says they cost.
 
 CPU time is read from the process's own CPU clock (`clock_getcpuclockid(3)`): user and system time of all its threads,
-ended ones included, in nanoseconds. The ticks of /proc/PID/stat are 10 ms, as much as forty readings.
+ended ones included, in nanoseconds. The ticks of /proc/PID/stat are 10 ms, as much as some twenty readings.
 """
 
 from __future__ import annotations

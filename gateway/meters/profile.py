@@ -11,6 +11,7 @@ import re
 import tomllib
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import lru_cache
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -180,6 +181,7 @@ def known_models(folder: Path | None = None) -> list[str]:
     return sorted({path.stem for place in _places(folder) for path in place.glob("*.toml")})
 
 
+@lru_cache(maxsize=64)  # twenty meters are of two or three models; a small board parses each only once
 def parse(data: bytes, file: str, model: str) -> Profile:
     """One profile from the bytes of its file, checked; `file` and `model` are for messages and for comparison."""
     try:
