@@ -11,7 +11,8 @@ import pytest
 
 from gateway import contract
 from gateway.commands.claims import Command, TopUpBody
-from gateway.headend.payloads import Live, Status, TimeAsk, VerdictMessage, instant, plain
+from gateway.headend.payloads import Live, Status, TimeAsk, VerdictMessage, plain
+from gateway.prepayment.civil import instant
 from gateway.prepayment.events import Moment, TimeTrust
 from gateway.prepayment.intervals import Interval, Quality
 from gateway.prepayment.ledger import (

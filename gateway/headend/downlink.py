@@ -21,11 +21,12 @@ from gateway.commands.order import check_key
 from gateway.errors import CommandRefused, LinkError
 from gateway.headend.gate import Bucket, Junk
 from gateway.headend.link import Inbound, Link
-from gateway.headend.payloads import VerdictMessage, instant, plain
+from gateway.headend.payloads import VerdictMessage, plain
 from gateway.headend.status import StatusKeeper
 from gateway.headend.timesync import TimeSync
 from gateway.headend.topics import Topics
 from gateway.headend.uplink import Uplink
+from gateway.prepayment.civil import instant
 from gateway.prepayment.ledger import Detail, VerdictStatus
 from gateway.prepayment.money import wire_money
 from gateway.store import Answer

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import msgspec
 
 from gateway.headend.link import Link
-from gateway.headend.payloads import Live, instant
+from gateway.headend.payloads import Live
 from gateway.headend.topics import Topics
 from gateway.prepayment.account import Account
+from gateway.prepayment.civil import instant
 from gateway.prepayment.events import Moment
 from gateway.prepayment.money import wire_money
 from gateway.prepayment.supply import SwitchState

@@ -6,14 +6,10 @@ The contract's JSON Schema is generated from these. Money is decimal text beside
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-from gateway.prepayment.money import wire_money
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_MS = 253_402_300_799_999
+from gateway.prepayment.ledger import wire_fact
 
 
 class Status(Struct, frozen=True, omit_defaults=True):
@@ -77,18 +73,4 @@ class TimeAsk(Struct, frozen=True):
 
 def plain(detail: Iterable[tuple[str, str | int]]) -> dict[str, str | int]:
     """Named facts as the journal writes them: `*_nano` becomes money as text, `*_utc_ms` an instant."""
-    found: dict[str, str | int] = {}
-    for name, value in detail:
-        if isinstance(value, int) and name.endswith("_nano"):
-            found[name.removesuffix("_nano")] = wire_money(value)
-        elif isinstance(value, int) and name.endswith("_utc_ms"):
-            found[name.removesuffix("_utc_ms")] = instant(value)
-        else:
-            found[name] = value
-    return found
-
-
-def instant(utc_ms: int) -> str:
-    """UTC with milliseconds, "2026-01-31T12:00:00.000Z"; the same text as in the journal."""
-    at = _EPOCH + timedelta(milliseconds=min(max(utc_ms, 0), _LAST_MS))
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return dict(wire_fact(name, value) for name, value in detail)

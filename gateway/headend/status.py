@@ -15,8 +15,9 @@ from gateway import __version__
 from gateway.clock import Clock
 from gateway.errors import LinkError
 from gateway.headend.link import Link, Will
-from gateway.headend.payloads import Status, instant
+from gateway.headend.payloads import Status
 from gateway.headend.topics import Topics
+from gateway.prepayment.civil import instant
 from gateway.store import Store
 
 ROTATE_S = 3600.0

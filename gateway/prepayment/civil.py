@@ -15,11 +15,13 @@ MINUTES_PER_DAY = 24 * 60
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_LAST_UTC_MS = 253_402_300_799_999  # 9999-12-31, the last that can be written
 
 
-def quarter_start_ms(utc_ms: int) -> int:
-    """UTC start of the quarter-hour that holds the instant."""
-    return utc_ms - utc_ms % QUARTER_MS
+def instant(utc_ms: int) -> str:
+    """ISO 8601 UTC with milliseconds, "2026-01-31T12:00:00.000Z"; what no calendar has becomes the nearest it has."""
+    at = _EPOCH + timedelta(milliseconds=min(max(utc_ms, 0), _LAST_UTC_MS))
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def local_time(utc_ms: int, zone: str) -> datetime:
@@ -36,11 +38,6 @@ def local_minute(utc_ms: int, zone: str) -> int:
     """Minutes since local midnight as the wall clock shows them (0-1439), not as they elapsed."""
     start = _quarter(utc_ms // QUARTER_MS, zone)
     return start.hour * 60 + start.minute + utc_ms % QUARTER_MS // 60_000
-
-
-def local_month(utc_ms: int, zone: str) -> str:
-    """The civil month in `zone`, "2026-10"."""
-    return month_of(local_date(utc_ms, zone))
 
 
 def month_of(day: date) -> str:

@@ -10,12 +10,17 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.prepayment.civil import instant
 from gateway.prepayment.events import Moment
+from gateway.prepayment.money import wire_money
 from gateway.prepayment.rating import Line
 from gateway.prepayment.supply import SupplyState
 
 Detail = tuple[tuple[str, str | int], ...]
 """Named facts in a fixed order; values are text or integers, so that every language writes the same JSON."""
+
+NANO = "_nano"
+UTC_MS = "_utc_ms"
 
 GENESIS = "0" * 64
 """The hash before the first row."""
@@ -127,6 +132,15 @@ class EpochOpened:
 
 
 Record = Entry | Transition | Notice | Receipt | Happening | EpochOpened
+
+
+def wire_fact(name: str, value: str | int) -> tuple[str, str | int]:
+    """How a named fact is written: `*_nano` as decimal text, `*_utc_ms` as an instant, both without the suffix."""
+    if isinstance(value, int) and name.endswith(NANO):
+        return name.removesuffix(NANO), wire_money(value)
+    if isinstance(value, int) and name.endswith(UTC_MS):
+        return name.removesuffix(UTC_MS), instant(value)
+    return name, value
 
 
 def chain(previous_hash: str, row: bytes) -> str:

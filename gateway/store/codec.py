@@ -9,7 +9,6 @@ compute the hash of a row again. Integers beyond 2^53 become text, because other
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,10 @@ import msgspec
 
 from gateway.errors import StoreDamaged
 from gateway.prepayment.account import Account
+from gateway.prepayment.civil import instant
 from gateway.prepayment.events import Moment
 from gateway.prepayment.intervals import Interval
-from gateway.prepayment.ledger import Entry, EpochOpened, Happening, Notice, Receipt, Record, Transition
-from gateway.prepayment.money import wire_money
+from gateway.prepayment.ledger import Entry, EpochOpened, Happening, Notice, Receipt, Record, Transition, wire_fact
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -38,11 +37,6 @@ RECORD_TYPES: dict[type[Record], str] = {
 }
 """The `type` each record carries on the wire."""
 
-NANO = "_nano"
-UTC_MS = "_utc_ms"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_MS = 253_402_300_799_999  # 9999-12-31; a clock beyond it is written as this
 _EXACT = 2**53
 _snapshots = msgspec.json.Decoder(Account)
 
@@ -63,12 +57,6 @@ def wire_record(record: Record) -> dict[str, object]:
 def wire_interval(account_id: str, number: int, interval: Interval) -> bytes:
     """The canonical bytes of one quarter-hour; `number` counts the gateway's intervals and is what is acknowledged."""
     return canonical({"account_id": account_id, "number": number, **_object(interval)})
-
-
-def iso(utc_ms: int) -> str:
-    """An instant as ISO 8601 UTC with milliseconds, "2026-01-31T12:00:00.000Z"."""
-    at = _EPOCH + timedelta(milliseconds=min(max(utc_ms, 0), _LAST_MS))
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def snapshot(account: Account) -> str:
@@ -100,10 +88,8 @@ def _object(value: DataclassInstance) -> dict[str, object]:
 def _member(name: str, value: object) -> tuple[str, object]:
     if name == "detail" and isinstance(value, tuple):
         return name, dict(_member(key, item) for key, item in value)
-    if isinstance(value, int) and name.endswith(NANO):
-        return name.removesuffix(NANO), wire_money(value)
-    if isinstance(value, int) and name.endswith(UTC_MS):
-        return name.removesuffix(UTC_MS), iso(value)
+    if isinstance(value, int):
+        name, value = wire_fact(name, value)
     return name, _value(value)
 
 
@@ -111,7 +97,7 @@ def _value(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Moment):
-        return {"utc": iso(value.utc_ms), "trust": value.trust.value, "running_ms": value.running_ms}
+        return {"utc": instant(value.utc_ms), "trust": value.trust.value, "running_ms": value.running_ms}
     if is_dataclass(value) and not isinstance(value, type):
         return _object(value)
     if isinstance(value, tuple):

@@ -1,6 +1,6 @@
 """The published shape of what the store writes: one Struct per record, derived from the dataclasses by codec's rules.
 
-`headend/contract.py` makes the JSON Schema from these, and the reference head-end decodes with them, so the document,
+`gateway/contract.py` makes the JSON Schema from these and a test decodes every kind of row with them, so the document,
 the writer and a strict reader cannot drift apart.
 """
 
@@ -15,8 +15,9 @@ import msgspec
 
 from gateway.prepayment.events import Moment
 from gateway.prepayment.intervals import Interval
+from gateway.prepayment.ledger import NANO, UTC_MS
 from gateway.prepayment.rating import Line
-from gateway.store.codec import NANO, RECORD_TYPES, UTC_MS
+from gateway.store.codec import RECORD_TYPES
 
 Money = Annotated[
     str,

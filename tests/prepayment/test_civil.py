@@ -24,7 +24,8 @@ def test_the_repeated_hour_keeps_its_labels_apart() -> None:
     first = civil.utc_ms_at(date(2026, 10, 25), 2 * 60 + 15, ROME)
     second = first + 3_600_000
     assert civil.local_minute(first, ROME) == civil.local_minute(second, ROME) == 135
-    assert civil.quarter_start_ms(first) != civil.quarter_start_ms(second)
+    assert civil.instant(first)[:16] == "2026-10-25T00:15"
+    assert civil.instant(second)[:16] == "2026-10-25T01:15"
 
 
 def test_a_minute_in_the_spring_gap_is_the_instant_after_it() -> None:
@@ -38,13 +39,11 @@ def test_the_date_is_the_one_of_the_day_that_holds_the_instant(utc_ms: int) -> N
     day = civil.local_date(utc_ms, ROME)
     tomorrow = civil.midnight_utc_ms(day + timedelta(days=1), ROME)
     assert civil.midnight_utc_ms(day, ROME) <= utc_ms < tomorrow
-    assert civil.local_month(utc_ms, ROME) == day.isoformat()[:7]
 
 
 @given(instants)
 def test_a_quarter_hour_begins_on_a_local_quarter(utc_ms: int) -> None:
     """Bands may begin on local quarter-hours because those are UTC quarter-hours too."""
-    start = civil.quarter_start_ms(utc_ms)
-    assert start <= utc_ms < start + civil.QUARTER_MS
+    start = utc_ms - utc_ms % civil.QUARTER_MS
     assert civil.local_minute(start, ROME) % 15 == 0
     assert civil.local_minute(utc_ms, ROME) - civil.local_minute(start, ROME) == (utc_ms - start) // 60_000
