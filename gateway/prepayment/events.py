@@ -1,7 +1,7 @@
 """What can happen to an account. Every event carries its `at`: time is an argument of the core, never looked up.
 
 Events are facts (a reading) or verified requests (a top-up whose signature somebody already checked). They hold
-plain values; `account.apply` decides what they mean. Requests carry a `command_id` so that a receipt can name them.
+plain values; `step.apply` decides what they mean. Requests carry a `command_id` so that a receipt can name them.
 """
 
 from __future__ import annotations
