@@ -22,6 +22,8 @@ from gateway.meters.breaker import Breaker
 from gateway.meters.meter import LineAway
 from gateway.meters.modbus import ModbusLink
 
+HURRY_FIRST_MS, HURRY_MAX_MS = 1_000, 60_000
+"""A meter somebody waits for is tried again after these pauses until it answers, however long its period is."""
 LONGEST_WAIT_MS = 5_000
 """An idle bus goes round at least this often, so that its heartbeat tells idle from stuck."""
 
@@ -36,8 +38,8 @@ class Job(Protocol):
         """One poll; milliseconds until an extra poll is wanted, or None. Raises `MeterError`."""
         ...
 
-    async def failed(self, error: MeterError) -> None:
-        """The poll failed, through the meter's own fault or not."""
+    async def failed(self, error: MeterError) -> int | None:
+        """The poll failed, through the meter's own fault or not; milliseconds until it must be tried again, or None."""
         ...
 
     def wake(self) -> None:
@@ -51,14 +53,17 @@ class _Slot:
     due_ms: int
     breaker: Breaker
     woken: bool = False
+    hurry_ms: int = 0
     extra_ms: int | None = None
 
-    def ready_ms(self, now_ms: int) -> int:
-        """When this slot may run next."""
+    def ready_ms(self, now_ms: int, next_probe_ms: int) -> int:
+        """When this slot may run next; an extra poll is bound by no back-off."""
         if self.woken:
             return now_ms
-        due_ms = self.due_ms if self.extra_ms is None else min(self.due_ms, self.extra_ms)
-        return max(due_ms, now_ms + self.breaker.wait_ms(now_ms)) if self.breaker.failures else due_ms
+        due_ms = self.due_ms
+        if self.breaker.silent:
+            due_ms = max(due_ms, next_probe_ms, now_ms + self.breaker.wait_ms(now_ms))
+        return due_ms if self.extra_ms is None else min(due_ms, self.extra_ms)
 
 
 class Bus:
@@ -102,6 +107,7 @@ class Bus:
         if slot is None:
             return False
         slot.woken = True
+        slot.hurry_ms = HURRY_FIRST_MS
         slot.breaker.wake()
         slot.job.wake()
         self._changed.set()
@@ -121,15 +127,14 @@ class Bus:
             await self.link.close()
 
     def _next(self, now_ms: int) -> tuple[_Slot | None, int]:
-        """The meter to poll now, or how long to wait for one: the woken first, who failed last, else the longest due."""
+        """The meter to poll now, or how long to wait: the woken first, who failed last, else the longest due."""
         soonest_ms = now_ms + LONGEST_WAIT_MS
         best: _Slot | None = None
         best_rank, best_ms = 0, 0
         for slot in self._slots.values():
             rank = 0 if slot.woken else 1 + min(slot.breaker.failures, 1)
-            ready_ms = since_ms = slot.ready_ms(now_ms)
-            if rank and slot.breaker.silent:
-                ready_ms, since_ms = max(ready_ms, self._next_probe_ms), slot.due_ms
+            ready_ms = slot.ready_ms(now_ms, self._next_probe_ms)
+            since_ms = slot.due_ms if slot.breaker.silent else ready_ms
             if ready_ms > now_ms:
                 soonest_ms = min(soonest_ms, ready_ms)
             elif best is None or rank < best_rank or (rank == best_rank and since_ms < best_ms):
@@ -154,12 +159,16 @@ class Bus:
             now_ms = self._clock.monotonic_ms()
             if not (isinstance(error, LineAway) and error.bus_id == self.bus_id):
                 slot.breaker.failed(now_ms)
-            await slot.job.failed(error)
+            extra_ms = await slot.job.failed(error)
+            if slot.hurry_ms:
+                extra_ms = slot.hurry_ms if extra_ms is None else min(extra_ms, slot.hurry_ms)
+                slot.hurry_ms = min(2 * slot.hurry_ms, HURRY_MAX_MS)
         else:
             slot.breaker.answered()
+            slot.hurry_ms = 0
             now_ms = self._clock.monotonic_ms()
-            if extra_ms is not None:
-                slot.extra_ms = now_ms + extra_ms
+        if extra_ms is not None:
+            slot.extra_ms = now_ms + extra_ms
         if silent:
             self._next_probe_ms = now_ms + self._cycle_ms(slot)
         if slot.due_ms <= now_ms:

@@ -30,6 +30,7 @@ from gateway.prepayment.supply import Control, SwitchState
 
 REREAD_AFTER_MS = 500
 MOST_REREADS = 3
+OWED_FIRST_MS, OWED_MAX_MS = 1_000, 60_000
 DWELL_AFTER_CLOSE_MS = 10_000
 OPEN_TRIES = 5
 OPEN_REST_MS = 3_600_000
@@ -81,6 +82,7 @@ class Poll:
         self._woken = False
         self._missed = 0
         self._rereads = 0
+        self._owed_ms = 0
         self._alarms: dict[str, int] = {}
         self._confirmed: SwitchState | None = None
         self._closed_at_ms: int | None = None
@@ -108,17 +110,19 @@ class Poll:
         if self._meter.can_switch:
             observed = await self._reconcile_switch(observed)
         self._tell(observed)
-        if not outcome.reread:
-            self._rereads = 0
-            return None
-        self._rereads += 1
-        return REREAD_AFTER_MS if self._rereads <= MOST_REREADS else None
+        self._rereads = self._rereads + 1 if outcome.reread else 0
+        waits_ms = [self._owed_again_ms(observed), self._trip_left_ms()]
+        if 0 < self._rereads <= MOST_REREADS:
+            waits_ms.append(REREAD_AFTER_MS)
+        return min((wait_ms for wait_ms in waits_ms if wait_ms is not None), default=None)
 
-    async def failed(self, error: MeterError) -> None:
+    async def failed(self, error: MeterError) -> int | None:
         """See `Job`: the third miss in a row is put on record, once."""
         self._missed += 1
         if self._missed == FAILURES_UNTIL_SILENT and self._desk.account(self.meter_id) is not None:
             await self._happened("meter.silent", ("reason", str(error)))
+        left_ms = self._trip_left_ms() if self._meter.switch_elsewhere else None
+        return self._owed_pause_ms() if left_ms == 0 else left_ms
 
     def wake(self) -> None:
         """See `Job`: a top-up was booked; no back-off stands in the way of the next poll."""
@@ -126,6 +130,28 @@ class Poll:
         self._open_tries = 0
         self._open_at_ms = 0
         self._meter.wake()
+
+    def _owed_again_ms(self, observed: Observation) -> int | None:
+        """A supply or a power that could not be given back is tried again soon, however long the period is."""
+        wanted = self._wanted()
+        closed = wanted.switch is SwitchState.CONNECTED and not self._limiter.wants_open
+        owed = self._meter.can_switch and closed and observed.switch is not SwitchState.CONNECTED
+        if self._meter.can_limit and wanted.limit_w is None and observed.limit_w is not None:
+            owed = True
+        if owed:
+            return self._owed_pause_ms()
+        self._owed_ms = 0
+        return None
+
+    def _owed_pause_ms(self) -> int:
+        self._owed_ms = min(max(2 * self._owed_ms, OWED_FIRST_MS), OWED_MAX_MS)
+        return self._owed_ms
+
+    def _trip_left_ms(self) -> int | None:
+        """How long the limiter keeps the switch open; a trip ends in time, however long the period is."""
+        if not self._limiter.wants_open:
+            return None
+        return max(0, self._limiter.reclose_at_ms - self._clock.monotonic_ms())
 
     def _reading(self, observed: Observation) -> Reading:
         return Reading(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import cast
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from firmware_sim.simulation import Simulation
 from firmware_sim.tcp import TcpLine
 from gateway.errors import MeterError, MeterSilent
+from gateway.meters import bus as buses
 from gateway.meters import profile
 from gateway.meters.breaker import Breaker
 from gateway.meters.build import MeterSpec, build_meter, build_serial_bus, build_tcp_bus
@@ -173,6 +175,58 @@ def test_an_extra_poll_does_not_move_the_grid() -> None:
         offsets = [at - job.began_ms[0] for at in job.began_ms]
         assert len(offsets) == 4
         assert all(0 <= at - due < 45 for at, due in zip(offsets, (0, 50, 300, 600), strict=True))
+
+    asyncio.run(scenario())
+
+
+class Noisy(Watched):
+    """A job that fails as its dice fall."""
+
+    def __init__(self, meter_id: str, dice: random.Random) -> None:
+        super().__init__(meter_id, 60, None)
+        self.dice = dice
+        self.good = 0
+
+    async def run(self) -> int | None:
+        """One poll, one in eight fails."""
+        if self.dice.random() < 1 / 8:
+            raise MeterSilent("noise")
+        self.good += 1
+        return None
+
+
+def test_on_a_noisy_line_nobody_starves() -> None:
+    """Peers.md 6: who fails now and then is tried at its next turn; being left alone is for the silent."""
+
+    async def scenario() -> None:
+        bus, dice = build_tcp_bus("lan", "127.0.0.1", 1, clock=WallClock()), random.Random(7)
+        jobs = [Noisy(f"m{k}", dice) for k in range(12)]
+        for job in jobs:
+            bus.add(job)
+        await for_a_while(bus, 1.5)
+        assert min(job.good for job in jobs) > 25 * 5 // 8
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_for_a_silent_meter_is_served_soon_however_long_its_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decision 11: a top-up whose first poll fails does not wait for the next period, nor for a back-off."""
+    monkeypatch.setattr(buses, "HURRY_FIRST_MS", 20)
+
+    async def scenario() -> None:
+        bus = build_tcp_bus("lan", "127.0.0.1", 1, clock=WallClock())
+        silent = Watched("silent", 900_000, None, cost_s=0.001)
+        bus.add(silent)
+        task = asyncio.create_task(bus.run())
+        await asyncio.sleep(0.05)
+        assert len(silent.failures) == 1
+        bus.wake("silent")
+        await asyncio.sleep(0.3)
+        assert 4 <= len(silent.failures) <= 7  # after 0, 20, 40, 80, 160 ms
+        silent.cost_s = 0
+        async with asyncio.timeout(1):
+            await silent.read.wait()
+        task.cancel()
 
     asyncio.run(scenario())
 

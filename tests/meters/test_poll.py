@@ -306,6 +306,28 @@ def test_a_trip_ends_although_the_meter_went_dark_with_the_supply() -> None:
     asyncio.run(scenario())
 
 
+def test_what_is_owed_is_tried_again_long_before_the_period_is_over() -> None:
+    """Decision 15: a trip ends in time and a restoration is retried soon, also with a poll every quarter of an hour."""
+
+    async def scenario() -> None:
+        rules = LimiterRules(window_s=1, warn_s=0, open_s=30, cooldown_s=30)
+        async with scene("relay", limiter=rules) as s:
+            s.book.stand(SupplyState.LIMITED)
+            again_ms = None
+            while "switch.opened" not in s.book.words():
+                again_ms = await s.poll.run()
+                await asyncio.sleep(0.05)
+            assert again_ms is not None
+            assert 29_000 <= again_ms <= 30_000
+            await s.sim.do("fault board stuck")
+            s.book.stand(SupplyState.NORMAL)
+            assert [await s.poll.run() for _ in range(3)] == [1000, 2000, 4000]
+            await s.sim.do("clear board")
+            assert await s.poll.run() is None
+
+    asyncio.run(scenario())
+
+
 def test_a_silent_meter_is_never_cut_off_but_closed_when_its_relay_is_back() -> None:
     """Decision 11, I8: a cut-off needs a reading; a restoration that met a dead relay is tried until it is done."""
 
