@@ -16,7 +16,7 @@ from gateway.prepayment.events import Moment
 from gateway.prepayment.rating import share_wh
 
 MAX_QUARTERS = 40 * 96
-BACK_MAX_MS = 3_600_000
+BACK_MAX_MS = 24 * 3_600_000
 
 
 class Quality(StrEnum):
