@@ -112,7 +112,7 @@ def _profile(
         findings.refuse(f"no profile for the model {model!r}", file=where, key=key, hint=f"{hint}; see docs/meters.md")
         return None
     try:
-        return profile.parse(path.read_bytes(), str(path), model), path
+        return profile.read(path, model), path
     except ConfigError as error:
         if str(error) not in map(str, findings.errors):  # two meters of one model: say it once
             findings.errors.append(error)

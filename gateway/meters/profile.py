@@ -11,8 +11,8 @@ import re
 import tomllib
 from decimal import Decimal
 from difflib import get_close_matches
-from functools import lru_cache
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -167,9 +167,7 @@ def load(model: str, folder: Path | None = None) -> Profile:
     for place in _places(folder):
         path = place / f"{model}.toml"
         if path.is_file():
-            if path.stat().st_size > MAX_PROFILE_BYTES:
-                raise ConfigError(f"is larger than {MAX_PROFILE_BYTES} bytes, which no profile is", file=str(path))
-            return parse(path.read_bytes(), str(path), model)
+            return read(path, model)
     models = known_models(folder)
     close = get_close_matches(model, models, n=1, cutoff=0.4)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(models)}"
@@ -179,6 +177,19 @@ def load(model: str, folder: Path | None = None) -> Profile:
 def known_models(folder: Path | None = None) -> list[str]:
     """The names of all profiles that can be loaded."""
     return sorted({path.stem for place in _places(folder) for path in place.glob("*.toml")})
+
+
+def read(path: Path, model: str) -> Profile:
+    """The profile in a file; ConfigError also for one that cannot be read or is too large to be a profile."""
+    try:
+        if path.stat().st_size > MAX_PROFILE_BYTES:
+            raise ConfigError(f"is larger than {MAX_PROFILE_BYTES} bytes, which no profile is", file=str(path))
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be read: {error.strerror}", file=str(path), hint="the gateway's user must be able to read it"
+        ) from None
+    return parse(data, str(path), model)
 
 
 @lru_cache(maxsize=64)  # twenty meters are of two or three models; a small board parses each only once

@@ -11,6 +11,7 @@ from gateway import shipped
 from gateway.errors import ConfigError
 from gateway.meters import profile
 from gateway.meters.profile import Capability, Profile
+from tests.config.drafts import examine
 
 FACTS: list[dict[str, Any]] = json.loads(
     Path(__file__).with_name("facts.json").read_text("utf-8"), parse_float=Decimal
@@ -161,3 +162,19 @@ def test_the_profile_in_the_documentation_is_right() -> None:
     assert profile.parse(example.encode(), "docs/meters.md", "my-model").can_bill
     told = text.replace("`-sdm", "`eastron-sdm")
     assert [name for name in profile.known_models() if f"`{name}`" not in told] == []
+
+
+def test_a_file_too_large_for_a_profile_is_refused_unread(tmp_path: Path) -> None:
+    """Bad input: an operator's profile of megabytes is named by `check` and by the daemon, and nothing is built."""
+    own = tmp_path / "meters" / "hiking-dds238.toml"
+    own.parent.mkdir()
+    own.write_bytes(b"#" * (profile.MAX_PROFILE_BYTES + 1))
+    _, errors, _ = examine(tmp_path)
+    assert errors == [f"{own}: is larger than {profile.MAX_PROFILE_BYTES} bytes, which no profile is"]
+
+
+def test_a_profile_that_cannot_be_read_is_a_configuration_mistake(tmp_path: Path) -> None:
+    """Bad input: the file vanished, or its owner lets nobody read it: file and reason, no traceback."""
+    with pytest.raises(ConfigError, match=r"x\.toml: cannot be read: No such file") as refusal:
+        profile.read(tmp_path / "x.toml", "x")
+    assert refusal.value.hint
