@@ -37,8 +37,8 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", GUIDE, flags=re.MULTILINE | re.DOTA
 
 def test_the_guides_configuration_passes(tmp_path: Path) -> None:
     """The gateway.toml of the guide has no mistake once the files it names are there."""
-    (tmp_path / "ca.pem").touch()
-    (tmp_path / "mqtt-password").touch()
+    _certificates(tmp_path)
+    (tmp_path / "mqtt-password").write_text("secret\n")
     text = next(block for kind, block in BLOCKS if kind == "toml")
     installation, errors, _ = examine(tmp_path, text)
     assert errors == []

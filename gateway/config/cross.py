@@ -21,6 +21,7 @@ from gateway.config.settings import (
 )
 from gateway.prepayment.money import parse_money
 
+_LEAST_W = 100  # less is a power in kW under a name that says W
 _LOOPBACK = ("localhost", "127.", "::1")
 _NUMBERED_PORTS = ("/dev/ttyUSB", "/dev/ttyACM")
 
@@ -212,6 +213,13 @@ def _check_account(account: AccountTable, settings: Settings, file: str, finding
             key=f"{key} meter",
             hint="add switch = { ... } to the meter, or take the account out",
         )
+    if account.contract_power_w < _LEAST_W:
+        findings.refuse(
+            f"{account.contract_power_w} W is less than any contract",
+            file=file,
+            key=f"{key} contract_power_w",
+            hint="powers are W: 3000 for 3 kW",
+        )
     if account.contract_power_w > meter.rated_power_w:
         findings.refuse(
             f"{account.contract_power_w} W is more than the {meter.rated_power_w} W meter {meter.id!r} is rated for",
@@ -241,5 +249,7 @@ def _check_headend(headend: HeadendTable, file: str, findings: Findings) -> None
             f"the connection to {headend.host} is not encrypted: anybody on the way reads what customers use",
             key="[headend] tls",
         )
+    if not headend.host.strip():
+        findings.refuse("is empty", file=file, key="[headend] host", hint='the name of the MQTT broker: "mqtt.example"')
     if headend.password_file and not headend.username:
         findings.refuse("a password needs a name", file=file, key="[headend] username", hint="add username")

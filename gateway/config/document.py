@@ -43,7 +43,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise ConfigError(f"{size} bytes; a configuration file has at most {MAX_FILE_BYTES}", file=str(path))
-        raw = tomllib.loads(path.read_bytes().decode("utf-8"))
+        raw = tomllib.loads(path.read_bytes().decode("utf-8").removeprefix("\ufeff"))
     except FileNotFoundError:
         raise ConfigError("there is no such file", file=str(path), hint=_neighbours(path)) from None
     except OSError as error:

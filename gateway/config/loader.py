@@ -7,6 +7,8 @@ remembers where. What only the models can tell is compared in `gateway.installat
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +133,10 @@ def _named(
     origins[f"{kind}/{name}"] = path
     try:
         into[name] = load_policy(path) if key == "policy" else load_tariff(path)  # type: ignore[assignment]
+        found = into[name]
+        own = found.policy_id if isinstance(found, Policy) else found.tariff_id
+        if own != name:
+            findings.warn(f"the {key} in {path} calls itself {own!r}; records will say so", key=f"{key} {name!r}")
     except ConfigError as error:
         findings.errors.append(error)
 
@@ -200,7 +206,31 @@ def _check_files(file: Path, settings: Settings, findings: Findings) -> Path:
         ("key", headend.key),
         ("password_file", headend.password_file),
     ):
-        if name and not beside(file, name).is_file():
+        path = beside(file, name)
+        if name and not path.is_file():
             hint = "`prepaid-gateway headend keys` makes a pair to begin with" if key == "keys" else ""
-            findings.refuse(f"there is no file {beside(file, name)}", file=str(file), key=f"[headend] {key}", hint=hint)
+            findings.refuse(f"there is no file {path}", file=str(file), key=f"[headend] {key}", hint=hint)
+        elif name and (wrong := _unusable(key, path, beside(file, headend.key))):
+            findings.refuse(f"{path}: {wrong[0]}", file=str(file), key=f"[headend] {key}", hint=wrong[1])
     return beside(file, headend.keys)
+
+
+def _unusable(key: str, path: Path, private: Path) -> tuple[str, str] | None:
+    """What is wrong with a file of the link that is there, and what would be right."""
+    if not os.access(path, os.R_OK):
+        return "this user may not read it", "mode 640 and the group of the gateway's user"
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        match key:
+            case "ca":
+                tls.load_verify_locations(path)
+            case "cert" if private.is_file() and os.access(private, os.R_OK):
+                tls.load_cert_chain(path, private)
+            case "password_file" if not path.read_text(encoding="utf-8").strip():
+                return "is empty", "the password on one line and nothing else"
+    except ssl.SSLError as error:
+        meant = "PEM certificates" if key == "ca" else "a PEM certificate and the private key that belongs to it"
+        return f"is not usable ({error.reason or error})", meant
+    except UnicodeDecodeError:
+        return "is not UTF-8", "the password on one line and nothing else"
+    return None

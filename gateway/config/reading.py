@@ -25,6 +25,7 @@ _EXPECTED = {
     "address": "a Modbus address from 1 to 247",
     "currency": 'three capital letters like "CHF"',
     "opening_balance": 'a decimal in quotes like "20.00"',
+    "[headend] port": "a number from 1 to 65535 without quotes",
     "port": 'a path like "/dev/serial/by-id/..." for kind = "rtu", a number from 1 to 65535 for kind = "tcp"',
     "when_dead": '"holds", "opens" or "closes"',
     "energised": '"open" or "closed": what the supply is while the channel is on',
@@ -96,15 +97,15 @@ def _converted(item: Table, label: str, kind: Any, file: str, findings: Findings
     except ConfigError as error:
         message = str(error).removeprefix(f"{file}: ").removeprefix(f"{error.key}: ").removesuffix(f"; {error.hint}")
         key = f"{label} {error.key}".strip()
-        hint = error.hint if error.hint.startswith("did you mean") else _expected(error.key) or error.hint
+        hint = error.hint if error.hint.startswith("did you mean") else _expected(label, error.key) or error.hint
         findings.refuse(message + _unit_trouble(item, error.key), file=file, key=key, hint=hint)
         return None
 
 
-def _expected(path: str) -> str:
+def _expected(label: str, path: str) -> str:
     key = path.rpartition(".")[2]
     suffixed = (text for suffix, text in _SUFFIXES.items() if key.endswith(suffix))
-    return _KINDS.get(path) or _EXPECTED.get(key) or next(suffixed, "")
+    return _KINDS.get(path) or _EXPECTED.get(f"{label} {path}") or _EXPECTED.get(key) or next(suffixed, "")
 
 
 def _unit_trouble(item: Table, path: str) -> str:

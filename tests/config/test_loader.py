@@ -211,6 +211,16 @@ MISTAKES = [
         id="a password without a name",
     ),
     pytest.param(
+        GOOD.replace('host = "127.0.0.1"\nport = 1883', 'host = ""\nport = 1883'),
+        ["[headend] host", "is empty"],
+        id="no broker",
+    ),
+    pytest.param(
+        GOOD.replace(A2, A2.replace("= 3000", "= 3")),
+        ["'CH-0002' contract_power_w", "3 W is less than any contract", "3000 for 3 kW"],
+        id="kW under a name that says W",
+    ),
+    pytest.param(
         GOOD.replace('timezone = "Europe/Zurich"\n', 'timezone = "Europe/Zurich"\nfolders = ["site"]\n'),
         ["[gateway] folders", "there is no folder"],
         id="a folder that is not there",

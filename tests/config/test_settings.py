@@ -87,7 +87,7 @@ TYPE_MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize("text,said", TYPE_MISTAKES)
+@pytest.mark.parametrize(("text", "said"), TYPE_MISTAKES)
 def test_a_wrong_table_is_refused_with_key_value_and_what_would_be_right(
     tmp_path: Path, text: str, said: list[str]
 ) -> None:

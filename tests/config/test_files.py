@@ -1,0 +1,67 @@
+"""The files beside gateway.toml: what cannot be used is said by `check`, with what would be right."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gateway import shipped
+from gateway.installation import load
+from tests.config.drafts import GOOD, examine, write
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("ca", b"hello", "PEM certificates"),
+        ("password_file", b"\n", "is empty"),
+        ("password_file", b"\xff", "is not UTF-8"),
+    ],
+)
+def test_a_file_of_the_link_that_cannot_be_used(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    """`check` says it before the daemon fails on it: an unusable CA, an empty or unreadable password."""
+    (tmp_path / "file").write_bytes(content)
+    text = GOOD.replace("tls = false\n", "") + f'{name} = "file"\nusername = "gw-1"\n'
+    _, errors, _ = examine(tmp_path, text)
+    assert len(errors) == 1
+    assert f"[headend] {name}: {tmp_path / 'file'}: " in errors[0]
+    assert said in errors[0]
+
+
+def test_a_file_this_user_may_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password of another user is refused by name, with the mode and group that would be right."""
+    (tmp_path / "file").write_text("secret")
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "file" and real(path, mode))
+    _, errors, _ = examine(tmp_path, GOOD + 'password_file = "file"\nusername = "gw-1"\n')
+    assert [error.rpartition("file: ")[2] for error in errors] == [
+        "this user may not read it; mode 640 and the group of the gateway's user"
+    ]
+
+
+def test_a_file_written_on_windows(tmp_path: Path) -> None:
+    """A byte order mark and CRLF are no mistakes."""
+    file = write(tmp_path)
+    file.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert load(file).configuration.settings.gateway.id == "gw-1"
+
+
+def test_a_file_under_another_name_is_known(tmp_path: Path) -> None:
+    """A tariff copied to a name of one's own, still called what it was inside, is told: records carry that name."""
+    (tmp_path / "tariffs").mkdir()
+    shutil.copy(shipped.folder() / "tariffs" / "ch-flat.toml", tmp_path / "tariffs" / "mine.toml")
+    _, errors, warnings = examine(tmp_path, GOOD.replace('"ch-flat"', '"mine"', 1))
+    assert errors == []
+    assert any("mine.toml calls itself 'ch-flat'" in warning for warning in warnings)
+
+
+def test_a_port_in_quotes_is_explained_as_the_brokers(tmp_path: Path) -> None:
+    """The hint is that of [headend] and not that of a serial port."""
+    _, errors, _ = examine(tmp_path, GOOD.replace("port = 1883", 'port = "1883"'))
+    assert len(errors) == 1
+    assert errors[0].endswith(
+        "[headend] port: expected `int`, got `str`, not '1883'; a number from 1 to 65535 without quotes"
+    )
