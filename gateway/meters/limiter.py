@@ -127,6 +127,11 @@ def step(
     return _trip(state, rules, now_ms, mean_w, limit_w)
 
 
+def forgotten(state: LimiterState) -> LimiterState:
+    """The window begins again, because what the register said cannot be believed; an opening still ends in time."""
+    return state if state.phase is Phase.OPEN else LimiterState(trips_ms=state.trips_ms)
+
+
 def mean_power_w(state: LimiterState, rules: LimiterRules, rated_power_w: int) -> int | None:
     """The mean over the last whole window, rounded down; None until a window has been seen or nothing can be said."""
     if not state.points:

@@ -21,8 +21,9 @@ from typing import Protocol
 from gateway.clock import Clock
 from gateway.errors import MeterError
 from gateway.meters.breaker import FAILURES_UNTIL_SILENT
-from gateway.meters.limiter import LimiterRules, LimiterState, Sample, step
+from gateway.meters.limiter import LimiterRules, LimiterState, Phase, Sample, forgotten, step
 from gateway.meters.meter import Meter, Observation
+from gateway.meters.troubles import Troubles
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.events import MeterEvent, Reading
 from gateway.prepayment.step import control
@@ -34,6 +35,7 @@ OWED_FIRST_MS, OWED_MAX_MS = 1_000, 60_000
 DWELL_AFTER_CLOSE_MS = 10_000
 OPEN_TRIES = 5
 OPEN_REST_MS = 3_600_000
+WARNING = "limit.warning"
 LOCKOUT = "lockout"
 """The reason `control` gives for a safety lock-out."""
 
@@ -83,11 +85,15 @@ class Poll:
         self._missed = 0
         self._rereads = 0
         self._owed_ms = 0
-        self._alarms: dict[str, int] = {}
+        self._troubles = Troubles()
         self._confirmed: SwitchState | None = None
         self._closed_at_ms: int | None = None
         self._open_tries = 0
         self._open_at_ms = 0
+        self._limit_tries = 0
+        self._limit_at_ms = 0
+        self._limit_aim_w: int | None = None
+        self._cases: int | None = None
 
     async def run(self) -> int | None:
         """See `Job`: one poll; raises `MeterError` when the meter could not be read."""
@@ -101,10 +107,13 @@ class Poll:
         if self._desk.account(self.meter_id) is None:
             self._tell(observed)
             return None
-        if self._missed >= FAILURES_UNTIL_SILENT:
+        if self._troubles.over("meter.silent"):
             await self._happened("meter.back", ("missed", self._missed))
         self._missed = 0
         outcome = await self._desk.post(self.meter_id, self._reading(observed))
+        cases, self._cases = self._cases, outcome.account.register.cases_opened
+        if outcome.reread or cases not in (None, self._cases):  # decision 6: what charges nothing also trips nothing
+            self._limiter = forgotten(self._limiter)
         if self._meter.can_limit:
             observed = await self._reconcile_limit(self._wanted().limit_w, observed)
         if self._meter.can_switch:
@@ -119,8 +128,8 @@ class Poll:
     async def failed(self, error: MeterError) -> int | None:
         """See `Job`: the third miss in a row is put on record, once."""
         self._missed += 1
-        if self._missed == FAILURES_UNTIL_SILENT and self._desk.account(self.meter_id) is not None:
-            await self._happened("meter.silent", ("reason", str(error)))
+        if self._missed >= FAILURES_UNTIL_SILENT and self._desk.account(self.meter_id) is not None:
+            await self._alarm("meter.silent", str(error))
         left_ms = self._trip_left_ms() if self._meter.switch_elsewhere else None
         return self._owed_pause_ms() if left_ms == 0 else left_ms
 
@@ -129,6 +138,7 @@ class Poll:
         self._woken = True
         self._open_tries = 0
         self._open_at_ms = 0
+        self._limit_at_ms = 0
         self._meter.wake()
 
     def _owed_again_ms(self, observed: Observation) -> int | None:
@@ -204,9 +214,19 @@ class Poll:
         await self._reconcile_switch(Observation(None, None, 1, None, None, shown, None, None, None, {}), blind=True)
 
     async def _reconcile_limit(self, limit_w: int | None, observed: Observation) -> Observation:
+        """Write the threshold if another is shown; ever more rarely, because the memory of some meters wears out."""
         if observed.limit_w == limit_w:
+            self._limit_tries = 0
             await self._cleared("limit.not_confirmed")
             return observed
+        now_ms = self._clock.monotonic_ms()
+        if limit_w != self._limit_aim_w:
+            self._limit_aim_w, self._limit_tries, self._limit_at_ms = limit_w, 0, 0
+        if self._limit_tries and now_ms < self._limit_at_ms:
+            return observed
+        longest_ms = OWED_MAX_MS if limit_w is None else OPEN_REST_MS
+        self._limit_at_ms = now_ms + min(self.period_ms << min(self._limit_tries, 16), longest_ms)
+        self._limit_tries += 1
         try:
             await self._meter.set_limit_w(limit_w)
         except MeterError as error:
@@ -221,7 +241,13 @@ class Poll:
         terms = self._desk.terms(self.meter_id)
         sample = Sample(self._clock.monotonic_ms(), observed.import_wh, observed.quantum_wh, observed.power_w)
         self._limiter, events = step(self._limiter, self._rules, sample, limit_w, terms.rated_power_w)
+        if self._limiter.phase is Phase.OPEN:
+            self._troubles.forget(WARNING)  # each trip is warned of, a load that hovers about its limit is not, always
+        elif self._limiter.phase is Phase.WATCHING:
+            self._troubles.over(WARNING)
         for event in events:
+            if event.what == WARNING and not self._troubles.seen(WARNING, sample.at_ms):
+                continue
             await self._happened(
                 event.what, ("mean_w", event.mean_w), ("limit_w", event.limit_w), ("seconds", event.seconds)
             )
@@ -278,13 +304,12 @@ class Poll:
 
     async def _alarm(self, what: str, reason: str) -> None:
         """Tell a trouble at its first poll; later polls of the same trouble are only counted."""
-        self._alarms[what] = self._alarms.get(what, 0) + 1
-        if self._alarms[what] == 1:
+        if self._troubles.seen(what, self._clock.monotonic_ms()):
             await self._happened(what, ("reason", reason))
 
     async def _cleared(self, what: str) -> None:
         """Tell that a trouble is over, if it was told."""
-        if polls := self._alarms.pop(what, 0):
+        if polls := self._troubles.over(what):
             await self._happened(f"{what}.over", ("polls", polls))
 
     async def _happened(self, what: str, *detail: tuple[str, str | int]) -> None:

@@ -61,7 +61,7 @@ async def for_a_while(bus: Bus, seconds: float) -> None:
 
 
 def test_neighbours_of_a_dead_and_a_late_unit_keep_their_period() -> None:
-    """A silent meter backs off by itself and never costs its neighbours their period (issue 2, part 3; peers.md 6)."""
+    """A silent meter backs off by itself and never costs its neighbours their period."""
 
     async def scenario() -> None:
         clock = WallClock()

@@ -208,7 +208,7 @@ def test_unbelievable_registers_become_a_defect(fault: str, defect: str) -> None
 
 
 def test_all_ones_on_an_integer_meter_is_a_defect() -> None:
-    """Bad input: 0xFFFFFFFF from a DDS238 is no energy (peers.md 1)."""
+    """Bad input: 0xFFFFFFFF from a DDS238 is no energy."""
 
     async def scenario() -> None:
         async with buses() as (sim, serial, _):
@@ -307,7 +307,7 @@ def test_a_word_order_said_by_the_operator_is_used() -> None:
 
 
 def test_a_refused_serial_number_is_no_failure() -> None:
-    """Some firmware of a family does not tell it; the poll goes on without (design: serials where a meter has one)."""
+    """Some firmware of a family does not tell it; the poll goes on without."""
 
     async def scenario() -> None:
         async with buses() as (_, _serial, lan):

@@ -65,7 +65,7 @@ def test_a_fridge_inrush_does_not_trip() -> None:
 
 
 def test_the_trip_that_fills_the_hour_cools_down_and_closes() -> None:
-    """Four trips, then an hour open with an alarm, then closed again (design: never a trip that needs somebody)."""
+    """Four trips, then an hour open with an alarm, then closed again, never a trip that needs somebody."""
     house = House(LimiterRules())
     house.run(3 * 3600, 3000)
     assert house.told.count("limit.cooldown") >= 1

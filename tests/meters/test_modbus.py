@@ -146,7 +146,7 @@ def test_tcp_is_as_suspicious(fault: str, error: type[Exception]) -> None:
 
 
 def test_a_write_whose_answer_is_lost_is_not_sent_again() -> None:
-    """The default of the library sent one write four times; here it is once (libraries.md 13)."""
+    """The default of the library sent one write four times; here it is once."""
 
     async def scenario(sim: Simulation, serial: ModbusLink, lan: ModbusLink) -> None:
         await serial.read(1, 3, 26, 1)
@@ -261,7 +261,7 @@ def test_a_line_that_is_never_quiet_fails_in_time() -> None:
 
 
 def test_the_gap_between_frames_is_kept() -> None:
-    """Inter-frame gaps are respected: no request begins sooner than the gap after the last byte (peers.md 11)."""
+    """Inter-frame gaps are respected: no request begins sooner than the gap after the last byte."""
 
     async def scenario() -> None:
         master, slave = os.openpty()

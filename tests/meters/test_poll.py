@@ -1,119 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import cast
 
 import pytest
 
-from firmware_sim.rtu import RtuLine
-from firmware_sim.simulation import Simulation
-from firmware_sim.tcp import TcpLine
-from gateway.errors import MeterError, MeterSilent
+from gateway.errors import MeterSilent
 from gateway.meters import poll as polls
-from gateway.meters import profile
-from gateway.meters.build import MeterSpec, SwitchSpec, build_meter, build_serial_bus, build_tcp_bus
 from gateway.meters.limiter import LimiterRules
-from gateway.meters.meter import Observation
-from gateway.meters.poll import Poll
-from gateway.prepayment.account import Account, Outcome, Terms
-from gateway.prepayment.events import MeterEvent, Reading
 from gateway.prepayment.supply import SupplyState, SwitchState
-from tests.meters.wall import RTU, WallClock
-from tests.prepayment.worlds import TERMS, opened
-
-
-class HurriedClock(WallClock):
-    """The wall clock plus what a test adds to it."""
-
-    def __init__(self) -> None:
-        self.ahead_ms = 0
-
-    def monotonic_ms(self) -> int:
-        """Never jumps back."""
-        return super().monotonic_ms() + self.ahead_ms
-
-
-class Book:
-    """A desk that keeps what is posted; the account's rung is set by the test."""
-
-    def __init__(self) -> None:
-        self.current: Account | None = opened()
-        self.readings: list[Reading] = []
-        self.told: list[MeterEvent] = []
-        self.reread = False
-
-    def stand(self, state: SupplyState) -> None:
-        """Put the account on a rung."""
-        assert self.current is not None
-        self.current = replace(self.current, supply=replace(self.current.supply, state=state))
-
-    async def post(self, meter_id: str, event: Reading | MeterEvent) -> Outcome:
-        """Keep it."""
-        assert self.current is not None
-        if isinstance(event, Reading):
-            self.readings.append(event)
-        else:
-            self.told.append(event)
-        return Outcome(self.current, reread=self.reread)
-
-    def account(self, meter_id: str) -> Account | None:
-        """The one account."""
-        return self.current
-
-    def terms(self, meter_id: str) -> Terms:
-        """The installation."""
-        return TERMS
-
-    def words(self) -> list[str]:
-        """What was told, in order."""
-        return [event.what for event in self.told]
-
-
-class Scene:
-    """A poll of one simulated meter."""
-
-    def __init__(self, sim: Simulation, poll: Poll, book: Book, clock: HurriedClock) -> None:
-        self.sim, self.poll, self.book, self.clock = sim, poll, book, clock
-        self.seen: list[Observation] = []
-
-    async def polls(self, count: int = 1) -> None:
-        """As the bus task does it."""
-        for _ in range(count):
-            try:
-                await self.poll.run()
-            except MeterError as error:
-                await self.poll.failed(error)
-
-
-@asynccontextmanager
-async def scene(kind: str, *, limiter: LimiterRules | None = None) -> AsyncIterator[Scene]:
-    """`inside`: DDS238 with its relay; `relay`: SDM630 behind the board; `threshold`: iEM3155."""
-    clock, book = HurriedClock(), Book()
-    async with Simulation.start(RTU) as sim:
-        rtu, tcp = cast("RtuLine", sim.line("rs485")), cast("TcpLine", sim.line("lan"))
-        serial = build_serial_bus("rs485", str(rtu.path), "19200 8N1", clock=clock, timeout_ms=60, gap_ms=2)
-        lan = build_tcp_bus("lan", tcp.host, tcp.port, clock=clock, timeout_ms=60)
-        if kind == "inside":
-            spec = MeterSpec("m1", 1, profile.load("hiking-dds238"))
-            meter = build_meter(spec, serial, clock=clock, switch=SwitchSpec("meter"))
-        elif kind == "relay":
-            board = SwitchSpec("relay", profile.load("generic-relay"), lan, 17, 0, "closed")
-            meter = build_meter(MeterSpec("m1", 1, profile.load("eastron-sdm630")), lan, clock=clock, switch=board)
-        else:
-            spec = MeterSpec("m1", 2, profile.load("schneider-iem3155"), limiter="threshold")
-            meter = build_meter(spec, lan, clock=clock)
-        seen: list[Observation] = []
-        poll = Poll(meter, book, clock, period_ms=1000, limiter=limiter, seen=lambda _, shown: seen.append(shown))
-        stage = Scene(sim, poll, book, clock)
-        stage.seen = seen
-        try:
-            yield stage
-        finally:
-            await serial.link.close()
-            await lan.link.close()
+from tests.meters.scene import scene
 
 
 @pytest.mark.parametrize("kind", ["inside", "relay"])
@@ -254,130 +150,23 @@ def test_a_switched_limiter_warns_opens_and_closes_by_itself() -> None:
     asyncio.run(scenario())
 
 
-def test_silence_is_told_once_and_so_is_the_return() -> None:
-    """A silent meter is one line in the record, not one at every poll."""
+def test_a_jump_of_the_register_trips_nobody() -> None:
+    """Decision 6: a reading in quarantine, and the difference that stays behind as a case, are no load."""
 
     async def scenario() -> None:
-        async with scene("inside") as s:
-            await s.polls()
-            await s.sim.do("fault hiking silence")
-            await s.polls(6)
-            await s.sim.do("clear hiking")
-            await s.polls(2)
-            assert s.book.words() == ["meter.silent", "meter.back"]
-
-    asyncio.run(scenario())
-
-
-def test_a_top_up_closes_a_separate_relay_although_the_meter_is_silent() -> None:
-    """Decision 11: to restore, enough credit is needed and nothing else, not even a reading."""
-
-    async def scenario() -> None:
-        async with scene("relay") as s:
-            s.book.stand(SupplyState.SUSPENDED)
-            await s.polls()
-            await s.sim.do("fault eastron silence")
-            s.book.stand(SupplyState.NORMAL)
-            s.poll.wake()
-            await s.polls()
-            assert s.book.words() == ["switch.opened", "switch.closed"]
-
-    asyncio.run(scenario())
-
-
-def test_a_trip_ends_although_the_meter_went_dark_with_the_supply() -> None:
-    """Decision 15: every opening ends by itself, also of a meter that is fed from behind the contactor it opens."""
-
-    async def scenario() -> None:
-        rules = LimiterRules(window_s=1, warn_s=0, open_s=1, cooldown_s=1)
-        async with scene("relay", limiter=rules) as s:
+        async with scene("relay", limiter=LimiterRules()) as s:
+            await s.sim.do("load eastron 100")
             s.book.stand(SupplyState.LIMITED)
-            while "switch.opened" not in s.book.words():
+            for poll in range(40):
+                if poll == 20:
+                    await s.sim.do("register eastron 5120.9")
+                s.book.reread = poll in (20, 21, 22)
+                if poll == 23 and s.book.current is not None:
+                    register = replace(s.book.current.register, cases_opened=1)
+                    s.book.current = replace(s.book.current, register=register)
                 await s.polls()
-                await asyncio.sleep(0.05)
-            await s.sim.do("fault eastron silence")
-            await s.polls()
-            assert s.sim.meter("eastron").supply_closed is False, "the trip was cut short"
-            s.clock.ahead_ms += 1000
-            await s.polls()
-            assert s.sim.meter("eastron").supply_closed is True
-            assert s.book.words()[-2:] == ["limit.reclosed", "switch.closed"]
-
-    asyncio.run(scenario())
-
-
-def test_what_is_owed_is_tried_again_long_before_the_period_is_over() -> None:
-    """Decision 15: a trip ends in time and a restoration is retried soon, also with a poll every quarter of an hour."""
-
-    async def scenario() -> None:
-        rules = LimiterRules(window_s=1, warn_s=0, open_s=30, cooldown_s=30)
-        async with scene("relay", limiter=rules) as s:
-            s.book.stand(SupplyState.LIMITED)
-            again_ms = None
-            while "switch.opened" not in s.book.words():
-                again_ms = await s.poll.run()
-                await asyncio.sleep(0.05)
-            assert again_ms is not None
-            assert 29_000 <= again_ms <= 30_000
-            await s.sim.do("fault board stuck")
-            s.book.stand(SupplyState.NORMAL)
-            assert [await s.poll.run() for _ in range(3)] == [1000, 2000, 4000]
-            await s.sim.do("clear board")
-            assert await s.poll.run() is None
-
-    asyncio.run(scenario())
-
-
-def test_a_silent_meter_is_never_cut_off_but_closed_when_its_relay_is_back() -> None:
-    """Decision 11, I8: a cut-off needs a reading; a restoration that met a dead relay is tried until it is done."""
-
-    async def scenario() -> None:
-        async with scene("relay") as s:
-            await s.polls()
-            await s.sim.do("fault eastron silence")
-            s.book.stand(SupplyState.SUSPENDED)
-            s.poll.wake()
-            await s.polls(3)
-            assert s.sim.meter("eastron").supply_closed is True
-            await s.sim.do("coil board 0 off")
-            await s.sim.do("fault board silence")
-            s.book.stand(SupplyState.NORMAL)
-            s.poll.wake()
-            await s.polls()
-            await s.sim.do("clear board")
-            await s.polls()
-            assert s.sim.meter("eastron").supply_closed is True
-
-    asyncio.run(scenario())
-
-
-def test_a_lockout_waits_neither_for_a_reading_nor_for_a_dwell() -> None:
-    """Decision 13: safety dominates: a silent meter's relay is opened, also right after a closing."""
-
-    async def scenario() -> None:
-        async with scene("relay") as s:
-            await s.sim.do("coil board 0 off")
-            await s.polls()
-            assert s.book.words() == ["switch.closed"]
-            await s.sim.do("fault eastron silence")
-            assert s.book.current is not None
-            s.book.current = replace(s.book.current, lockout="fire brigade")
-            s.poll.wake()
-            await s.polls()
-            assert s.sim.meter("eastron").supply_closed is False
-
-    asyncio.run(scenario())
-
-
-def test_a_dead_relay_is_an_event_and_the_meter_is_still_charged() -> None:
-    """Readings go on while the actuator is silent; its trouble is told once."""
-
-    async def scenario() -> None:
-        async with scene("relay") as s:
-            await s.sim.do("fault board silence")
-            await s.polls(6)
-            assert len(s.book.readings) == 6
-            assert s.book.words() == ["switch.unreadable", "switch.not_confirmed"]
+                s.clock.ahead_ms += 10_000
+            assert s.book.words() == []
 
     asyncio.run(scenario())
 

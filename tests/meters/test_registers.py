@@ -89,7 +89,7 @@ def test_float_energy_is_the_nearest_wh(raw: float) -> None:
 
 
 def test_float_registers_resolve_as_documented() -> None:
-    """float32 kWh: 2 Wh steps at 16 384 kWh and 8 Wh at 100 MWh (libraries.md 4)."""
+    """float32 kWh: 2 Wh steps at 16 384 kWh and 8 Wh at 100 MWh."""
     scale = Fraction(1000)
     assert quantum_wh(5_120.0, RegisterType.FLOAT32, scale) == 1
     assert quantum_wh(16_384.0, RegisterType.FLOAT32, scale) == 2
