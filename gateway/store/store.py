@@ -127,7 +127,7 @@ class Store:
         """How far the stream is acknowledged: a seq of the journal or the number of an interval; 0 at the beginning."""
         return await self._database.run(lambda raw: _position(raw, name))
 
-    async def move_cursor(self, epoch: str, seq: int, head: str, name: str = JOURNAL) -> bool:
+    async def move_cursor(self, epoch: str, seq: int, head: str) -> bool:
         """Take the acknowledgement of the journal up to `seq`; False, and nothing moves, if it is not our row.
 
         False means that the other side has rows this store does not: a restored image or a clone (decision 7). A cursor
@@ -138,7 +138,7 @@ class Store:
             found = journal.row(raw, seq)
             if found is None or (found.epoch, found.hash) != (epoch, head):
                 return False
-            _move(raw, name, seq)
+            _move(raw, JOURNAL, seq)
             return True
 
         return await self._database.run(work)
@@ -147,9 +147,9 @@ class Store:
         """At most `limit` quarter-hours after `number`, oldest first."""
         return await self._database.run(lambda raw: quarters.rows_after(raw, number, limit))
 
-    async def move_interval_cursor(self, number: int, name: str = quarters.CURSOR) -> None:
+    async def move_interval_cursor(self, number: int) -> None:
         """Remember that the quarter-hours up to `number` have arrived; never goes back."""
-        await self._database.run(lambda raw: _move(raw, name, number))
+        await self._database.run(lambda raw: _move(raw, quarters.CURSOR, number))
 
     async def prune_intervals(self, at: Moment) -> int:
         """Delete quarter-hours past their retention and return how many; money is never deleted."""
