@@ -48,7 +48,7 @@ def test_the_guides_configuration_passes(tmp_path: Path) -> None:
 def test_the_guides_commands_exist() -> None:
     """Each `prepaid-gateway` line of the guide is understood by the program."""
     lines = re.findall(r"^    (?:sudo -u \S+ )?prepaid-gateway (.*)$", GUIDE, flags=re.MULTILINE)
-    assert len(lines) == 4
+    assert len(lines) == 5
     for line in lines:
         words = shlex.split(line)
         if words[0] == "headend":
