@@ -1,7 +1,9 @@
 """The connection that is kept up: when to try again, in which version of MQTT, and who is told why it is away.
 
-The wait between attempts doubles and carries jitter; a broker that says "not authorised" is left alone for the longest
-wait, because a person has to change something first.
+The wait between attempts doubles and carries jitter until a connection has lasted: two clients of one name throw each
+other out for ever, and must not do it twice a second. A broker that says "not authorised" is left alone for the longest
+wait, because a person has to change something first. One that no longer acknowledges is connected to anew: a full
+window would hold up every verdict behind it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from gateway.headend.tls import context
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 60.0
+PUBACK_WITHIN_S = 30.0
 _PROTOCOL_REFUSED = {0x84, 0x01}
 _NOT_AUTHORISED = {0x86, 0x87, 0x05, 0x04}
 
@@ -64,9 +67,10 @@ class MqttLink:
             session.on_over = self._away
             try:
                 await session.open(self._topics)
-                delay_s = first_s
                 self._up.set()
-                trouble = await session.over()
+                trouble, lasted = await self._end_of(session)
+                if lasted:
+                    delay_s = first_s
             except Refused as refusal:
                 if refusal.code in _PROTOCOL_REFUSED and self.protocol is V5:
                     self.protocol = V311
@@ -86,6 +90,23 @@ class MqttLink:
             self._on_trouble(trouble)
             await self._sleep(delay_s * self._chance.uniform(0.5, 1.0))
             delay_s = min(delay_s * 2, most_s)
+
+    async def _end_of(self, session: Session) -> tuple[str, bool]:
+        """Wait for the end of a connection, or make one; why it came, and whether the connection had lasted."""
+        over = asyncio.ensure_future(session.over())
+        lasted, oldest = False, session.oldest
+        while True:
+            nap = asyncio.ensure_future(self._sleep(PUBACK_WITHIN_S))
+            try:
+                await asyncio.wait({over, nap}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                nap.cancel()
+            if over.done():
+                return over.result(), lasted
+            if oldest is not None and session.oldest is oldest:
+                session.end(f"is made anew, because the broker acknowledged nothing for {PUBACK_WITHIN_S:.0f} s")
+            else:
+                lasted, oldest = True, session.oldest
 
     def _accepted(self, session: Session) -> None:
         self._count += 1

@@ -140,6 +140,11 @@ class Session:
             self._client.subscribe([(topic, 1) for topic in topics])
         await self._within(self._subscribed)
 
+    @property
+    def oldest(self) -> asyncio.Future[None] | None:
+        """What has waited longest for its PUBACK."""
+        return next(iter(self._waiting.values()), None)
+
     async def over(self) -> str:
         """Wait for the end; why it came, in a sentence."""
         return await asyncio.shield(self._over)
@@ -247,10 +252,10 @@ class Session:
             self._post(self._accept, maximum)
 
     def _on_subscribe(self, _: Client, __: object, ___: int, codes: list[ReasonCode], ____: Properties | None) -> None:
-        bad = [code.getName() for code in codes if code.value >= _FAILURE]
-        if bad:
+        bad = next((code for code in codes if code.value >= _FAILURE), None)
+        if bad is not None:
             name = "the broker does not let this client subscribe to its topics; check the access list"
-            self._post(_fail, self._subscribed, Refused(self._broker, codes[0].value, f"{bad[0]}: {name}"))
+            self._post(_fail, self._subscribed, Refused(self._broker, bad.value, f"{bad.getName()}: {name}"))
         else:
             self._post(_finish, self._subscribed, None)
 
