@@ -1,4 +1,4 @@
-"""One meter of the installation with everything known about it: table, bus, model, relay, account, and what it asks.
+"""A delivery point as it is installed: one meter with its bus, model, relay and account, and what its polls ask.
 
 Pure joining of what `config` and the meter profiles say; what may not be so is judged in `installation`.
 """
@@ -36,7 +36,7 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One meter of the installation with everything known about it.
+    """A delivery point as it is installed; `account` None: nobody is charged here by the file.
 
     `fast` is what each poll asks of the meter, `full` what it asks when the slow values are due too. `bus_ms` is the
     time of a fast poll on the meter's bus, `relay_ms` that of reading its relay board on the board's bus.

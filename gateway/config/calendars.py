@@ -12,7 +12,6 @@ import msgspec
 
 from gateway.config import document
 from gateway.config.quantities import parse_date, parse_name
-from gateway.errors import ConfigError
 from gateway.prepayment.calendar import Calendar
 
 
@@ -29,17 +28,6 @@ class CalendarDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_calendar(path: Path) -> Calendar:
     """The calendar in a file; ConfigError."""
     return to_calendar(document.load(path, CalendarDocument), str(path))
-
-
-def load_calendars(folder: Path) -> dict[str, Calendar]:
-    """Every calendar of a folder by name; ConfigError, also for two of the same name."""
-    found: dict[str, Calendar] = {}
-    for path in sorted(folder.glob("*.toml")):
-        calendar = load_calendar(path)
-        if calendar.name in found:
-            raise ConfigError(f"a second calendar {calendar.name!r}", file=str(path), key="calendar")
-        found[calendar.name] = calendar
-    return found
 
 
 def to_calendar(doc: CalendarDocument, where: str) -> Calendar:

@@ -102,6 +102,8 @@ def _calendars(folders: tuple[Path, ...], origins: dict[str, Path], findings: Fi
         try:
             calendars[name] = load_calendar(path)
             origins[f"calendars/{name}"] = path
+            if calendars[name].name != name:
+                findings.warn(f"the calendar in {path} calls itself {calendars[name].name!r}", key=f"calendar {name!r}")
         except ConfigError as error:
             findings.errors.append(error)
     return calendars

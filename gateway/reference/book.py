@@ -48,7 +48,6 @@ class Content(Struct):
 
     sequence: int = 0
     topups: dict[str, Total] = field(default_factory=dict)
-    reversals: dict[str, Total] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
     place: Place = field(default_factory=Place)
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 import msgspec
 
 from gateway.commands import Body, Command
-from gateway.commands.claims import AckBody, ResendBody, TimeBody, TopUpBody, TopUpReverseBody
+from gateway.commands.claims import AckBody, ResendBody, TimeBody, TopUpBody
 from gateway.commands.order import HURTFUL
 from gateway.errors import GatewayError, LinkError
 from gateway.headend.connection import MqttLink
@@ -66,7 +66,6 @@ class HeadEnd:
         self._gateway_id = gateway_id
         self._signer = signer
         self._book = book
-        self._follow = follow
         self._acknowledges = follow and acknowledge
         self._on_row = on_row
         self._on_live = on_live
@@ -154,19 +153,6 @@ class HeadEnd:
             content.pending.pop(account_id, None)
             if verdict.status in SETTLED:
                 content.topups[account_id] = pending.after
-        return verdict
-
-    async def reverse(
-        self, account_id: str, amount: str, currency: str, reason: str, *, timeout_s: float = ANSWER_WITHIN_S
-    ) -> VerdictMessage:
-        """Take credit back. Raises NoAnswer."""
-        before = self._book.read().reversals.get(account_id, Total())
-        after = Total(before.sequence + 1, before.total_nano + parse_money(amount))
-        body = TopUpReverseBody(account_id, after.sequence, amount, wire_money(after.total_nano), currency, reason)
-        verdict = await self.command(Command.TOP_UP_REVERSE, body, timeout_s=timeout_s)
-        if verdict.status in SETTLED:
-            with self._book.change() as content:
-                content.reversals[account_id] = after
         return verdict
 
     async def command(self, command: Command, body: Body, *, timeout_s: float = ANSWER_WITHIN_S) -> VerdictMessage:

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from gateway import shipped
-from gateway.config.calendars import CalendarDocument, load_calendar, load_calendars, to_calendar
+from gateway.config.calendars import CalendarDocument, load_calendar, to_calendar
 from gateway.errors import ConfigError
+from tests.config.drafts import examine
 
 CALENDARS = shipped.folder() / "calendars"
 ITALY_2026 = "01-01 01-06 04-05 04-06 04-25 05-01 06-02 08-15 10-04 11-01 12-08 12-25 12-26"
@@ -31,7 +32,7 @@ def test_a_shipped_calendar_covers_2026_to_2030(path: Path) -> None:
 
 def test_the_bands_have_a_list_of_their_own() -> None:
     """Eleven F3 holidays a year; 4 October is legal but not known to be F3 (requirements 4.4)."""
-    found = load_calendars(CALENDARS)
+    found = {path.stem: load_calendar(path) for path in CALENDARS.glob("*.toml")}
     assert set(found) == {"it", "it-bands", "ch-ti"}
     assert [len([day for day in found["it-bands"].holidays if day.startswith(str(year))]) for year in YEARS] == [11] * 5
     assert found["it-bands"].holidays < found["it"].holidays
@@ -55,10 +56,13 @@ def test_a_list_that_cannot_be_complete_is_refused(years: tuple[int, ...], holid
     assert caught.value.key == key
 
 
-def test_two_calendars_of_one_name_are_refused(tmp_path: Path) -> None:
-    """Which one counts must never depend on the order of a folder."""
-    text = (CALENDARS / "it.toml").read_text(encoding="utf-8")
-    for name in ("a.toml", "b.toml"):
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match="a second calendar 'it'"):
-        load_calendars(tmp_path)
+def test_a_calendar_under_another_name_is_told(tmp_path: Path) -> None:
+    """A policy names a calendar by its file; one that calls itself otherwise was probably copied and not edited."""
+    own = tmp_path / "calendars" / "mine.toml"
+    own.parent.mkdir()
+    own.write_text((CALENDARS / "it.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    installation, errors, warnings = examine(tmp_path)
+    assert errors == []
+    assert f"calendar 'mine': the calendar in {own} calls itself 'it'" in warnings
+    assert installation is not None
+    assert installation.configuration.calendars.keys() == {"ch-ti", "it", "it-bands", "mine"}

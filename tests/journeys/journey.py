@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.config.calendars import load_calendars
+from gateway.config.calendars import load_calendar
 from gateway.config.policies import load_policy
 from gateway.config.tariffs import load_tariff
 from gateway.prepayment import civil
@@ -76,7 +76,7 @@ class Journey:
     def _open(self, match: re.Match[str]) -> None:
         balance, kw, policy, tariff, no_limiter = match.groups()
         config = folder()
-        calendars = load_calendars(config / "calendars")
+        calendars = {path.stem: load_calendar(path) for path in (config / "calendars").glob("*.toml")}
         terms = Terms(13_800, can_disconnect=True, can_limit=no_limiter is None, calendars=calendars)
         account = opened(
             parse_money(balance),

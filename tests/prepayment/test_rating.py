@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import shipped
-from gateway.config.calendars import load_calendars
+from gateway.config.calendars import load_calendar
 from gateway.config.tariffs import load_tariff
 from gateway.prepayment import civil
 from gateway.prepayment.civil import QUARTER_MS
@@ -15,7 +15,7 @@ from gateway.prepayment.rating import PPM, Rated, Usage, rate, spread, standing
 from gateway.prepayment.tariff import Price, Surcharge, Tariff, Window
 
 ZONE = "Europe/Zurich"
-CALENDARS = load_calendars(shipped.folder() / "calendars")
+CALENDARS = {path.stem: load_calendar(path) for path in (shipped.folder() / "calendars").glob("*.toml")}
 SHIPPED = tuple(load_tariff(path) for path in sorted((shipped.folder() / "tariffs").glob("*.toml")))
 START_MS = civil.midnight_utc_ms(date(2026, 3, 1), ZONE)
 HOUR_MS = 4 * QUARTER_MS
