@@ -7,7 +7,6 @@ closed by a command is found at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 from gateway.clock import SystemClock
 from gateway.config.settings import (
@@ -22,7 +21,7 @@ from gateway.config.settings import (
 )
 from gateway.headend.live import LivePublisher
 from gateway.installation import Installation
-from gateway.meters.build import MeterSpec, SwitchSpec, build_meter, build_serial_bus, build_tcp_bus
+from gateway.meters.build import LimiterKind, MeterSpec, SwitchSpec, build_meter, build_serial_bus, build_tcp_bus
 from gateway.meters.bus import Bus
 from gateway.meters.limiter import LimiterRules
 from gateway.meters.meter import Meter, Observation
@@ -56,11 +55,11 @@ class Plant:
         for point in installation.points:
             table = point.table
             poll = Poll(
-                build_point(point, self.buses, clock),
+                _meter(point, self.buses, clock),
                 desk,
                 clock,
                 period_ms=table.poll_s * 1000,
-                limiter=limiter_rules(table),
+                limiter=_limiter_rules(table),
                 seen=self._seen,
             )
             self.buses[table.bus].add(poll)
@@ -139,8 +138,7 @@ def build_bus(bus: RtuBus | TcpBus, installation: Installation, clock: SystemClo
     return build_serial_bus(bus.id, bus.port, text, clock=clock, timeout_ms=bus.timeout_ms, gap_ms=bus.gap_ms)
 
 
-def build_point(point: Point, buses: Mapping[str, Bus], clock: SystemClock) -> Meter:
-    """The meter of a point with its switch; ConfigError for what the model cannot do."""
+def _meter(point: Point, buses: Mapping[str, Bus], clock: SystemClock) -> Meter:
     table = point.table
     spec = MeterSpec(
         table.id,
@@ -155,8 +153,7 @@ def build_point(point: Point, buses: Mapping[str, Bus], clock: SystemClock) -> M
     return build_meter(spec, buses[table.bus], clock=clock, switch=_switch_spec(point, buses))
 
 
-def limiter_rules(table: MeterTable) -> LimiterRules | None:
-    """The rules of a switched limiter; None for any other."""
+def _limiter_rules(table: MeterTable) -> LimiterRules | None:
     match table.limiter:
         case SwitchedLimiter() as limiter:
             return LimiterRules(
@@ -170,7 +167,7 @@ def limiter_rules(table: MeterTable) -> LimiterRules | None:
             return None
 
 
-def _limiter_kind(table: MeterTable) -> Literal["threshold", "switched"] | None:
+def _limiter_kind(table: MeterTable) -> LimiterKind | None:
     match table.limiter:
         case ThresholdLimiter():
             return "threshold"

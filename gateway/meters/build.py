@@ -1,6 +1,7 @@
-"""From plain parameters to buses and meters, with every refusal that only the whole installation can give.
+"""From plain parameters to buses and meters; the last place to refuse what must not be switched or charged from.
 
-`app` and `check` call these with values of the settings; nothing here reads a file but profiles.
+`plant` calls these with values of the settings. `installation` has refused the same mistakes before, with the file and
+key they stand under; what reaches this point all the same (a test, another caller) is refused again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from gateway.errors import ConfigError
 from gateway.meters.bus import Bus
 from gateway.meters.device import ModbusMeter
 from gateway.meters.modbus import open_serial, open_tcp
-from gateway.meters.planner import Line, bus_time_ms, parse_line
+from gateway.meters.planner import parse_line
 from gateway.meters.profile import Capability, Profile, WhenDead
 from gateway.meters.registers import WordOrder
 from gateway.meters.switch import Energised, MeterSwitch, OutputSwitch, SparedSwitch, SwitchDriver
@@ -93,14 +94,6 @@ def build_meter(spec: MeterSpec, bus: Bus, *, clock: Clock, switch: SwitchSpec |
         threshold=spec.limiter == "threshold",
         slow_every_ms=round(spec.slow_every_s * 1000),
     )
-
-
-def poll_time_ms(meter: ModbusMeter, line: str, gap_ms: float) -> tuple[int, float, int, float]:
-    """Requests and bus time of a usual poll, then of one with the slow values; `line` "" for a network."""
-    settings: Line | None = parse_line(line) if line else None
-    gap_ms = max(gap_ms, meter.profile.min_gap_ms)
-    fast, full = meter.fast_requests, meter.full_requests
-    return len(fast), bus_time_ms(fast, settings, gap_ms), len(full), bus_time_ms(full, settings, gap_ms)
 
 
 def _billable(spec: MeterSpec, where: str) -> Profile:

@@ -13,9 +13,10 @@ from firmware_sim.simulation import Simulation
 from firmware_sim.tcp import TcpLine
 from gateway.errors import ConfigError, MeterAnswerRefused, MeterSilent, WriteNotConfirmed
 from gateway.meters import profile
-from gateway.meters.build import MeterSpec, SwitchSpec, build_meter, build_serial_bus, build_tcp_bus, poll_time_ms
+from gateway.meters.build import MeterSpec, SwitchSpec, build_meter, build_serial_bus, build_tcp_bus
 from gateway.meters.bus import Bus
 from gateway.meters.device import ModbusMeter
+from gateway.meters.planner import bus_time_ms, parse_line
 from gateway.meters.registers import WordOrder
 from gateway.meters.switch import write_words
 from gateway.prepayment.supply import SwitchState
@@ -243,9 +244,9 @@ def test_slow_values_cost_the_bus_nothing_in_between() -> None:
             meter = build_meter(spec("m", 1, "eastron-sdm630"), lan, clock=WallClock())
             assert "voltage_l1" in (await meter.read()).values
             assert (await meter.read()).values == {}
-            fast_requests, fast_ms, full_requests, full_ms = poll_time_ms(meter, "9600 8N1", 50)
-            assert (fast_requests, full_requests) == (1, 1)
-            assert fast_ms < 150 < full_ms
+            assert [len(meter.fast_requests), len(meter.full_requests)] == [1, 1]
+            line = parse_line("9600 8N1")
+            assert bus_time_ms(meter.fast_requests, line, 50) < 150 < bus_time_ms(meter.full_requests, line, 50)
 
     asyncio.run(scenario())
 
