@@ -43,3 +43,19 @@ def test_a_new_contract_does_not_close_the_supply_over_somebody_at_work(counter:
         await counter.stop()
 
     run(story())
+
+
+def test_a_finished_quarter_hour_wakes_the_uplink_without_a_journal_row(counter: Counter) -> None:
+    """S3-05: the load curve does not wait for something to be told."""
+
+    async def story() -> None:
+        teller = await counter.start("CH-1")
+        await teller.post("CH-1", counter.reading(0))
+        woken: list[int] = []
+        teller.subscribe_committed(lambda: woken.append(counter.store.head.seq))
+        rows = counter.store.head.seq
+        await teller.post("CH-1", counter.reading(10, 899_000))
+        assert woken == [rows], "once, and the journal has not grown"
+        await counter.stop()
+
+    run(story())

@@ -212,12 +212,15 @@ def _day_changes(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
 
 
 def _told_again(outcome: Outcome, at: Moment) -> Outcome:
-    """Days of standing charge came at once: a debt that nobody knew of escalates nothing before it was told."""
-    account = outcome.account
-    template = {SupplyState.GRACE: "grace", SupplyState.LIMITED: "limited"}.get(account.supply.state)
-    if template is None or account.balance_nano >= 0:
+    """Days of standing charge came at once: a debt that nobody knew of escalates nothing before it was told.
+
+    Only once on each rung, so that hiding the time again and again puts nothing off for ever (threat 24).
+    """
+    account, supply = outcome.account, outcome.account.supply
+    template = {SupplyState.GRACE: "grace", SupplyState.LIMITED: "limited"}.get(supply.state)
+    if template is None or account.balance_nano >= 0 or supply.notice_running_ms != supply.since.running_ms:
         return outcome
-    account = replace(account, supply=replace(account.supply, notice_running_ms=at.running_ms))
+    account = replace(account, supply=replace(supply, notice_running_ms=at.running_ms))
     limited_w = limit_w(account.contract_power_w, account.policy) if template == "limited" else None
     notice = _notice(account, at, template, days=None, limited_w=limited_w)
     return replace(outcome, account=account, records=(*outcome.records, notice))

@@ -161,3 +161,18 @@ def test_standing_charge_made_up_for_cuts_nobody_off_in_the_same_breath(state: S
     assert len(w.notices()) == told + 1
     w.use(0, 5)
     assert w.account.supply.state is not state
+
+
+def test_hiding_the_time_again_and_again_puts_nothing_off() -> None:
+    """Threat 24: two days without the aerial, an hour with it, and so on: the rung comes at the second return."""
+    w = world(NANO, tariff=tariff(standing_nano_per_day=NANO // 100))
+    w.use(8_000, 80)
+    returns = 0
+    while w.account.supply.state is SupplyState.GRACE and returns < 10:
+        w.trust = TimeTrust.UNKNOWN
+        w.use(1_000, 50, contact=False)
+        w.trust = TimeTrust.AUTHENTICATED
+        w.use(10, 1)
+        returns += 1
+    assert w.account.supply.state is SupplyState.LIMITED
+    assert returns == 2
