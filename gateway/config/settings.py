@@ -12,6 +12,8 @@ from msgspec import Meta, Struct, field
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """Ids travel in MQTT topics and file names: letters, digits, dot, hyphen, underscore."""
+FileName = Annotated[str, Meta(max_length=100)]
+"""The name of a policy, tariff or model: a file of that name is looked for."""
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 Watts = Annotated[int, Meta(ge=1, le=100_000_000)]
@@ -58,7 +60,7 @@ class RelaySwitch(Struct, frozen=True, forbid_unknown_fields=True, tag_field="ki
     to it (decision 15), which only the installation knows.
     """
 
-    model: str
+    model: FileName
     bus: str
     address: Address
     when_dead: Literal["holds", "opens", "closes"]
@@ -98,7 +100,7 @@ class MeterTable(Struct, frozen=True, forbid_unknown_fields=True):
     id: Name
     bus: str
     address: Address
-    model: str
+    model: FileName
     rated_power_w: Watts
     poll_s: Annotated[int, Meta(ge=1, le=900)] = 10
     slow_s: Annotated[int, Meta(ge=1, le=86_400)] = 60
@@ -115,8 +117,8 @@ class AccountTable(Struct, frozen=True, forbid_unknown_fields=True):
     id: Name
     meter: str
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
-    policy: str
-    tariff: str
+    policy: FileName
+    tariff: FileName
     contract_power_w: Watts
     opening_balance: str = "0"
     opening_register_wh: Annotated[int, Meta(ge=0)] | None = None

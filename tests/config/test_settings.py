@@ -46,6 +46,11 @@ TYPE_MISTAKES = [
         id="address beyond Modbus",
     ),
     pytest.param(
+        GOOD.replace('model = "hiking', 'model = "' + "x" * 300 + "hiking"),
+        ["[[meter]] 'm1' model", "length <= 100"],
+        id="a model no file can be named after",
+    ),
+    pytest.param(
         GOOD.replace('kind = "rtu"', 'kind = "serial"'),
         ["[[bus]] 'rs485-1' kind", '"rtu" or "tcp"'],
         id="unknown kind of bus",
