@@ -44,11 +44,11 @@ dynamic_filters = true
 """
 
 
-def configuration(port: int, port_v3: int | None = None, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> str:
+def configuration(port: int, port_v3: int | None = None) -> str:
     """The broker's TOML: MQTT 5 on `port`, MQTT 3.1.1 on `port_v3` when given, loopback only."""
     listeners = [("v5", port)] if port_v3 is None else [("v5", port), ("v4", port_v3)]
     return _ROUTER + "".join(
-        _LISTENER.format(version=version, port=at, max_payload_bytes=max_payload_bytes) for version, at in listeners
+        _LISTENER.format(version=version, port=at, max_payload_bytes=MAX_PAYLOAD_BYTES) for version, at in listeners
     )
 
 

@@ -25,7 +25,7 @@ from gateway.commands.claims import Body, Claims, Command
 from gateway.commands.keys import Role
 from gateway.errors import ConfigError
 
-DEFAULT_LIFE_S = 3600
+LIFE_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,12 @@ class Signer:
         gateway_id: str,
         sequence: int,
         now_s: int,
-        life_s: int = DEFAULT_LIFE_S,
         challenge: str | None = None,
-        command_id: str | None = None,
     ) -> tuple[str, bytes]:
-        """The command's id and its token; `life_s` from `now_s` until it expires."""
-        jti = command_id or new_id()
+        """The command's id and its token, which expires an hour after `now_s`."""
+        jti = new_id()
         claims = Claims(
-            self.issuer, gateway_id, command.value, jti, sequence, now_s, now_s + life_s, body, challenge=challenge
+            self.issuer, gateway_id, command.value, jti, sequence, now_s, now_s + LIFE_S, body, challenge=challenge
         )
         return jti, self.sign_bytes(msgspec.json.encode(claims))
 

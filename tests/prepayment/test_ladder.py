@@ -17,7 +17,7 @@ from gateway.prepayment.events import (
     Tick,
     TimeTrust,
 )
-from gateway.prepayment.ladder import PREPAID, Effect, Guard
+from gateway.prepayment.ladder import PREPAID, Effect, Guard, Situation, by_state, decide
 from gateway.prepayment.ledger import Happening, Transition
 from gateway.prepayment.policy import Initiator, Slots, Term
 from gateway.prepayment.step import apply, available_power_w, control, limit_w, next_deadline_ms
@@ -302,6 +302,18 @@ def test_central_initiator_never_escalates_by_itself() -> None:
     w.use(200_000, 100)
     w.use(0, 24 * 30, poll_ms=600_000)
     assert w.account.supply.state is SupplyState.GRACE
+
+
+def test_a_central_order_is_carried_out_only_for_its_rung_and_only_when_every_guard_agrees() -> None:
+    """Decision 10: an order for LIMITED limits when the term is over; one for SUSPENDED skips no rung."""
+    w = world(0, policy=policy(initiator=Initiator.CENTRAL))
+    w.use(1_000)
+    rules = by_state(PREPAID)[SupplyState.GRACE]
+    for hours, ordered, rule in ((1, "LIMITED", None), (73, "SUSPENDED", None), (1, "LIMITED", "grace_over")):
+        w.use(0, hours)
+        situation = Situation(w.account, w.terms, w.now(), w.account.balance_nano)
+        decided = decide(rules, situation, ordered=SupplyState(ordered)).rule
+        assert (None if decided is None else decided.name) == rule
 
 
 def test_an_expired_policy_escalates_nobody() -> None:
