@@ -79,7 +79,7 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
         case HoldReleased():
             return _release(account, request)
         case LockoutSet():
-            return Taken(lambda a: replace(a, lockout=request.reason))
+            return _lockout(account, request)
         case LockoutReleased():
             return Taken(lambda a: replace(a, lockout=None)) if account.lockout is not None else _refused("no_lockout")
         case AccountClosed():
@@ -298,6 +298,12 @@ def _release(account: Account, request: HoldReleased) -> Taken | Verdict:
     if all(hold.hold_id != request.hold_id for hold in account.holds):
         return _refused("no_hold", hold=request.hold_id)
     return Taken(lambda a: replace(a, holds=tuple(hold for hold in a.holds if hold.hold_id != request.hold_id)))
+
+
+def _lockout(account: Account, request: LockoutSet) -> Taken | Verdict:
+    if account.lockout is not None and account.lockout != request.reason:
+        return _refused("locked_out", by=account.lockout)  # one release would end both, over somebody's head
+    return Taken(lambda a: replace(a, lockout=request.reason))
 
 
 def _close(account: Account, request: AccountClosed) -> Taken | Verdict:

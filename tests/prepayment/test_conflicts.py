@@ -11,6 +11,7 @@ from gateway.prepayment.events import (
     HoldKind,
     HoldReleased,
     HoldSet,
+    LockoutSet,
     Restarted,
     TariffSet,
     TopUp,
@@ -155,3 +156,13 @@ def test_energy_not_read_yet_keeps_the_price_of_its_day() -> None:
             w.read()
         costs.append(w.account.usage.charge_total_nano)
     assert costs[0] == costs[1] > 0
+
+
+def test_a_second_lock_out_does_not_take_the_place_of_the_first() -> None:
+    """Decision 13: there is one lock-out; whoever comes second is told by whom it is, and its release ends no other."""
+    w = world()
+    assert w.post(LockoutSet(w.now(), "x", "fire brigade")).verdict == Verdict(VerdictStatus.APPLIED)
+    second = w.post(LockoutSet(w.now(), "y", "meter change")).verdict
+    assert second == Verdict(VerdictStatus.REFUSED, "locked_out", (("by", "fire brigade"),))
+    assert w.post(LockoutSet(w.now(), "z", "fire brigade")).verdict == Verdict(VerdictStatus.APPLIED)
+    assert w.account.lockout == "fire brigade"
