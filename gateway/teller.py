@@ -18,8 +18,8 @@ from gateway.clock import Clock
 from gateway.commands import Command, Order, ReadNow
 from gateway.errors import CommandRefused, CommitUnknown
 from gateway.prepayment.account import Account, Outcome, Terms
-from gateway.prepayment.events import AccountOpened, Contact, Event, Moment, Restarted
-from gateway.prepayment.ledger import Detail, Happening, Record, Verdict, VerdictStatus
+from gateway.prepayment.events import AccountOpened, Contact, Detail, Event, Moment, Restarted
+from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
 from gateway.prepayment.requests import open_account
 from gateway.prepayment.step import apply, settle
 from gateway.prepayment.supply import SupplyState

@@ -27,7 +27,8 @@ from gateway.headend.timesync import TimeSync
 from gateway.headend.topics import Topics
 from gateway.headend.uplink import Uplink
 from gateway.prepayment.civil import instant
-from gateway.prepayment.ledger import Detail, VerdictStatus
+from gateway.prepayment.events import Detail
+from gateway.prepayment.ledger import VerdictStatus
 from gateway.prepayment.money import wire_money
 from gateway.store import Answer
 from gateway.teller import Teller

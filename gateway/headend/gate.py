@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from gateway.clock import Clock
-from gateway.prepayment.ledger import Detail
+from gateway.prepayment.events import Detail
 
 
 class Bucket:

@@ -20,7 +20,7 @@ from gateway.commands.claims import AckBody, ResendBody
 from gateway.errors import CommandRefused, LinkError
 from gateway.headend.link import Link, Sleep
 from gateway.headend.topics import Topics
-from gateway.prepayment.ledger import Detail
+from gateway.prepayment.events import Detail
 from gateway.store import JOURNAL, Store
 from gateway.store.quarters import CURSOR as INTERVAL
 

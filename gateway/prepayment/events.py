@@ -12,6 +12,9 @@ from enum import StrEnum
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.tariff import Tariff
 
+Detail = tuple[tuple[str, str | int], ...]
+"""Named facts in a fixed order; values are text or integers, so that every language writes the same JSON."""
+
 
 class TimeTrust(StrEnum):
     """How far the wall clock of a `Moment` can be believed (decision 16), weakest first."""
@@ -219,7 +222,7 @@ class MeterEvent:
 
     at: Moment
     what: str
-    detail: tuple[tuple[str, str | int], ...] = ()
+    detail: Detail = ()
 
 
 Request = (

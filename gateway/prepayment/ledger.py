@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.prepayment.civil import instant
-from gateway.prepayment.events import Moment
+from gateway.prepayment.events import Detail, Moment
 from gateway.prepayment.money import wire_money
 from gateway.prepayment.rating import Line
 from gateway.prepayment.supply import SupplyState
-
-Detail = tuple[tuple[str, str | int], ...]
-"""Named facts in a fixed order; values are text or integers, so that every language writes the same JSON."""
 
 NANO = "_nano"
 UTC_MS = "_utc_ms"

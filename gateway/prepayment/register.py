@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from gateway.prepayment.events import Moment, Reading
+from gateway.prepayment.events import Detail, Moment, Reading
 
 CONFIRMATIONS = 3
 """Consistent readings that make a discontinuity stable."""
@@ -96,7 +96,7 @@ class Span:
     case: Case | None = None
 
 
-Event = tuple[str, tuple[tuple[str, str | int], ...]]
+Found = tuple[str, Detail]
 """What happened to the register and its details, for the record."""
 
 
@@ -106,7 +106,7 @@ class Judgement:
 
     register: Register
     spans: tuple[Span, ...] = ()
-    events: tuple[Event, ...] = ()
+    events: tuple[Found, ...] = ()
     reread: bool = False
 
 
@@ -134,9 +134,9 @@ def plausible_wh(elapsed_ms: int, rated_power_w: int, quantum_wh: int) -> int:
 
 
 def _troubled(register: Register, trouble: str, what: str, reading: Reading) -> Judgement:
-    events: tuple[Event, ...] = ()
+    events: tuple[Found, ...] = ()
     if register.trouble != trouble:
-        detail: tuple[tuple[str, str | int], ...] = (("trouble", trouble),)
+        detail: Detail = (("trouble", trouble),)
         events = ((what, (*detail, ("serial", reading.serial)) if trouble == "serial" and reading.serial else detail),)
     return Judgement(replace(register, trouble=trouble), events=events, reread=trouble != "serial")
 
@@ -150,13 +150,13 @@ def _accept_or_quarantine(
         advance_wh = value_wh - register.wh
         if 0 <= advance_wh <= plausible_wh(_stood_ms(register, reading.at), rated_power_w, reading.quantum_wh):
             accepted = _accepted(register, value_wh, reading.at)
-            events: tuple[Event, ...] = ()
+            events: tuple[Found, ...] = ()
             if register.candidate is not None:
                 events = (("register.transient", (("value_wh", register.candidate.last_wh), ("kept_wh", register.wh))),)
             return Judgement(accepted, (Span(register.at, reading.at, advance_wh),), events)
     candidate = _confirm(register.candidate, reading, rated_power_w)
     if candidate.count < CONFIRMATIONS:
-        noticed: tuple[Event, ...] = ()
+        noticed: tuple[Found, ...] = ()
         if register.candidate is None and register.wh is not None:
             noticed = (("register.quarantined", (("value_wh", value_wh), ("expected_from_wh", register.wh))),)
         return Judgement(replace(register, candidate=candidate), events=noticed, reread=True)
@@ -278,5 +278,5 @@ def _judge_unobserved(judged: Judgement, at: Moment, rated_power_w: int) -> Judg
     return replace(judged, register=replace(register, cases=tuple(cases)), spans=tuple(spans), events=tuple(events))
 
 
-def _case_detail(case: Case, segment: int) -> tuple[tuple[str, str | int], ...]:
+def _case_detail(case: Case, segment: int) -> Detail:
     return (("case_id", case.case_id), ("from_wh", case.from_wh), ("to_wh", case.to_wh), ("segment", segment))

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Spending, Supply, Terms
-from gateway.prepayment.events import Contact, Event, MeterEvent, Moment, Reading, Restarted, Tick
+from gateway.prepayment.events import Contact, Detail, Event, MeterEvent, Moment, Reading, Restarted, Tick
 from gateway.prepayment.intervals import advance
 from gateway.prepayment.ladder import (
     PREPAID,
@@ -304,7 +304,7 @@ def _move(outcome: Outcome, rule: Rule, at: Moment, situation: Situation | None 
     return replace(outcome, account=account, records=records)
 
 
-def _evidence(source: Supply, account: Account, at: Moment) -> tuple[tuple[str, str | int], ...]:
+def _evidence(source: Supply, account: Account, at: Moment) -> Detail:
     """What a person would ask about an escalation later (requirements 2.8, invariant 11)."""
     detail: list[tuple[str, str | int]] = [("in_state_ms", at.running_ms - source.since.running_ms)]
     if source.notice_running_ms is not None:
