@@ -31,7 +31,11 @@ def main(argv: list[str] | None = None) -> int:
     """The console script."""
     arguments = _arguments().parse_args(argv)
     if arguments.what == "list":
-        _list()
+        try:
+            _list()
+            sys.stdout.flush()
+        except BrokenPipeError:  # `list | head`: who reads has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     try:
         asyncio.run(_run(_scenario_path(arguments.scenario), arguments.dir, arguments.seed))

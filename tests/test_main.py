@@ -137,3 +137,14 @@ def test_verbose_shows_debug_and_an_error_its_traceback() -> None:
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert lines[0]["event"] == "poll.done"
     assert "RuntimeError: nobody expected this" in lines[1]["exception"]
+
+
+def test_check_into_a_pipe_nobody_reads(tmp_path: Path) -> None:
+    """`prepaid-gateway check | head` ends without a traceback."""
+    command = [sys.executable, "-m", "gateway", "check", "--config", str(write(tmp_path))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=PROJECT) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(20) == 1

@@ -47,7 +47,7 @@ async def tell(plan: Plan) -> None:
 
     async with set_up(plan, on_row=recorder.row, on_live=on_live, on_trouble=troubles.append) as stage:
         story = _Story(stage, recorder, began_s)
-        print(f"     s  {'step':<13}{'balance':>10}      {'limit':>6}  {'relay read back':<16}")
+        print(f"     s  {'step':<14}{'balance':>10}      {'limit':>6}  {'relay read back':<16}")
         try:
             await story.play()
         except (StoryFailed, NoAnswer, StageError) as error:
@@ -193,7 +193,7 @@ class _Story:
         limit = "-" if scene.limit_w is None else f"{scene.limit_w} W"
         balance = f"{rounded(scene.balance):>10} {scene.currency}"
         print(
-            f"{self._elapsed():6.1f}  {step:<13}{balance}  {limit:>6}  {scene.relay or '?':<13} ✓  {said}", flush=True
+            f"{self._elapsed():6.1f}  {step:<14}{balance}  {limit:>6}  {scene.relay or '?':<13} ✓  {said}", flush=True
         )
 
     async def _lights_back(self) -> float:

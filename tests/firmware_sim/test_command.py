@@ -134,3 +134,14 @@ def test_list_shows_models_scenarios_and_words() -> None:
         "fault DEVICE late MS",
     ):
         assert word in result.stdout
+
+
+def test_list_into_a_pipe_nobody_reads() -> None:
+    """`firmware-sim list | head` ends without a traceback."""
+    command = [sys.executable, "-m", "firmware_sim", "list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(20) == 0
