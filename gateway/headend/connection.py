@@ -92,7 +92,7 @@ class MqttLink:
             delay_s = min(delay_s * 2, most_s)
 
     async def _end_of(self, session: Session) -> tuple[str, bool]:
-        """Wait for the end of a connection, or make one; why it came, and whether the connection had lasted."""
+        """Wait for the end; why it came, and whether the next may come soon: it had lasted, or this side ended it."""
         over = asyncio.ensure_future(session.over())
         lasted, oldest = False, session.oldest
         while True:
@@ -102,7 +102,7 @@ class MqttLink:
             finally:
                 nap.cancel()
             if over.done():
-                return over.result(), lasted
+                return over.result(), lasted or session.ended_here
             if oldest is not None and session.oldest is oldest:
                 session.end(f"is made anew, because the broker acknowledged nothing for {PUBACK_WITHIN_S:.0f} s")
             else:

@@ -125,6 +125,8 @@ class Session:
         self._client = self._make(tls, will)
         self.overflowed = False
         """QoS 1 messages were left unacknowledged for want of room; a new connection brings them again."""
+        self.ended_here = False
+        """This side ended it, not the broker."""
 
     async def open(self, topics: Sequence[str]) -> None:
         """Connect and subscribe. Raises LinkError that says what to do; Refused when the broker said no."""
@@ -172,6 +174,7 @@ class Session:
 
     def end(self, why: str = "was closed by this side") -> None:
         """Let the connection go; whoever waits for a PUBACK is told. Does not block."""
+        self.ended_here = not self._over.done()
         self._ended(f"the connection to {self._broker.host}:{self._broker.port} {why}")
         self._client.disconnect()
         # In a thread: it waits for paho's, which may hang in the network for seconds.

@@ -137,11 +137,12 @@ class Uplink:
         """One batch of the oldest resend, so that new rows are not held up for long."""
         if not self._resends:
             return
-        first, last = self._resends.popleft()
+        first, last = self._resends[0]
         rows = await self._store.rows_after(first - 1, min(BATCH, last - first + 1))
+        await self._publish(self._topics.journal, [row.body for row in rows])
+        self._resends.popleft()  # not before the broker has them: a connection that breaks here owes them still
         if rows and rows[-1].seq < last:
             self._resends.appendleft((rows[-1].seq + 1, last))
-        await self._publish(self._topics.journal, [row.body for row in rows])
 
     async def _publish(self, topic: str, bodies: list[bytes]) -> None:
         """All in order through the window; returns when the broker has them. Raises LinkError if one did not go."""

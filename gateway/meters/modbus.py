@@ -42,7 +42,7 @@ from gateway.meters.planner import Line
 
 RECONNECT_FIRST_MS = 200
 RECONNECT_MAX_MS = 10_000
-_TIMEOUTS_UNTIL_TCP_IS_REOPENED = 3
+_TIMEOUTS_UNTIL_REOPENED = {"tcp": 3, "serial": 30}
 _NOISE_SHOWN_BYTES = 24
 
 # Every failure is raised with more detail here; pymodbus' own log would tell it a second time.
@@ -303,9 +303,9 @@ class ModbusLink:
             self._dirty_until_ms = self._clock.monotonic_ms() + self._timeout_ms
 
     async def _count_timeout(self) -> None:
-        """A TCP peer that is gone without a word shows as timeouts only: open the connection again after a few."""
+        """A TCP peer that went without a word, or an adapter that hangs, shows as timeouts only: open it again."""
         self._timeouts += 1
-        if not self._serial and self._timeouts >= _TIMEOUTS_UNTIL_TCP_IS_REOPENED:
+        if self._timeouts >= _TIMEOUTS_UNTIL_REOPENED["serial" if self._serial else "tcp"]:
             self._timeouts = 0
             await self.close()
 

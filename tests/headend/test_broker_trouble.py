@@ -1,15 +1,24 @@
 """Brokers that misbehave after they have let us in."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from gateway.commands.claims import ResendBody
 from gateway.errors import LinkError
 from gateway.headend import connection
 from gateway.headend.connection import MqttLink
-from gateway.headend.link import Broker
+from gateway.headend.link import Broker, Inbound
 from gateway.headend.mqtt import V5
+from gateway.headend.topics import Topics
+from gateway.headend.uplink import Uplink
+from gateway.prepayment.ledger import Happening
+from gateway.store import Store
 from tests.brokers import Mosquitto
+from tests.counter import HandClock
 from tests.headend.test_mqtt import make, running, serving, until
 
 CONNACK = b"\x20\x03\x00\x00\x00"
@@ -74,3 +83,61 @@ async def test_an_access_list_that_forbids_one_topic_is_no_old_broker() -> None:
         await until(lambda: troubles)
         assert link.protocol is V5
     assert "access list" in troubles[0]
+
+
+class Breaking:
+    """A link whose first session ends at its third message."""
+
+    def __init__(self) -> None:
+        self.session = 1
+        self.sent: list[bytes] = []
+        self.left = 3
+
+    async def run(self) -> None:
+        """Nothing to keep up."""
+
+    async def connected(self) -> int:
+        return self.session
+
+    async def lost(self, session: int) -> None:
+        await asyncio.Event().wait()
+
+    async def send(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
+        self.left -= 1
+        if self.left == 0:
+            self.session += 1
+            raise LinkError("gone")
+        self.sent.append(payload)
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    def send_lossy(self, topic: str, payload: bytes) -> bool:
+        return False
+
+    def messages(self) -> AsyncIterator[Inbound]:
+        raise NotImplementedError
+
+
+async def test_a_resend_survives_a_connection_that_breaks(tmp_path: Path) -> None:
+    """I23: rows asked for again are owed until the broker has them, also those before the cursor."""
+    store, clock, link = await Store.open(tmp_path / "store.db"), HandClock(), Breaking()
+    await store.open_epoch(clock.now())
+    rows = await store.commit(
+        at=clock.now(), accounts=(), records=[Happening(clock.now(), "", f"x.{k}") for k in range(5)]
+    )
+    last = rows[-1]
+    await store.move_cursor(last.epoch, last.seq, last.hash)
+
+    async def note(_what: str, _detail: object) -> None:
+        raise AssertionError("nothing to note")
+
+    uplink = Uplink(link, store, Topics("gw"), note=note, sleep=asyncio.sleep)
+    uplink.resend(ResendBody(1, last.seq))
+    task = asyncio.create_task(uplink.run())
+    async with asyncio.timeout(5):
+        await until(lambda: len(set(link.sent)) == last.seq)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    await store.close()

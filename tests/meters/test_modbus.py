@@ -7,6 +7,7 @@ import struct
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -15,6 +16,7 @@ from firmware_sim.rtu import RtuLine
 from firmware_sim.simulation import Simulation
 from firmware_sim.tcp import TcpLine
 from gateway.errors import MeterAnswerRefused, MeterSilent
+from gateway.meters import modbus
 from gateway.meters.meter import LineAway
 from gateway.meters.modbus import ModbusLink, open_serial, open_tcp
 from gateway.meters.planner import parse_line
@@ -187,6 +189,29 @@ def test_a_serial_port_that_vanishes_and_returns() -> None:
         await sim.do("replug rs485")
         await asyncio.sleep(0.5)
         assert words(await serial.read(1, 3, 26, 1)) == (1,)
+
+    live(scenario)
+
+
+def test_an_adapter_that_hangs_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peers.md 14: the name leads to another device meanwhile, and no error ever came from the old one."""
+    monkeypatch.setitem(modbus._TIMEOUTS_UNTIL_REOPENED, "serial", 2)
+
+    async def scenario(sim: Simulation, _serial: ModbusLink, _lan: ModbusLink) -> None:
+        master, slave = os.openpty()
+        name = tmp_path / "usb-adapter"
+        name.symlink_to(os.ttyname(slave))
+        link = open_serial("rs485", str(name), parse_line("9600 8N1"), WallClock(), timeout_ms=40, gap_ms=2)
+        with pytest.raises(MeterSilent):
+            await link.read(1, 3, 26, 1)
+        name.unlink()
+        name.symlink_to(cast("RtuLine", sim.line("rs485")).path)
+        with pytest.raises(MeterSilent):
+            await link.read(1, 3, 26, 1)
+        assert words(await link.read(1, 3, 26, 1)) == (1,)
+        await link.close()
+        os.close(master)
+        os.close(slave)
 
     live(scenario)
 
