@@ -60,7 +60,9 @@ class World:
         task = asyncio.create_task(headend.run())
         try:
             async with asyncio.timeout(LIMIT_S):
-                await until(lambda: headend.connected)  # the first time ever, a broker keeps nothing for us before
+                await until(lambda: headend.connected)
+                assert self.link is not None
+                await self.link.connected()  # subscribed too: the first time ever, a broker keeps nothing for us before
                 yield Running(store, teller, clock, headend, task)
         finally:
             task.cancel()
