@@ -272,10 +272,11 @@ class TestFreshness:
         for at in (UNPROVEN, PROVEN):
             assert isinstance(order(None, now_s=1, body=TOP_UP).event(at), TopUp)
 
-    def test_nothing_is_both_helpful_and_hurtful(self) -> None:
-        """The two lists cannot contradict each other; a reversal always hurts."""
-        assert not HELPFUL & HURTFUL
-        assert Command.TOP_UP_REVERSE in HURTFUL
+    def test_whatever_may_do_harm_proves_freshness(self) -> None:
+        """Every command but these hurts; a new one hurts until somebody decides otherwise here."""
+        assert {Command.TOP_UP, Command.HOLD_SET} == HELPFUL
+        harmless = {Command.READ_NOW, Command.TIME, Command.ACK, Command.RESEND}
+        assert set(Command) - HELPFUL - harmless == HURTFUL
 
     def test_a_key_ends_when_the_time_is_proven(self) -> None:
         """I15: `not_after` counts only against a proven clock: unknown time must not lock the head-end out."""
