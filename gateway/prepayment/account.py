@@ -58,10 +58,13 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What the last complete civil days cost, newest last (at most 7), for "about n days left" (S0-16)."""
+    """What the last complete civil days cost, newest last (at most 7), for "about n days left" (S0-16).
+
+    `day_began_nano` is the lifetime charge when `day` began; None when that was not seen (the day of opening).
+    """
 
     day: str | None = None
-    day_began_nano: int = 0
+    day_began_nano: int | None = None
     days_nano: tuple[int, ...] = ()
 
 

@@ -10,6 +10,7 @@ compares it with what is (facts by transaction, control by reconciliation). `nex
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
 
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Spending, Supply, Terms
@@ -200,15 +201,24 @@ def _day_changes(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
         return outcome
     if spending.day is not None and today < spending.day:
         return outcome
-    days = spending.days_nano
-    if spending.day is not None:
-        days = (*days, account.usage.charge_total_nano - spending.day_began_nano)[-_DAYS_KEPT:]
+    charged_nano = account.usage.charge_total_nano
+    began_nano = None if spending.day is None else charged_nano  # the day of opening is no complete day
+    spending = Spending(today, began_nano, _complete_days(spending, today, charged_nano))
     rated = standing(account.usage, at, account.tariffs, terms.calendars)
     account = _with_charge(account, rated)
-    account = replace(account, spending=Spending(today, account.usage.charge_total_nano, days))
+    account = replace(account, spending=spending)
     outcome = _settle(replace(outcome, account=account), at)
     caught_up = sum(line.days for line in rated.lines if line.component == "standing") > 1
     return _told_again(outcome, at) if caught_up else outcome
+
+
+def _complete_days(spending: Spending, today: str, charged_nano: int) -> tuple[int, ...]:
+    """What the last complete days cost; a day seen in part, or several seen as one, tells nothing about the pace."""
+    if spending.day is None or spending.day_began_nano is None:
+        return spending.days_nano
+    if date.fromisoformat(today) - date.fromisoformat(spending.day) != timedelta(days=1):
+        return spending.days_nano
+    return (*spending.days_nano, charged_nano - spending.day_began_nano)[-_DAYS_KEPT:]
 
 
 def _told_again(outcome: Outcome, at: Moment) -> Outcome:

@@ -110,7 +110,7 @@ class Household(RuleBasedStateMachine):
         before = self.w.account.usage.charge_total_nano
         self.post(Reading(self.w.now(), value, defect=None if value is not None else "nan"))
         grown_wh = (self.w.account.usage.charge_total_nano - before) // 250_000
-        assert grown_wh <= 13_800 * 4 + 2
+        assert grown_wh <= 13_800 * 5 + 2
 
     @rule(step_ms=st.integers(-3_650 * DAY_MS, 3_650 * DAY_MS), trust=st.sampled_from(list(TimeTrust)))
     def clock_lies(self, step_ms: int, trust: TimeTrust) -> None:

@@ -27,10 +27,21 @@ def _pass(w: World, ms: int) -> None:
 
 
 def test_plausible_is_rated_power_over_time_and_two_quanta() -> None:
-    """Decision 6: the bound is rated power x elapsed + 2 register quanta, rounded up."""
-    assert plausible_wh(HOUR_MS, RATED_W, 1) == 13_802
+    """Decision 6: the bound is rated power and a quarter x elapsed + 2 register quanta, rounded up."""
+    assert plausible_wh(HOUR_MS, RATED_W, 1) == 17_250 + 2
     assert plausible_wh(0, RATED_W, 10) == 20
-    assert plausible_wh(1_000, RATED_W, 1) == 4 + 2
+    assert plausible_wh(1_000, RATED_W, 1) == 5 + 2
+
+
+def test_hours_at_full_current_and_high_voltage_are_charged() -> None:
+    """I6: 63 A at 253 V on a supply rated 60 A at 230 V is consumption; left to a person it would be free."""
+    w = world()
+    for _ in range(180):
+        _pass(w, 60_000)
+        w.register_wh += 266
+        w.read()
+    assert w.account.usage.wh == w.register_wh
+    assert w.account.register.trusted
 
 
 def test_ordinary_consumption_is_charged_exactly() -> None:
@@ -230,7 +241,7 @@ def test_never_more_than_the_rated_power_is_charged(steps: list[tuple[int, int]]
         register = judged.register
         assert all(span.wh >= 0 for span in judged.spans)
         charged += sum(span.wh for span in judged.spans)
-    assert charged <= RATED_W * running_ms // HOUR_MS + 3 * len(steps)
+    assert charged <= RATED_W * 5 * running_ms // (4 * HOUR_MS) + 3 * len(steps)
 
 
 @given(st.lists(st.integers(0, 1_000), min_size=1, max_size=40), st.data())

@@ -167,7 +167,7 @@ ACCOUNTS = st.builds(
         st.builds(Line, TEXT, st.none() | TEXT, st.none() | NUMBER, NUMBER, NUMBER, NUMBER, TEXT, st.booleans()),
         max_size=3,
     ).map(tuple),
-    spending=st.builds(Spending, st.none() | TEXT, NUMBER, st.lists(NUMBER, max_size=7).map(tuple)),
+    spending=st.builds(Spending, st.none() | TEXT, st.none() | NUMBER, st.lists(NUMBER, max_size=7).map(tuple)),
     holds=st.lists(st.builds(Hold, TEXT, st.sampled_from(list(HoldKind)), st.none() | NUMBER), max_size=2).map(tuple),
     lockout=st.none() | TEXT,
 )
