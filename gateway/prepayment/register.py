@@ -22,7 +22,7 @@ CASES_MAX = 16
 REFRESH_MS = 60_000
 """Some meters renew their register only now and then: what one that stood still gains at once may be this old."""
 OVERLOAD_PERCENT = 125
-"""Of rated power a supply may really carry for hours: mains 10 % high (EN 50160), a breaker at 1.13 times its current."""
+"""Of rated power; what a supply may carry for hours: mains 10 % high (EN 50160), a breaker at 1.13 of its current."""
 _MS_PER_H = 3_600_000
 
 
@@ -131,7 +131,7 @@ def judge(
 
 
 def plausible_wh(elapsed_ms: int, rated_power_w: int, quantum_wh: int) -> int:
-    """The most a register may have advanced: rated power and its overload over the time, and two quanta (decision 6)."""
+    """The most a register may have advanced: rated power with overload over the time, and two quanta (decision 6)."""
     return -(-rated_power_w * OVERLOAD_PERCENT * max(elapsed_ms, 0) // (100 * _MS_PER_H)) + 2 * quantum_wh
 
 
