@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import ceil
 
 from gateway.clock import Clock
 from gateway.errors import MeterAnswerRefused, MeterError, WriteNotConfirmed
@@ -155,13 +156,23 @@ class ModbusMeter:
             raise WriteNotConfirmed(f"meter {self.meter_id} has no switch")
         await self._switch.set(state)
 
+    def settable_limit_w(self, limit_w: int) -> int:
+        """See `Meter`."""
+        if self._limit is None or self._limit.threshold.type is RegisterType.FLOAT32:
+            return limit_w
+        per_raw = power_scale(self._limit.threshold.unit, self._limit.threshold.scale)
+        return round(ceil(limit_w / per_raw) * per_raw)
+
     async def set_limit_w(self, limit_w: int | None) -> None:
         """See `Meter`."""
         limit = self._limit
         if limit is None:
             raise WriteNotConfirmed(f"meter {self.meter_id} has no power threshold that can be set")
         per_raw = power_scale(limit.threshold.unit, limit.threshold.scale)
-        words = encode_words(limit.threshold.type, float((limit_w or 0) / per_raw), self._word_order)
+        try:
+            words = encode_words(limit.threshold.type, float((limit_w or 0) / per_raw), self._word_order)
+        except ValueError as reason:
+            raise WriteNotConfirmed(f"meter {self.meter_id} cannot hold a limit of {limit_w} W: {reason}") from None
         forbidden = frozenset(self.profile.forbidden_writes)
         for template in limit.write_off if limit_w is None else limit.write_on:
             filled = tuple(word for part in template for word in (words if part == "threshold" else (int(part),)))

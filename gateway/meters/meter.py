@@ -59,6 +59,10 @@ class Meter(Protocol):
         """Write once and read back; `WriteNotConfirmed` when the device shows another position (I10)."""
         ...
 
+    def settable_limit_w(self, limit_w: int) -> int:
+        """The smallest limit the meter can hold that is not below this one: nobody gets less than is due."""
+        ...
+
     async def set_limit_w(self, limit_w: int | None) -> None:
         """Write the power threshold (None: no limit) and read it back; `WriteNotConfirmed` when it differs."""
         ...

@@ -215,6 +215,8 @@ class Poll:
 
     async def _reconcile_limit(self, limit_w: int | None, observed: Observation) -> Observation:
         """Write the threshold if another is shown; ever more rarely, because the memory of some meters wears out."""
+        if limit_w is not None:
+            limit_w = self._meter.settable_limit_w(limit_w)
         if observed.limit_w == limit_w:
             self._limit_tries = 0
             await self._cleared("limit.not_confirmed")

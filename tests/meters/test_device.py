@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from decimal import Decimal
 from typing import cast
 
+import msgspec.structs
 import pytest
 
 from firmware_sim.rtu import RtuLine
@@ -17,7 +19,7 @@ from gateway.meters.build import MeterSpec, SwitchSpec, build_meter, build_seria
 from gateway.meters.bus import Bus
 from gateway.meters.device import ModbusMeter
 from gateway.meters.planner import bus_time_ms, parse_line
-from gateway.meters.registers import WordOrder
+from gateway.meters.registers import RegisterType, WordOrder
 from gateway.meters.switch import write_words
 from gateway.prepayment.supply import SwitchState
 from tests.meters.wall import RTU, WallClock
@@ -317,6 +319,24 @@ def test_a_refused_serial_number_is_no_failure() -> None:
             assert (await meter.read()).serial == "21457003"
             with pytest.raises(MeterAnswerRefused):
                 await lan.link.read(1, 4, 64512, 2)
+
+    asyncio.run(scenario())
+
+
+def test_a_coarse_threshold_is_rounded_up_and_one_too_large_is_an_alarm() -> None:
+    """S1-11: a register in steps of 100 W holds 500 W for 495 W due; what does not fit is an event, no crash."""
+    model = profile.load("schneider-iem3155")
+    assert model.limit is not None
+    coarse = msgspec.structs.replace(model.limit.threshold, type=RegisterType.UINT16, unit="W", scale=Decimal(100))
+    limit = msgspec.structs.replace(model.limit, threshold=coarse)
+    model = msgspec.structs.replace(model, limit=limit)
+
+    async def scenario() -> None:
+        async with buses() as (_sim, _serial, lan):
+            meter = build_meter(MeterSpec("m", 2, model, limiter="threshold"), lan, clock=WallClock())
+            assert [meter.settable_limit_w(watts) for watts in (495, 500, 501)] == [500, 500, 600]
+            with pytest.raises(WriteNotConfirmed, match="cannot hold a limit of 7000000 W"):
+                await meter.set_limit_w(7_000_000)
 
     asyncio.run(scenario())
 
