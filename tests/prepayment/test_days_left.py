@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.prepayment.ladder import days_left
 from gateway.prepayment.ledger import Notice
 
-from .worlds import DAY_MS, NANO, World, policy, world
+from .worlds import DAY_MS, NANO, World, policy, tariff, world
 
 
 def _live(w: World, *days_wh: int) -> None:
@@ -41,3 +41,15 @@ def test_credit_for_three_days_is_low_although_the_amount_is_not() -> None:
     assert [notice.template for notice in told] == ["low"]
     assert told[0].balance_nano > 20 * NANO
     assert dict(told[0].detail)["days_left"] == 3
+
+
+def test_only_complete_days_tell_the_pace() -> None:
+    """S0-16: neither the day of opening nor days without the gateway count; the standing charge of a day does."""
+    w = world(100 * NANO, tariff=tariff(standing_nano_per_day=NANO // 2))
+    w.use(0, 15)
+    assert w.account.spending.days_nano == ()
+    w.use(4_000, 24)
+    assert w.account.spending.days_nano == (NANO // 2 + NANO,)
+    w.utc_ms += 3 * DAY_MS
+    w.use(0, 1)
+    assert len(w.account.spending.days_nano) == 1

@@ -23,7 +23,7 @@ from gateway.prepayment.policy import Initiator, Slots, Term
 from gateway.prepayment.step import apply, available_power_w, control, limit_w, next_deadline_ms
 from gateway.prepayment.supply import SupplyState, SwitchState
 
-from .worlds import DAY_MS, HOUR_MS, NANO, TERMS, World, opened, policy, tariff, world
+from .worlds import DAY_MS, HOUR_MS, NANO, TERMS, World, opened, policy, world
 
 
 def _limited() -> World:
@@ -394,15 +394,3 @@ def test_illegal_events_change_nothing() -> None:
     outcome = apply(w.account, LockoutReleased(w.now(), "x"), TERMS)
     assert outcome.account == w.account
     assert outcome.records == ()
-
-
-def test_only_complete_days_tell_the_pace() -> None:
-    """S0-16: neither the day of opening nor days without the gateway count; the standing charge of a day does."""
-    w = world(100 * NANO, tariff=tariff(standing_nano_per_day=NANO // 2))
-    w.use(0, 15)
-    assert w.account.spending.days_nano == ()
-    w.use(4_000, 24)
-    assert w.account.spending.days_nano == (NANO // 2 + NANO,)
-    w.utc_ms += 3 * DAY_MS
-    w.use(0, 1)
-    assert len(w.account.spending.days_nano) == 1
