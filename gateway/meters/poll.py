@@ -35,7 +35,7 @@ OWED_FIRST_MS, OWED_MAX_MS = 1_000, 60_000
 DWELL_AFTER_CLOSE_MS = 10_000
 OPEN_TRIES = 5
 OPEN_REST_MS = 3_600_000
-WARNING = "limit.warning"
+WARNING, MOVED = "limit.warning", "switch.moved_by_others"
 LOCKOUT = "lockout"
 """The reason `control` gives for a safety lock-out."""
 
@@ -87,6 +87,7 @@ class Poll:
         self._owed_ms = 0
         self._troubles = Troubles()
         self._confirmed: SwitchState | None = None
+        self._untold = False
         self._closed_at_ms: int | None = None
         self._open_tries = 0
         self._open_at_ms = 0
@@ -256,12 +257,17 @@ class Poll:
 
     async def _watch_switch(self, observed: Observation) -> None:
         """Tell when the switch cannot be read, and when somebody else moved it."""
+        self._untold = False
         if observed.switch is None:
             await self._alarm("switch.unreadable", observed.switch_trouble or "")
             return
         await self._cleared("switch.unreadable")
         if self._confirmed is not None and observed.switch is not self._confirmed:
-            await self._happened("switch.moved_by_others", ("was", self._confirmed), ("is", observed.switch))
+            # A board that lets go between two polls is corrected at each of them, and told four times an hour.
+            self._untold = not self._troubles.seen(MOVED, self._clock.monotonic_ms())
+            self._troubles.over(MOVED)
+            if not self._untold:
+                await self._happened(MOVED, ("was", self._confirmed), ("is", observed.switch))
         self._confirmed = observed.switch
 
     async def _close(self, reason: str) -> SwitchState | None:
@@ -297,10 +303,12 @@ class Poll:
         except MeterError as error:
             await self._alarm("switch.not_confirmed", str(error))
             return None
-        self._confirmed = state
+        confirmed, self._confirmed = self._confirmed, state
         if state is SwitchState.CONNECTED:
             self._closed_at_ms = self._clock.monotonic_ms()
         await self._cleared("switch.not_confirmed")
+        if self._untold or confirmed is state:  # told before: what cannot be read is only moved there once more
+            return state
         await self._happened("switch.closed" if state is SwitchState.CONNECTED else "switch.opened", ("reason", reason))
         return state
 

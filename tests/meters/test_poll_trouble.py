@@ -161,6 +161,33 @@ def test_a_loose_wire_does_not_fill_the_record() -> None:
     asyncio.run(scenario())
 
 
+def test_a_board_that_lets_go_between_polls_is_corrected_each_time_and_told_seldom() -> None:
+    """I20: a relay with a watchdog of its own, or somebody with a screwdriver, must not wear out the flash."""
+
+    async def scenario() -> None:
+        async with scene("relay") as s:
+            await s.polls()
+            for _ in range(5):
+                await s.sim.do("coil board 0 off")
+                await s.polls()
+                assert s.sim.meter("eastron").supply_closed is True
+            assert s.book.words() == ["switch.moved_by_others", "switch.closed"]
+            s.clock.ahead_ms += 900_000
+            await s.sim.do("coil board 0 off")
+            await s.polls()
+            assert s.book.words()[2:] == ["switch.moved_by_others", "switch.closed"]
+            blind = observation(limit_w=None)
+            for _ in range(3):
+                await s.poll._reconcile_switch(blind)
+            assert s.book.words()[4:] == ["switch.unreadable"]
+            s.book.stand(SupplyState.SUSPENDED)
+            s.clock.ahead_ms += 10_000
+            await s.polls()
+            assert s.book.words()[5:] == ["switch.unreadable.over", "switch.opened"]
+
+    asyncio.run(scenario())
+
+
 def test_a_threshold_that_does_not_take_is_not_written_for_ever() -> None:
     """Decision 15: setting is tried with growing pauses (the memory wears out), lifting each minute at least."""
 
