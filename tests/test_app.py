@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,9 @@ def test_a_broker_that_is_away_at_the_start_costs_nothing(
         wait_for(lambda: _reads(site, 8))
         assert process.poll() is None
         assert stopped(process) == 0
+    link = [line for line in site.logged() if line["event"] in ("headend.away", "headend.connected")]
+    away = [line.get("reason", "connected") for line in link]
+    assert all(one != other for one, other in pairwise(away)), "told once for each reason, however long it lasts"
 
 
 def test_a_serial_port_that_vanishes_and_returns(build_site: Callable[..., Site], mosquitto: Mosquitto) -> None:

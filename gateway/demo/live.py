@@ -144,7 +144,10 @@ class View:
         dark = self._recorder.account(place.account_id).relay == "DISCONNECTED"
         self.note = f"selling {TOP_UP} {CURRENCY} to {place.account_id} ..."
         began_s = time.monotonic()
-        verdict = await stage.headend.topup(place.account_id, TOP_UP, CURRENCY, timeout_s=_ANSWER_WITHIN_S)
+        try:
+            verdict = await stage.headend.topup(place.account_id, TOP_UP, CURRENCY, timeout_s=_ANSWER_WITHIN_S)
+        except NoAnswer as error:
+            raise NoAnswer(f"{error}; the sale is kept and goes out before the next one") from error
         answered_ms = round((time.monotonic() - began_s) * 1000)
         if verdict.status != "applied":
             self.note = f"top-up {verdict.status}: {verdict.reason}"

@@ -47,8 +47,9 @@ class Headend:
         table = configuration.settings.headend
         gateway_id = configuration.settings.gateway.id
         topics = Topics(gateway_id)
-        link = (factory or mqtt_link)(broker_of(configuration), topics.inbound, will(gateway_id), clock, _trouble)
+        link = (factory or mqtt_link)(broker_of(configuration), topics.inbound, will(gateway_id), clock, self._trouble)
         self._link = link
+        self._away = ""
         self._status = StatusKeeper(link, store, clock, topics)
         self._uplink = Uplink(link, store, topics, note=teller.note, sleep=clock.sleep, acknowledges=table.acknowledges)
         self._timesync = TimeSync(link, clock, topics, clock.authenticate)
@@ -77,8 +78,15 @@ class Headend:
     async def _announce(self) -> None:
         while True:
             session = await self._link.connected()
+            self._away = ""
             log.info("headend.connected", session=session)
             await self._link.lost(session)
+
+    def _trouble(self, why: str) -> None:
+        """Log why there is no connection, once for each reason: a link may be away for weeks."""
+        if why != self._away:
+            self._away = why
+            log.warning("headend.away", reason=why)
 
 
 def mqtt_link(broker: Broker, topics: Sequence[str], last_will: Will, clock: SystemClock, trouble: OnTrouble) -> Link:
@@ -112,7 +120,3 @@ def broker_of(configuration: Configuration) -> Broker:
         password,
         table.keepalive_s,
     )
-
-
-def _trouble(why: str) -> None:
-    log.warning("headend.away", reason=why)

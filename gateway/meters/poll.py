@@ -38,6 +38,8 @@ OPEN_REST_MS = 3_600_000
 WARNING, MOVED = "limit.warning", "switch.moved_by_others"
 LOCKOUT = "lockout"
 """The reason `control` gives for a safety lock-out."""
+OVER_LIMIT = "over_limit"
+"""The limiter's own reason; its window and its trips per hour spare the contactor already."""
 
 
 class Desk(Protocol):
@@ -192,7 +194,7 @@ class Poll:
         if self._rules is not None:
             await self._limit_by_switching(wanted.limit_w if closed else None, observed)
             if closed and self._limiter.wants_open:
-                closed, reason = False, "over_limit"
+                closed, reason = False, OVER_LIMIT
         await self._watch_switch(observed)
         shown = observed.switch
         if shown is not None and (shown is SwitchState.CONNECTED) == closed:
@@ -278,7 +280,7 @@ class Poll:
     async def _open(self, reason: str) -> SwitchState | None:
         now_ms = self._clock.monotonic_ms()
         dwelt = self._closed_at_ms is None or now_ms - self._closed_at_ms >= DWELL_AFTER_CLOSE_MS
-        if not dwelt and reason != LOCKOUT:
+        if not dwelt and reason not in (LOCKOUT, OVER_LIMIT):
             return None
         if now_ms < self._open_at_ms:
             return None

@@ -32,6 +32,7 @@ from gateway.prepayment.events import (
 from gateway.prepayment.intervals import IntervalState, advance
 from gateway.prepayment.ladder import Effect, Rule, holds_in_force
 from gateway.prepayment.ledger import Entry, EntryKind, Verdict, VerdictStatus
+from gateway.prepayment.money import wire_money
 from gateway.prepayment.policy import DayKind, Policy
 from gateway.prepayment.rating import Usage
 from gateway.prepayment.register import Register
@@ -165,7 +166,8 @@ def _credit(request: TopUp | TopUpReversal, account: Account, last: int, total_n
     if gained_nano < request.amount_nano or (steps == 1 and gained_nano != request.amount_nano):
         return _refused("total_mismatch", last_sequence=last)
     if gained_nano > account.policy.top_up_max_nano * steps:
-        return _refused("above_cap", last_sequence=last)
+        cap = f"{wire_money(account.policy.top_up_max_nano)} {account.currency} a top-up"
+        return _refused("above_cap", cap=cap, last_sequence=last)
     return None
 
 
@@ -175,7 +177,7 @@ def _top_up(account: Account, request: TopUp) -> Taken | Verdict:
         return refusal
     gained_nano = request.total_nano - account.top_up_total_nano
     if account.balance_nano + gained_nano > account.policy.balance_max_nano:
-        return _refused("balance_above_cap")
+        return _refused("balance_above_cap", cap=f"{wire_money(account.policy.balance_max_nano)} {account.currency}")
     return Taken(
         lambda a: replace(a, top_up_sequence=request.sequence, top_up_total_nano=request.total_nano),
         kind=EntryKind.TOP_UP,

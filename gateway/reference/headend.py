@@ -105,7 +105,7 @@ class HeadEnd:
         try:
             await asyncio.wait_for(self.link.connected(), timeout_s)
         except TimeoutError as error:
-            raise NoAnswer(f"no connection to the broker within {timeout_s:g} s; nothing was sent") from error
+            raise NoAnswer(f"no connection to the broker within {timeout_s:g} s; not sent yet") from error
 
     async def until(self, what: Callable[[], object], timeout_s: float = ANSWER_WITHIN_S) -> None:
         """Wait until something that arrives makes `what()` true. Raises NoAnswer."""

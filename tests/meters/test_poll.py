@@ -150,6 +150,22 @@ def test_a_switched_limiter_warns_opens_and_closes_by_itself() -> None:
     asyncio.run(scenario())
 
 
+def test_a_second_trip_opens_as_the_first_did() -> None:
+    """Decision 15: the dwell that spares a contactor does not let a load over the limit run on after a re-close."""
+
+    async def scenario() -> None:
+        rules = LimiterRules(window_s=1, warn_s=0, open_s=1, cooldown_s=1)
+        async with scene("relay", limiter=rules) as s:
+            s.book.stand(SupplyState.LIMITED)
+            began_s = asyncio.get_running_loop().time()
+            while s.book.words().count("switch.opened") < 2:
+                await s.polls()
+                await asyncio.sleep(0.05)
+                assert asyncio.get_running_loop().time() - began_s < polls.DWELL_AFTER_CLOSE_MS / 1000
+
+    asyncio.run(scenario())
+
+
 def test_a_jump_of_the_register_trips_nobody() -> None:
     """Decision 6: a reading in quarantine, and the difference that stays behind as a case, are no load."""
 
