@@ -19,6 +19,7 @@ from gateway.commands import Command, Order, ReadNow
 from gateway.errors import CommandRefused, CommitUnknown
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.events import AccountOpened, Contact, Detail, Event, Moment, Restarted
+from gateway.prepayment.intervals import Interval
 from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
 from gateway.prepayment.requests import open_account
 from gateway.prepayment.step import apply, settle
@@ -27,6 +28,9 @@ from gateway.store import Answer, Attempt, Origin, Row, Store
 
 CHECKPOINT_MS = 900_000
 """Running time after which what is only in memory is saved."""
+GATHER_MS = 5_000
+GATHERED_MAX = 1_000
+"""How long, and how many, finished quarter-hours wait in memory, so that all meters end theirs in one transaction."""
 PRUNE_MS = 24 * 3_600_000
 ATTEMPTS_MAX = 2
 """A command that has crashed the process this often is refused (decision 8)."""
@@ -52,6 +56,8 @@ class Teller:
         self._lock = asyncio.Lock()
         self._subscribers: list[Told] = []
         self._committed: list[Callable[[], None]] = []
+        self._finished: list[tuple[str, Interval]] = []
+        self._finished_ms = 0
         self._unknown = False
         self._saved_ms = 0
         self._pruned_ms: int | None = None
@@ -104,9 +110,9 @@ class Teller:
         async with self._lock:
             account = self._accounts[account_id]
             outcome = apply(account, event, self._terms[account_id])
-            due = event.at.running_ms - self._saved_ms >= CHECKPOINT_MS
-            if due or outcome.records or outcome.intervals:
-                await self._commit(outcome, event.at, everything=due or bool(outcome.intervals))
+            due = self._checkpoint_due(event.at)
+            if due or outcome.records:
+                await self._commit(outcome, event.at, everything=due)
                 if due:
                     await self._tidy(event.at)
                 return outcome
@@ -115,6 +121,9 @@ class Teller:
             if outcome.account is not account:
                 self._accounts[account_id] = outcome.account
                 self._dirty.add(account_id)
+            if outcome.intervals:
+                self._finished_ms = self._finished_ms if self._finished else event.at.running_ms
+                self._finished += [(account_id, interval) for interval in outcome.intervals]
             self._tell(outcome)
             return outcome
 
@@ -242,6 +251,8 @@ class Teller:
         others = [self._accounts[account_id] for account_id in self._dirty] if everything else []
         saved = {account.account_id: account for account in (*others, *changed)}
         finished = [] if outcome is None else [(outcome.account.account_id, interval) for interval in outcome.intervals]
+        # A snapshot knows which quarter-hours it has given out: they are stored with it, never after it.
+        finished = [waiting for waiting in self._finished if waiting[0] in saved] + finished
         records = [*(() if outcome is None else outcome.records), *more]
         self._unknown = True
         commit = asyncio.ensure_future(
@@ -253,6 +264,7 @@ class Teller:
         for account in changed:
             self._keep(account)
         self._dirty.difference_update(saved)
+        self._finished = [waiting for waiting in self._finished if waiting[0] not in saved]
         if everything:
             self._saved_ms = at.running_ms
         if outcome is not None:
@@ -263,6 +275,12 @@ class Teller:
         if cancelled is not None:
             raise cancelled
         return rows
+
+    def _checkpoint_due(self, at: Moment) -> bool:
+        """All is saved each quarter-hour of running, and a moment after one ended, for all accounts together."""
+        if at.running_ms - self._saved_ms >= CHECKPOINT_MS or len(self._finished) >= GATHERED_MAX:
+            return True
+        return bool(self._finished) and at.running_ms - self._finished_ms >= GATHER_MS
 
     async def _tidy(self, at: Moment) -> None:
         """Now and then: a short log, no quarter-hours past their retention."""

@@ -84,21 +84,47 @@ def test_a_quarter_of_an_hour_later_everything_is_saved(counter: Counter) -> Non
     run(story())
 
 
-def test_one_account_that_finishes_a_quarter_hour_saves_all(counter: Counter) -> None:
-    """Decision 8: at a quarter-hour one transaction holds the interval and every account that changed."""
+def test_accounts_that_finish_a_quarter_hour_together_are_saved_together(counter: Counter) -> None:
+    """Decision 8: one transaction holds the intervals of all meters and every account that changed: flash is spared."""
+    commits: list[int] = []
 
     async def story() -> None:
         teller = await counter.start("CH-1", "CH-2")
         for account_id in ("CH-1", "CH-2"):
             await teller.post(account_id, counter.reading(0))
-            await teller.post(account_id, counter.reading(100, 400_000))
-        outcome = await teller.post("CH-1", counter.reading(200, 400_000))
-        assert outcome.intervals
+        await teller.post("CH-1", counter.reading(100, 400_000))
+        await teller.checkpoint()
+        teller.subscribe_committed(lambda: commits.append(1))
+        for account_id in ("CH-1", "CH-2"):
+            assert (await teller.post(account_id, counter.reading(200, 250_000))).intervals or account_id == "CH-1"
+        assert (await teller.post("CH-1", counter.reading(200, 1_000))).intervals
+        assert commits == [], "the others may still come"
+        await teller.post("CH-2", counter.reading(200, 6_000))
+        assert commits == [1]
         await counter.crash()
         teller = await counter.start()
-        assert [teller.accounts[name].usage.wh for name in ("CH-1", "CH-2")] == [200, 100]
-        (row,) = await counter.store.intervals_after(0, 9)
-        assert row.account_id == "CH-1"
+        assert [teller.accounts[name].usage.wh for name in ("CH-1", "CH-2")] == [200, 200]
+        assert {row.account_id for row in await counter.store.intervals_after(0, 9)} == {"CH-1", "CH-2"}
+        await counter.stop()
+
+    run(story())
+
+
+def test_what_is_told_takes_its_quarter_hours_along(counter: Counter) -> None:
+    """A snapshot that has given out a quarter-hour is never stored without it; one that was lost is given out again."""
+
+    async def story() -> None:
+        teller = await counter.start("CH-1")
+        await teller.post("CH-1", counter.reading(0))
+        await teller.post("CH-1", counter.reading(50, 400_000))
+        await teller.checkpoint()
+        assert (await teller.post("CH-1", counter.reading(100, 500_000))).intervals
+        await counter.crash()
+        teller = await counter.start()
+        assert await counter.store.intervals_after(0, 9) == []
+        assert (await teller.post("CH-1", counter.reading(100, 1_000))).intervals, "nothing was lost: it is made again"
+        await teller.execute(counter.top_up(5 * NANO))
+        assert len(await counter.store.intervals_after(0, 9)) == 1
         await counter.stop()
 
     run(story())

@@ -52,9 +52,13 @@ def test_a_finished_quarter_hour_wakes_the_uplink_without_a_journal_row(counter:
         teller = await counter.start("CH-1")
         await teller.post("CH-1", counter.reading(0))
         woken: list[int] = []
+        await teller.post("CH-1", counter.reading(5, 400_000))
+        await teller.checkpoint()
         teller.subscribe_committed(lambda: woken.append(counter.store.head.seq))
         rows = counter.store.head.seq
-        await teller.post("CH-1", counter.reading(10, 899_000))
+        await teller.post("CH-1", counter.reading(10, 500_000))
+        await teller.post("CH-1", counter.reading(10, 6_000))
+        await teller.post("CH-1", counter.reading(10, 6_000))
         assert woken == [rows], "once, and the journal has not grown"
         await counter.stop()
 
