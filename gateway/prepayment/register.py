@@ -3,9 +3,9 @@
 A reading charges only if it lies between the last accepted value and what the rated power could have used since
 (a quarter more, plus two register quanta). Anything else is quarantined and charges nothing. Reading it again proves
 that a value is *stable*, never that it is *consumption*: three consistent readings open a new segment from which
-charging goes on, and the difference stays behind as an open case for a person. The one thing that may be settled without a person is energy
-used while the gateway was off and did not know for how long: once the time is known, rated power over the time it was
-off since the last dated reading decides, however often it was switched off meanwhile.
+charging goes on, and the difference stays behind as an open case for a person. The one thing that may be settled
+without a person is energy used while the gateway was off and did not know for how long: once the time is known, rated
+power over the time it was off since the last dated reading decides, however often it was switched off meanwhile.
 """
 
 from __future__ import annotations
