@@ -168,13 +168,12 @@ def test_an_extra_poll_does_not_move_the_grid() -> None:
 
     async def scenario() -> None:
         bus = build_tcp_bus("lan", "127.0.0.1", 1, clock=WallClock())
-        job = Watched("m", 300, None)
-        job.extra_ms = 50
+        job = Watched("m", 1_000, None)
+        job.extra_ms = 300
         bus.add(job)
-        await for_a_while(bus, 0.75)
+        await for_a_while(bus, 1.5)
         offsets = [at - job.began_ms[0] for at in job.began_ms]
-        assert len(offsets) == 4
-        assert all(0 <= at - due < 45 for at, due in zip(offsets, (0, 50, 300, 600), strict=True))
+        assert all(0 <= at - due < 290 for at, due in zip(offsets, (0, 300, 1_000), strict=True))
 
     asyncio.run(scenario())
 
