@@ -1,0 +1,61 @@
+"""An event loop whose time passes only when nothing is left to do: a week takes seconds, and each run is the same.
+
+There is no operating system below it: no sockets, no threads, no signals. What would need one raises, so nothing that
+cannot be repeated slips in unseen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+
+class Deadlock(Exception):
+    """Everything waits for something and no timer runs: in the real world the process would hang for ever."""
+
+
+class _Idle:
+    """The selector of a loop without a world: waiting is what makes time pass."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+
+    def select(self, timeout: float | None) -> list[Any]:
+        """Let `timeout` seconds pass at once."""
+        if timeout is None:
+            raise Deadlock("every task waits and no timer runs")
+        if timeout > 0:
+            self._loop.skip()
+        return []
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """`time()` counts virtual seconds from 0; `steps` counts the callbacks that have run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now_s = 0.0
+        self._selector = _Idle(self)
+        self._clock_resolution = 1e-9
+
+    def time(self) -> float:
+        """Virtual seconds since the loop was made."""
+        return self._now_s
+
+    def skip(self) -> None:
+        """To the next timer."""
+        self._now_s = max(self._now_s, self._scheduled[0].when())  # type: ignore[attr-defined]
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        """A thread would run in real time, so there is none."""
+        raise NotImplementedError(f"{func} wants a thread, which cannot be repeated")
+
+    def _process_events(self, event_list: list[Any]) -> None:
+        """There are no events but timers."""
+
+    def _write_to_self(self) -> None:
+        """Nobody sleeps in another thread."""

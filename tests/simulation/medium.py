@@ -1,0 +1,172 @@
+"""The SD card and the worker that writes to it: real SQLite on a real file, run by the virtual loop.
+
+aiosqlite runs each function on a thread of its own. Here its queue hands them to the loop instead, each after a
+seeded delay, one after the other: the same code, but every run interleaves alike. The card can fill up, fail with an
+error before or after the write happened, be copied, and be replaced by an old copy; a power cut loses what was queued.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import aiosqlite.core
+
+Work = tuple[asyncio.Future[Any] | None, Callable[[], Any]]
+_DELAYS_S = (0.0005, 0.002, 0.002, 0.01, 0.08)
+_PAGES_MAX = 1 << 30
+
+
+class PowerCut(BaseException):
+    """The process is gone: whoever waits for one of its ports never gets an answer."""
+
+
+class Trouble(StrEnum):
+    """What the card does to the next transactions."""
+
+    NONE = "none"
+    FULL = "full"
+    LOST = "lost"
+    """An I/O error, and nothing was written."""
+    APPLIED = "applied"
+    """An I/O error, and everything was written: nobody can know."""
+
+
+class Medium:
+    """The card of one gateway. `after_work` is called with the connection after each function that ran."""
+
+    def __init__(self, folder: Path, chance: random.Random) -> None:
+        self.folder = folder
+        self.trouble = Trouble.NONE
+        self.on_cut: Callable[[], None] = lambda: None
+        self.after_work: Callable[[sqlite3.Connection], None] = lambda _: None
+        self.life = 0
+        self._chance = chance
+        self._raw: sqlite3.Connection | None = None
+        self._cut_in: int | None = None
+        self._cut_after = False
+
+    def cut_at_write(self, count: int, *, after: bool) -> None:
+        """Cut the power at the `count`th function from now, before it runs or after it ran and before that is told."""
+        self._cut_in, self._cut_after = count, after
+
+    def power_off(self) -> None:
+        """What was queued is lost, what was written stays, in the log where it is."""
+        self.life += 1
+        self._cut_in = None
+        if self._raw is not None:
+            with tempfile.TemporaryDirectory(dir=self.folder.parent) as image:
+                self.copy_to(Path(image))
+                self._raw.close()  # which tidies up the log, as a power cut would not
+                self._raw = None
+                self.replace_by(Path(image))
+
+    def copy_to(self, image: Path) -> None:
+        """An image of the card as it is between two transactions."""
+        shutil.copytree(self.folder, image, dirs_exist_ok=True)
+
+    def replace_by(self, image: Path) -> None:
+        """Put an image in place of what is there; the power must be off."""
+        assert self._raw is None, "the card is in use"
+        shutil.rmtree(self.folder)
+        shutil.copytree(image, self.folder)
+
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """aiosqlite on the virtual loop, as long as the block lasts."""
+        with mock.patch.multiple(aiosqlite.core, Thread=_NoThread, SimpleQueue=lambda: _Queue(self)):
+            yield
+
+    def run_at(self, work: Work, life: int, at_s: float) -> float:
+        """Run the work soon, never before `at_s`; gives the time it will run."""
+        loop = asyncio.get_running_loop()
+        at_s = max(at_s, loop.time()) + self._chance.choice(_DELAYS_S)
+        loop.call_at(at_s, self._work, life, *work)
+        return at_s
+
+    def _work(self, life: int, future: asyncio.Future[Any] | None, function: Callable[[], Any]) -> None:
+        cut = False
+        if life == self.life and self._cut_in is not None:
+            self._cut_in -= 1
+            cut = self._cut_in <= 0
+        if cut and not self._cut_after:
+            self.on_cut()
+        try:
+            if life != self.life:
+                raise PowerCut  # noqa: TRY301 - what a dead process never hears
+            result = self._run(function)
+            if cut:
+                self.on_cut()
+                raise PowerCut  # noqa: TRY301
+        except BaseException as error:  # noqa: BLE001 - whatever it is belongs to whoever waits, as in aiosqlite
+            if future is not None and not future.done():
+                future.set_exception(error)
+        else:
+            if future is not None and not future.done():
+                future.set_result(result)
+
+    def _run(self, function: Callable[[], Any]) -> Any:
+        if _ends(function):
+            self._raw = None
+            return function()
+        if self.trouble is Trouble.LOST:
+            raise _io_error()
+        raw = self._raw
+        if raw is not None:
+            full = self.trouble is Trouble.FULL
+            most = raw.execute("PRAGMA page_count").fetchone()[0] if full else _PAGES_MAX
+            raw.execute(f"PRAGMA max_page_count = {most}")
+        result = function()
+        if isinstance(result, sqlite3.Connection):
+            self._raw = result
+        elif self._raw is not None:
+            self.after_work(self._raw)
+        if self.trouble is Trouble.APPLIED:
+            raise _io_error()
+        return result
+
+
+def _ends(function: Callable[[], Any]) -> bool:
+    """It closes the connection: that always works."""
+    inner = getattr(function, "func", function)
+    return getattr(inner, "__name__", "") in ("close", "close_and_stop")
+
+
+def _io_error() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = "SQLITE_IOERR"
+    return error
+
+
+class _Queue:
+    """What aiosqlite puts its work into."""
+
+    def __init__(self, medium: Medium) -> None:
+        self._medium = medium
+        self._life = medium.life
+        self._last_s = 0.0
+
+    def put_nowait(self, work: Work) -> None:
+        """Hand it to the card."""
+        self._last_s = self._medium.run_at(work, self._life, self._last_s)
+
+
+class _NoThread:
+    """Stands where aiosqlite would start a thread."""
+
+    daemon = False
+
+    def __init__(self, *, target: Callable[..., object], args: tuple[object, ...]) -> None:
+        """Nothing is started."""
+
+    def start(self) -> None:
+        """Nothing to start."""

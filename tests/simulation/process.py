@@ -1,0 +1,138 @@
+"""The daemon's process and the service manager that starts it again: `app.run` with ports of this world."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gateway import app
+from gateway.clock import SystemClock
+from gateway.errors import CommitUnknown, StoreError
+from gateway.meters.bus import Bus
+from tests.simulation.broker import SimLink
+from tests.simulation.medium import PowerCut
+from tests.simulation.wire import Wire
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+RESTART_S = 5.0
+SAVE_S = 60.0
+
+
+class Process:
+    """One life after another; `life` counts them."""
+
+    def __init__(self, world: World) -> None:
+        self.life = 0
+        self.clock: SystemClock | None = None
+        self._world = world
+        self._task: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+        self._wires: list[Wire] = []
+        self._links: list[SimLink] = []
+        self._dying: set[asyncio.Task[None]] = set()
+        self._start_due = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether the daemon is up."""
+        return self._task is not None
+
+    def start(self) -> None:
+        """Power on, if it is off."""
+        if self._task is not None:
+            return
+        world = self._world
+        self.life += 1
+        world.machine.boot()
+        world.tell(f"start {self.life}")
+        self._wires, self._links, self._stop = [], [], asyncio.Event()
+        self.clock = SystemClock(world.machine.kernel())
+        run = app.run(
+            world.installation,
+            clock=self.clock,
+            stop=self._stop,
+            link_factory=self._link,
+            bus_factory=lambda table, _installation, clock: self._bus(table.id, clock),
+        )
+        for call in world.on.started:
+            call()
+        self._task = asyncio.get_running_loop().create_task(run, name=f"life {self.life}")
+        self._task.add_done_callback(self._ended)
+
+    def start_later(self, seconds: float) -> None:
+        """Start in a while, unless somebody else does before."""
+        self._start_due += 1
+        due = self._start_due
+        self._world.later(seconds, lambda: self.start() if due == self._start_due else None)
+
+    def cut(self, off_s: float) -> None:
+        """The power goes, now; it comes back after `off_s`."""
+        task, self._task = self._task, None
+        world = self._world
+        world.tell(f"cut for {off_s:.0f} s" if task is not None else "cut while off")
+        world.machine.save()
+        world.medium.power_off()
+        for wire in self._wires:
+            wire.dead = True
+        for link in self._links:
+            link.die()
+        if task is not None:
+            self._dying.add(task)
+            task.cancel()
+            for call in world.on.ended:
+                call("cut")
+        self.start_later(off_s)
+
+    async def stop(self) -> None:
+        """As the service manager stops it: SIGTERM, and it ends by itself."""
+        task = self._task
+        self._stop.set()
+        if task is not None:
+            await asyncio.wait({task})
+
+    def restart(self) -> None:
+        """A clean stop and a new start."""
+        self._stop.set()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task in self._dying:
+            self._dying.discard(task)
+            if not task.cancelled():
+                task.exception()
+            return
+        self._task = None
+        error = task.exception() if not task.cancelled() else asyncio.CancelledError()
+        why = "stopped" if error is None else " + ".join(sorted({type(one).__name__ for one in _leaves(error)}))
+        world = self._world
+        world.tell(f"ended: {why}")
+        for link in self._links:
+            link.die()
+        if error is not None and not all(isinstance(one, CommitUnknown | StoreError) for one in _leaves(error)):
+            world.violated("I21", f"the process ended by {error!r}: {list(_leaves(error))!r}")
+        elif error is not None and "medium" not in world.faulted:
+            world.violated("I21", f"the process ended by {list(_leaves(error))!r} on a sound card")
+        for call in world.on.ended:
+            call(why)
+        self.start_later(RESTART_S)
+
+    def _link(self, *arguments: object) -> SimLink:
+        broker, topics, will, _clock, trouble = arguments
+        link = SimLink(self._world.broker, broker, topics, will, trouble)  # type: ignore[arg-type]
+        self._links.append(link)
+        return link
+
+    def _bus(self, bus_id: str, clock: SystemClock) -> Bus:
+        wire = Wire(self._world.plant.line(bus_id), self._world.written)
+        self._wires.append(wire)
+        return Bus(wire, clock)  # type: ignore[arg-type]
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    elif not isinstance(error, PowerCut):
+        yield error

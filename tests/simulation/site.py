@@ -1,0 +1,219 @@
+"""The installations a run may have: real configuration files, read by the production loader, and the meters behind them.
+
+Terms are those of the shipped prepaid ladder, some of them in hours instead of days so that a week sees every rung.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from gateway.commands.keys import parse_keys
+from gateway.installation import Installation, load
+
+GATEWAY = "gw-sim"
+PRICE_NANO_PER_WH = 324_700
+RATED_W = 13_800
+
+_SCENARIO = """\
+name = "sim"
+description = "One customer"
+[[line]]
+id = "lan"
+kind = "tcp"
+[[meter]]
+id = "m1"
+line = "lan"
+unit = 1
+model = "{model}"
+serial = 4711
+start_kwh = {start_kwh}
+load = 0
+"""
+_BOARD = """\
+[[relay]]
+id = "board"
+line = "lan"
+unit = 17
+latching = true
+[[relay.drives]]
+channel = 0
+meter = "m1"
+energised = "{energised}"
+"""
+_CONFIG = """\
+[gateway]
+id = "gw-sim"
+data = "card"
+timezone = "Europe/Zurich"
+[[bus]]
+id = "lan"
+kind = "tcp"
+host = "127.0.0.1"
+port = 502
+[[meter]]
+id = "m1"
+bus = "lan"
+address = 1
+model = "{profile}"
+rated_power_w = 13800
+poll_s = {poll_s}
+slow_s = 3600
+switch = {switch}
+limiter = {limiter}
+[[account]]
+id = "A1"
+meter = "m1"
+currency = "CHF"
+policy = "sim"
+tariff = "sim"
+contract_power_w = 6000
+opening_balance = "{opening}"
+[headend]
+host = "127.0.0.1"
+port = 1883
+tls = false
+keys = "keys.toml"
+"""
+_TARIFF = """\
+tariff = "sim"
+version = 1
+description = "One price, VAT included"
+currency = "CHF"
+time_zone = "Europe/Zurich"
+valid_from = "2020-01-01"
+[vat]
+percent = "8.1"
+included = true
+[[block]]
+price_per_kwh = { all = "0.3247" }
+"""
+_POLICY = """\
+policy = "sim"
+version = 1
+description = "The prepaid ladder"
+currency = "CHF"
+time_zone = "Europe/Zurich"
+valid_from = "2020-01-01"
+initiator = "local"
+calendar = "ch-ti"
+[low_credit]
+amount = "2.00"
+hysteresis = "0.50"
+[grace]
+term = "{grace}"
+debt_cap = "4.00"
+warn_before = "2h"
+min_after_notice = "4h"
+[limit]
+enabled = true
+required = false
+percent = 15
+term = "{limit}"
+[restore]
+min_balance = "0.00"
+[guards]
+min_dwell = "1h"
+max_reading_age = "15 min"
+max_offline = "24h"
+offline_debt_cap = "8.00"
+[slots]
+closed_weekdays = [{closed}]
+closed_on_holidays = {holidays}
+closed_on_eves = {holidays}
+hours = "{hours}"
+[caps]
+top_up = "500.00"
+balance = "2000.00"
+"""
+_METER_SWITCH = '{ kind = "meter" }'
+_SWITCHED = '{ kind = "switched" }'
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One kind of installation."""
+
+    name: str
+    model: str
+    profile: str
+    start_kwh: str
+    switch: str
+    limiter: str
+    energised: str = ""
+
+    @property
+    def scenario(self) -> str:
+        """What firmware_sim plays."""
+        text = _SCENARIO.format(model=self.model, start_kwh=self.start_kwh)
+        return text + (_BOARD.format(energised=self.energised) if self.energised else "")
+
+
+def _relay(energised: str) -> str:
+    return (
+        '{ kind = "relay", model = "generic-relay", bus = "lan", address = 17, '
+        f'energised = "{energised}", when_dead = "holds" }}'
+    )
+
+
+VARIANTS = (
+    Variant("inside", "dds238", "hiking-dds238", "1204.17", _METER_SWITCH, _SWITCHED),
+    Variant("board", "sdm630", "eastron-sdm630", "5120.345", _relay("closed"), _SWITCHED, "closed"),
+    Variant("threshold", "iem3155", "schneider-iem3155", "911.5", _relay("open"), '{ kind = "threshold" }', "open"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long the ladder takes and when it may act."""
+
+    name: str
+    grace: str
+    limit: str
+    closed: str
+    holidays: str
+    hours: str
+
+
+TERMS = (
+    Terms("brisk", "12h", "12h", "", "false", "00:00-24:00"),
+    Terms("days", "24h", "1 calendar days", '"sun"', "true", "08:00-15:00"),
+    Terms("working", "1 working days", "2 working days", '"fri", "sat", "sun"', "true", "08:00-15:00"),
+)
+
+
+@functools.lru_cache(maxsize=64)
+def _installation(variant: Variant, terms: Terms, poll_s: int, opening: str) -> Installation:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in ("card", "policies", "tariffs"):
+            (folder / part).mkdir()
+        (folder / "keys.toml").write_text(
+            '[[key]]\nkid = "k0"\nissuer = "nobody"\nroles = ["time"]\n'
+            'public = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"\n'
+        )
+        (folder / "tariffs" / "sim.toml").write_text(_TARIFF)
+        text = _POLICY.format(
+            grace=terms.grace, limit=terms.limit, closed=terms.closed, holidays=terms.holidays, hours=terms.hours
+        )
+        (folder / "policies" / "sim.toml").write_text(text)
+        config = _CONFIG.format(
+            profile=variant.profile, poll_s=poll_s, switch=variant.switch, limiter=variant.limiter, opening=opening
+        )
+        (folder / "gateway.toml").write_text(config)
+        return load(folder / "gateway.toml")
+
+
+def installation(
+    variant: Variant, terms: Terms, *, poll_s: int, opening: str, card: Path, keys: str
+) -> Installation:
+    """What the daemon would have read; the store lies in the folder `card`."""
+    made = _installation(variant, terms, poll_s, opening)
+    settings = made.configuration.settings
+    settings = msgspec.structs.replace(settings, gateway=msgspec.structs.replace(settings.gateway, data=str(card)))
+    configuration = replace(made.configuration, settings=settings)
+    return replace(made, configuration=configuration, keys=parse_keys(keys))

@@ -1,0 +1,211 @@
+"""One simulated site: meter, wires, card, clocks, broker, head-end, and the production daemon in the middle.
+
+Everything happens on one virtual loop; each part draws from a random stream of its own, so that taking one incident
+away changes nothing else and a failing run can be made smaller. `told` is where the invariants listen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from firmware_sim.load import FixedLoad
+from firmware_sim.simulation import Simulation, load_scenario
+from tests.simulation.broker import SimBroker, Weather
+from tests.simulation.center import Center
+from tests.simulation.kernel import Machine
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.medium import Medium, Trouble
+from tests.simulation.process import Process
+from tests.simulation.site import GATEWAY, TERMS, VARIANTS, Terms, Variant, installation
+
+ACCOUNT = "A1"
+METER = "m1"
+DAY_S = 86_400.0
+HOUR_S = 3600.0
+TRACE_KEPT = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a run is, drawn from its seed before anything happens."""
+
+    seed: int
+    days: float
+    variant: Variant
+    terms: Terms
+    poll_s: int
+    opening: str
+    started_utc_ms: int
+    has_rtc: bool
+
+
+@dataclass(slots=True)
+class Observers:
+    """Who is told what; invariants append themselves."""
+
+    committed: list[Callable[..., None]] = field(default_factory=list)
+    published: list[Callable[[str, bytes], None]] = field(default_factory=list)
+    written: list[Callable[[int, bytes], None]] = field(default_factory=list)
+    started: list[Callable[[], None]] = field(default_factory=list)
+    ended: list[Callable[[str], None]] = field(default_factory=list)
+    restored: list[Callable[[], None]] = field(default_factory=list)
+    hourly: list[Callable[[], None]] = field(default_factory=list)
+    settled: list[Callable[[], None]] = field(default_factory=list)
+
+
+class World:
+    """Build it inside a running loop; `folder` is emptied."""
+
+    def __init__(self, setting: Setting, folder: Path, loop: VirtualLoop) -> None:
+        self.setting = setting
+        self.loop = loop
+        self.violations: list[str] = []
+        self.on = Observers()
+        self.faulted: set[str] = set()
+        """What has ever happened in this run, by family; some promises hold only without some of it."""
+        self.folder = folder
+        self._trace = hashlib.blake2b(digest_size=16)
+        self.trace: list[str] = []
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "card").mkdir(parents=True)
+        self.medium = Medium(folder / "card", self.chance("medium"))
+        self.machine = Machine(loop.time, setting.started_utc_ms, has_rtc=setting.has_rtc)
+        self.plant = Simulation(load_scenario(setting.variant.scenario), folder, clock=_PlantClock(self), seed=setting.seed)
+        self.line = self.plant.line("lan")
+        self.line.plugged = True
+        self.meter = self.plant.meter(METER)
+        self.broker = SimBroker(self.chance("broker"))
+        self.center = Center(
+            GATEWAY,
+            self.chance("center"),
+            send=lambda topic, payload: self.broker.send_down(topic, payload),
+            later=self.later,
+            now_ms=self.machine.true_utc_ms,
+        )
+        self.broker.to_center = self.center.heard
+        self.broker.published = self._published
+        self.installation = installation(
+            setting.variant,
+            setting.terms,
+            poll_s=setting.poll_s,
+            opening=setting.opening,
+            card=folder / "card",
+            keys=self.center.keys(),
+        )
+        self.process = Process(self)
+        self.medium.on_cut = lambda: self.process.cut(self.chance("cut").uniform(1, 900))
+        self.medium.after_work = lambda raw: [call(raw) for call in self.on.committed] and None
+
+    # -- for actors, incidents and invariants
+
+    def chance(self, name: str) -> random.Random:
+        """A random stream of its own for each name."""
+        return random.Random(f"{self.setting.seed}/{name}")
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Do something in a while."""
+        self.loop.call_later(max(0.0, seconds), act)
+
+    def tell(self, text: str) -> None:
+        """One line of the trace; its hash must be the same in every run of the seed (I22)."""
+        line = f"{self.loop.time():.6f} {text}"
+        self._trace.update(line.encode())
+        self.trace.append(line)
+        if len(self.trace) > 2 * TRACE_KEPT:
+            del self.trace[:TRACE_KEPT]
+
+    def violated(self, invariant: str, what: str) -> None:
+        """A promise is broken."""
+        day = self.loop.time() / DAY_S
+        self.violations.append(f"{invariant} at day {day:.4f}: {what}")
+        self.tell(f"VIOLATED {invariant} {what}")
+
+    @property
+    def trace_hash(self) -> str:
+        """The hash of everything that was told."""
+        return self._trace.hexdigest()
+
+    @property
+    def delivered_wh(self) -> int:
+        """What the customer really got so far, whatever the registers show."""
+        self.meter.advance()
+        return int(self.meter.delivered_wh)
+
+    def use(self, watts: int) -> None:
+        """The household switches something on or off."""
+        self.meter.use_load(FixedLoad(watts * 1000))
+
+    def weather(self, weather: Weather) -> None:
+        """Another network from now on."""
+        self.broker.weather = weather
+        if not weather.reachable:
+            self.broker.cut()
+
+    def heal(self) -> None:
+        """Every fault ends."""
+        self.tell("heal")
+        for device in self.line.devices.values():
+            device.faults.clear()
+        self.line.plugged = True
+        self.weather(Weather())
+        self.medium.trouble = Trouble.NONE
+        self.machine.drift_ppm = 0
+        self.machine.synchronise()
+        self.center.answers_time = True
+        self.center.time_error_ms = 0
+        self.process.start()
+
+    def written(self, unit: int, pdu: bytes) -> None:
+        """The gateway is about to write to a device."""
+        self.tell(f"write {unit} {pdu.hex()}")
+        for call in self.on.written:
+            call(unit, pdu)
+
+    def _published(self, topic: str, payload: bytes) -> None:
+        what = topic.rpartition("/")[2]
+        if what != "ask":
+            self.tell(f"up {what} {hashlib.blake2b(payload, digest_size=8).hexdigest()}")
+        for call in self.on.published:
+            call(topic, payload)
+
+
+class _PlantClock:
+    """firmware_sim's clock on the virtual loop."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now_ns(self) -> int:
+        return round(self._world.loop.time() * 1_000_000) * 1000
+
+    async def sleep_until(self, instant_ns: int) -> None:
+        await asyncio.sleep(max(0, instant_ns - self.now_ns()) / 1e9)
+
+    def started_unix_s(self) -> int:
+        return self._world.setting.started_utc_ms // 1000
+
+
+def setting_of(seed: int, days: float, *, poll_s: int | None = None) -> Setting:
+    """The run that belongs to a seed."""
+    chance = random.Random(f"{seed}/setting")
+    day = chance.randrange(20, 900)
+    if chance.random() < 0.2:  # around the changes of the clocks in spring and autumn
+        day = chance.choice((86, 87, 297, 451, 668)) - chance.randrange(4)
+    started_s = 1_767_225_600 + day * 86_400 + chance.randrange(86_400)
+    drawn = 1 if chance.random() < 0.02 else 60
+    return Setting(
+        seed=seed,
+        days=days,
+        variant=chance.choice(VARIANTS),
+        terms=chance.choice(TERMS),
+        poll_s=poll_s or drawn,
+        opening=f"{chance.choice((0, 1, 3, 10, 30))}.00",
+        started_utc_ms=started_s * 1000,
+        has_rtc=chance.random() < 0.5,
+    )
