@@ -200,6 +200,9 @@ class _Supervisor:
             for step in self._clock.steps():
                 log.warning("clock.step", by_ms=step.by_ms)
                 await self._teller.note("clock.step", (("by_ms", step.by_ms),))
+            for doubt in self._clock.doubts():
+                log.warning("clock.doubted", by=doubt.by, ahead_ms=doubt.ahead_ms)
+                await self._teller.note("clock.doubted", (("by", doubt.by), ("ahead_ms", doubt.ahead_ms)))
             self._changed.clear()
             try:
                 async with asyncio.timeout(self._pause_s()):

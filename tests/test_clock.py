@@ -74,6 +74,7 @@ def test_a_signed_answer_proves_the_time_whatever_the_kernel_shows() -> None:
     """Decision 16: half the round trip is added; from then on the monotonic clock alone counts."""
     kernel = FakeKernel(wall_ms=0)
     clock = kernel.clock()
+    clock.resume(0, REAL_MS - 60_000)
     assert clock.now().trust is TimeTrust.UNKNOWN
     assert clock.authenticate(REAL_MS, kernel.monotonic_ms, 200)
     kernel.monotonic_ms += 5_000
@@ -155,11 +156,18 @@ def test_a_leap_that_is_said_for_an_hour_is_believed() -> None:
     assert clock.now().utc_ms == real_ms + HOUR_MS
 
 
-def test_without_a_known_time_the_first_answer_counts_however_far_ahead() -> None:
-    """A gateway that was off for years has nothing to compare with."""
+def test_an_answer_that_no_clock_of_ours_shows_must_be_given_for_an_hour() -> None:
+    """Threat 13: a gateway that was off for years has nothing to compare with, and so has one whose RTC is lost."""
     kernel = FakeKernel(wall_ms=0)
     clock = kernel.clock()
-    assert clock.authenticate(REAL_MS + 5 * 365 * 24 * HOUR_MS, kernel.monotonic_ms, 0)
+    far_ms = REAL_MS + 5 * 365 * 24 * HOUR_MS
+    bound_ms = clock.bound_utc_ms
+    assert not clock.authenticate(far_ms, kernel.monotonic_ms, 0)
+    assert clock.bound_utc_ms == bound_ms
+    kernel.pass_ms(LEAP_CONFIRMED_MS - 1)
+    assert not clock.authenticate(far_ms + LEAP_CONFIRMED_MS - 1, kernel.monotonic_ms, 0)
+    kernel.pass_ms(1)
+    assert clock.authenticate(far_ms + LEAP_CONFIRMED_MS, kernel.monotonic_ms, 0)
 
 
 @pytest.mark.parametrize("utc_ms", [LAST_UTC_MS + 1, 2**53 - 1])

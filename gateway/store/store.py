@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway import __version__
+from gateway.clock import BUILD_UTC_MS, bound_after
 from gateway.prepayment.account import Account
 from gateway.prepayment.events import Moment
 from gateway.prepayment.intervals import Interval
@@ -199,9 +200,12 @@ def _saved(raw: sqlite3.Connection) -> Saved:
 
 
 def _advance(saved: Saved, at: Moment) -> Saved:
-    """Only proven time raises the bound: a forged or broken time server must not push it into the future for ever."""
-    bound_utc_ms = max(saved.bound_utc_ms, at.utc_ms) if at.trust.proven else saved.bound_utc_ms
-    return Saved(max(saved.running_ms, at.running_ms), bound_utc_ms)
+    """Only proven time and time observed raise the bound (I17): a forged time server must not push it ahead."""
+    passed_ms = max(0, at.running_ms - saved.running_ms)
+    bound_utc_ms = bound_after(max(saved.bound_utc_ms, BUILD_UTC_MS), passed_ms)
+    if at.trust.proven:
+        bound_utc_ms = max(bound_utc_ms, at.utc_ms)
+    return Saved(saved.running_ms + passed_ms, bound_utc_ms)
 
 
 def _position(raw: sqlite3.Connection, name: str) -> int:
