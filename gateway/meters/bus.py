@@ -24,7 +24,7 @@ from gateway.meters.modbus import ModbusLink
 
 HURRY_FIRST_MS, HURRY_MAX_MS = 1_000, 60_000
 """A meter somebody waits for is tried again after these pauses until it answers, however long its period is."""
-LONGEST_WAIT_MS = 5_000
+LONGEST_WAIT_MS = 30_000
 """An idle bus goes round at least this often, so that its heartbeat tells idle from stuck."""
 
 
