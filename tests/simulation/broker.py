@@ -32,7 +32,7 @@ class Message:
     sent: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Weather:
     """What is wrong with the network now; probabilities per message."""
 
@@ -42,6 +42,17 @@ class Weather:
     duplicate_up: float = 0.0
     duplicate_down: float = 0.0
     reorder_down: float = 0.0
+
+    def worse(self, other: Weather) -> Weather:
+        """Both at once."""
+        return Weather(
+            self.reachable and other.reachable,
+            max(self.delay_s, other.delay_s),
+            max(self.lose_puback, other.lose_puback),
+            max(self.duplicate_up, other.duplicate_up),
+            max(self.duplicate_down, other.duplicate_down),
+            max(self.reorder_down, other.reorder_down),
+        )
 
 
 @dataclass(slots=True)
@@ -55,11 +66,35 @@ class SimBroker:
     def __init__(self, chance: random.Random) -> None:
         self.weather = Weather()
         self.to_center: Callable[[str, bytes], None] = lambda _topic, _payload: None
-        self.published: Callable[[str, bytes], None] = lambda _topic, _payload: None
+        self.published: Callable[[SimLink, str, bytes], None] = lambda _link, _topic, _payload: None
         self.links: list[SimLink] = []
         self._chance = chance
         self._session = _Session()
         self._up_s = 0.0
+        self._spells: list[Weather] = []
+
+    def begin(self, spell: Weather) -> None:
+        """Worse weather, on top of what there is; `end` takes it away."""
+        self._spells.append(spell)
+        self._look_out()
+
+    def end(self, spell: Weather) -> None:
+        """This spell is over; others may go on."""
+        self._spells = [kept for kept in self._spells if kept is not spell]
+        self._look_out()
+
+    def heal(self) -> None:
+        """Fine weather."""
+        self._spells.clear()
+        self._look_out()
+
+    def _look_out(self) -> None:
+        weather = Weather()
+        for spell in self._spells:
+            weather = weather.worse(spell)
+        self.weather = weather
+        if not weather.reachable:
+            self.cut()
 
     @property
     def reachable(self) -> bool:
@@ -98,7 +133,9 @@ class SimBroker:
                     link.arrive_later(message, self._delay_s())
 
     def opened(self, link: SimLink) -> None:
-        """A connection: what was not acknowledged comes again."""
+        """A connection: what was not acknowledged comes again. Whoever had this client id before is thrown out."""
+        for other in list(self.links):
+            other.lose("session taken over")
         self.links.append(link)
         for message in self._session.queue:
             message.sent = False
@@ -117,9 +154,9 @@ class SimBroker:
                 del queue[index]
                 return
 
-    def take_up(self, topic: str, payload: bytes) -> bool:
+    def take_up(self, link: SimLink, topic: str, payload: bytes) -> bool:
         """A message of the gateway has arrived; False when its acknowledgement gets lost."""
-        self.published(topic, payload)
+        self.published(link, topic, payload)
         copies = 2 if self._chance.random() < self.weather.duplicate_up else 1
         loop = asyncio.get_running_loop()
         for _ in range(copies):
@@ -142,6 +179,7 @@ class SimLink:
         self, broker: SimBroker, _address: Address, _topics: Sequence[str], will: Will, _trouble: OnTrouble
     ) -> None:
         self.dead = False
+        self.owner: object = None
         self._broker = broker
         self._will = will
         self._count = 0
@@ -191,6 +229,7 @@ class SimLink:
         self._check()
         if not self._session or self._session != session:
             raise LinkError("not connected")
+        self._broker.said(topic, payload)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         future.add_done_callback(_seen)
         self._pending.append(future)
@@ -230,7 +269,7 @@ class SimLink:
         """The power is off; the broker notices and says so for us."""
         self.dead = True
         if self._session:
-            self._broker.take_up(self._will.topic, self._will.payload)
+            self._broker.take_up(self, self._will.topic, self._will.payload)
         self.lose("the power is off")
 
     def _check(self) -> None:
@@ -250,7 +289,7 @@ class SimLink:
     def _take(self, future: asyncio.Future[None], topic: str, payload: bytes) -> None:
         if future not in self._pending:
             return
-        if not self._broker.take_up(topic, payload):
+        if not self._broker.take_up(self, topic, payload):
             return  # the connection will break over it
         self._pending.remove(future)
         self._room.set()

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from firmware_sim.load import FixedLoad
 from firmware_sim.simulation import Simulation, load_scenario
-from tests.simulation.broker import SimBroker, Weather
+from tests.simulation.broker import SimBroker, SimLink, Weather
 from tests.simulation.center import Center
 from tests.simulation.kernel import Machine
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.medium import Medium, Trouble
+from tests.simulation.medium import Medium
 from tests.simulation.process import Process
 from tests.simulation.site import GATEWAY, TERMS, VARIANTS, Terms, Variant, installation
 
@@ -50,6 +50,8 @@ class Observers:
     """Who is told what; invariants append themselves."""
 
     committed: list[Callable[..., None]] = field(default_factory=list)
+    said: list[Callable[[str, bytes], None]] = field(default_factory=list)
+    """The gateway has just let go of a message; `published` is when it reaches the broker."""
     published: list[Callable[[str, bytes], None]] = field(default_factory=list)
     written: list[Callable[[int, bytes], None]] = field(default_factory=list)
     started: list[Callable[[], None]] = field(default_factory=list)
@@ -57,6 +59,7 @@ class Observers:
     restored: list[Callable[[], None]] = field(default_factory=list)
     hourly: list[Callable[[], None]] = field(default_factory=list)
     settled: list[Callable[[], None]] = field(default_factory=list)
+    healed: list[Callable[[], None]] = field(default_factory=list)
 
 
 class World:
@@ -66,9 +69,14 @@ class World:
         self.setting = setting
         self.loop = loop
         self.violations: list[str] = []
+        self.healed = False
+        self.bypassed = False
+        self._wanted_w = 0
         self.on = Observers()
         self.faulted: set[str] = set()
         """What has ever happened in this run, by family; some promises hold only without some of it."""
+        self.disturbed_s = 0.0
+        """When the last incident began; a promise with a deadline is only held against undisturbed time."""
         self.folder = folder
         self._trace = hashlib.blake2b(digest_size=16)
         self.trace: list[str] = []
@@ -90,6 +98,7 @@ class World:
         )
         self.broker.to_center = self.center.heard
         self.broker.published = self._published
+        self.broker.said = lambda topic, payload: [call(topic, payload) for call in self.on.said] and None
         self.installation = installation(
             setting.variant,
             setting.terms,
@@ -111,6 +120,10 @@ class World:
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Do something in a while."""
         self.loop.call_later(max(0.0, seconds), act)
+
+    def meanwhile(self, seconds: float, act: Callable[[], None]) -> None:
+        """`later`, for what belongs to a fault: when everything has been healed it no longer happens."""
+        self.later(seconds, lambda: None if self.healed else act())
 
     def tell(self, text: str) -> None:
         """One line of the trace; its hash must be the same in every run of the seed (I22)."""
@@ -138,27 +151,36 @@ class World:
         return int(self.meter.delivered_wh)
 
     def use(self, watts: int) -> None:
-        """The household switches something on or off."""
-        self.meter.use_load(FixedLoad(watts * 1000))
+        """The household switches something on or off; a wire around the meter takes it away from the meter."""
+        self._wanted_w = watts
+        self.meter.use_load(FixedLoad(0 if self.bypassed else watts * 1000))
 
-    def weather(self, weather: Weather) -> None:
-        """Another network from now on."""
-        self.broker.weather = weather
-        if not weather.reachable:
-            self.broker.cut()
+    def bypass(self, *, on: bool) -> None:
+        """A wire around the meter, or its end."""
+        self.bypassed = on
+        self.use(self._wanted_w)
+
+    def weather(self, spell: Weather, seconds: float) -> None:
+        """Another network for a while, on top of what else is wrong with it."""
+        self.broker.begin(spell)
+        self.meanwhile(seconds, lambda: self.broker.end(spell))
 
     def heal(self) -> None:
         """Every fault ends."""
         self.tell("heal")
+        self.healed = True
         for device in self.line.devices.values():
             device.faults.clear()
         self.line.plugged = True
-        self.weather(Weather())
-        self.medium.trouble = Trouble.NONE
+        self.broker.heal()
+        self.medium.heal()
         self.machine.drift_ppm = 0
         self.machine.synchronise()
-        self.center.answers_time = True
-        self.center.time_error_ms = 0
+        self.center.heal()
+        self.bypassed = False
+        self.use(self._wanted_w)
+        for call in self.on.healed:
+            call()
         self.process.start()
 
     def written(self, unit: int, pdu: bytes) -> None:
@@ -167,12 +189,13 @@ class World:
         for call in self.on.written:
             call(unit, pdu)
 
-    def _published(self, topic: str, payload: bytes) -> None:
+    def _published(self, link: SimLink, topic: str, payload: bytes) -> None:
         what = topic.rpartition("/")[2]
         if what != "ask":
             self.tell(f"up {what} {hashlib.blake2b(payload, digest_size=8).hexdigest()}")
-        for call in self.on.published:
-            call(topic, payload)
+        if link.owner is self.process:  # a clone speaks for itself
+            for call in self.on.published:
+                call(topic, payload)
 
 
 class _PlantClock:

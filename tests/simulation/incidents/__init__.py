@@ -56,6 +56,7 @@ class Incident:
         """Let it happen."""
         kind = KINDS[self.kind]
         world.faulted.add(kind.family)
+        world.disturbed_s = world.loop.time()
         world.tell(f"incident {self.number} {self.kind}")
         kind.act(world, random.Random(self.stream))
 
