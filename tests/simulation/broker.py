@@ -229,7 +229,7 @@ class SimLink:
         self._check()
         if not self._session or self._session != session:
             raise LinkError("not connected")
-        self._broker.said(topic, payload)
+        self._broker.said(self, topic, payload)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         future.add_done_callback(_seen)
         self._pending.append(future)

@@ -98,7 +98,7 @@ class World:
         )
         self.broker.to_center = self.center.heard
         self.broker.published = self._published
-        self.broker.said = lambda topic, payload: [call(topic, payload) for call in self.on.said] and None
+        self.broker.said = self._said
         self.installation = installation(
             setting.variant,
             setting.terms,
@@ -188,6 +188,11 @@ class World:
         self.tell(f"write {unit} {pdu.hex()}")
         for call in self.on.written:
             call(unit, pdu)
+
+    def _said(self, link: SimLink, topic: str, payload: bytes) -> None:
+        if link.owner is self.process:
+            for call in self.on.said:
+                call(topic, payload)
 
     def _published(self, link: SimLink, topic: str, payload: bytes) -> None:
         what = topic.rpartition("/")[2]
