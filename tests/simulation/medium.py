@@ -8,6 +8,7 @@ error before or after the write happened, be copied, and be replaced by an old c
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
 import shutil
 import sqlite3
@@ -24,6 +25,8 @@ import aiosqlite.core
 Work = tuple[asyncio.Future[Any] | None, Callable[[], Any]]
 _DELAYS_S = (0.0005, 0.002, 0.002, 0.01, 0.08)
 _PAGES_MAX = 1 << 30
+CARD: contextvars.ContextVar[Medium] = contextvars.ContextVar("CARD")
+"""Whose card a task writes to: a clone has its own."""
 
 
 class PowerCut(BaseException):
@@ -47,6 +50,10 @@ class Medium:
     def __init__(self, folder: Path, chance: random.Random) -> None:
         self.folder = folder
         self.trouble = Trouble.NONE
+        """What is wrong with the card now; for `troubled_writes` functions only, when that is set."""
+        self.troubled_writes: int | None = None
+        self.slowness = 1.0
+        """How many times slower than usual it is."""
         self.on_cut: Callable[[], None] = lambda: None
         self.after_work: Callable[[sqlite3.Connection], None] = lambda _: None
         self.life = 0
@@ -54,6 +61,7 @@ class Medium:
         self._raw: sqlite3.Connection | None = None
         self._cut_in: int | None = None
         self._cut_after = False
+        self._is_full = False
 
     def cut_at_write(self, count: int, *, after: bool) -> None:
         """Cut the power at the `count`th function from now, before it runs or after it ran and before that is told."""
@@ -74,6 +82,28 @@ class Medium:
         """An image of the card as it is between two transactions."""
         shutil.copytree(self.folder, image, dirs_exist_ok=True)
 
+    def flip(self, chance: random.Random, flips: int) -> int:
+        """Flip bits of the store's files, the power being off; gives how many there were to flip."""
+        assert self._raw is None, "the card is in use"
+        files = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.stat().st_size)
+        for _ in range(flips if files else 0):
+            path = chance.choice(files)
+            content = bytearray(path.read_bytes())
+            content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+            path.write_bytes(content)
+        return len(files)
+
+    def wipe(self) -> None:
+        """A new and empty card; the power must be off."""
+        assert self._raw is None, "the card is in use"
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+
+    def heal(self) -> None:
+        """A good card from now on."""
+        self.trouble, self.troubled_writes, self.slowness = Trouble.NONE, None, 1.0
+        self._cut_in = None
+
     def replace_by(self, image: Path) -> None:
         """Put an image in place of what is there; the power must be off."""
         assert self._raw is None, "the card is in use"
@@ -83,13 +113,14 @@ class Medium:
     @contextmanager
     def worker(self) -> Iterator[None]:
         """aiosqlite on the virtual loop, as long as the block lasts."""
-        with mock.patch.multiple(aiosqlite.core, Thread=_NoThread, SimpleQueue=lambda: _Queue(self)):
+        CARD.set(self)
+        with mock.patch.multiple(aiosqlite.core, Thread=_NoThread, SimpleQueue=lambda: _Queue(CARD.get())):
             yield
 
     def run_at(self, work: Work, life: int, at_s: float) -> float:
         """Run the work soon, never before `at_s`; gives the time it will run."""
         loop = asyncio.get_running_loop()
-        at_s = max(at_s, loop.time()) + self._chance.choice(_DELAYS_S)
+        at_s = max(at_s, loop.time()) + self._chance.choice(_DELAYS_S) * self.slowness
         loop.call_at(at_s, self._work, life, *work)
         return at_s
 
@@ -118,21 +149,30 @@ class Medium:
         if _ends(function):
             self._raw = None
             return function()
-        if self.trouble is Trouble.LOST:
+        trouble = self._trouble_now()
+        if trouble is Trouble.LOST:
             raise _io_error()
         raw = self._raw
-        if raw is not None:
-            full = self.trouble is Trouble.FULL
-            most = raw.execute("PRAGMA page_count").fetchone()[0] if full else _PAGES_MAX
+        if raw is not None and (trouble is Trouble.FULL) != self._is_full:
+            self._is_full = not self._is_full
+            most = raw.execute("PRAGMA page_count").fetchone()[0] if self._is_full else _PAGES_MAX
             raw.execute(f"PRAGMA max_page_count = {most}")
         result = function()
         if isinstance(result, sqlite3.Connection):
-            self._raw = result
+            self._raw, self._is_full = result, False
         elif self._raw is not None:
             self.after_work(self._raw)
-        if self.trouble is Trouble.APPLIED:
+        if trouble is Trouble.APPLIED:
             raise _io_error()
         return result
+
+    def _trouble_now(self) -> Trouble:
+        trouble = self.trouble
+        if self.troubled_writes is not None:
+            self.troubled_writes -= 1
+            if self.troubled_writes <= 0:
+                self.trouble, self.troubled_writes = Trouble.NONE, None
+        return trouble
 
 
 def _ends(function: Callable[[], Any]) -> bool:

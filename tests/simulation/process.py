@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 RESTART_S = 5.0
-SAVE_S = 60.0
+RESTART_SELDOM_S = 120.0
+"""After many failures in a row; systemd would go on every few seconds, and nothing new would be seen."""
+FAILURES_MANY = 12
+SYNCHRONISED_AFTER_S = 120.0
+ASKED_EVERY_S = 1024.0
 
 
 class Process:
@@ -34,19 +38,24 @@ class Process:
         self._links: list[SimLink] = []
         self._dying: set[asyncio.Task[None]] = set()
         self._start_due = 0
+        self._failures = 0
+        self._booted_life = 0
 
     @property
     def running(self) -> bool:
         """Whether the daemon is up."""
         return self._task is not None
 
-    def start(self) -> None:
-        """Power on, if it is off."""
+    def start(self, *, boot: bool = True) -> None:
+        """Power on, if it is off; without `boot` the service manager starts the process again."""
         if self._task is not None:
             return
         world = self._world
         self.life += 1
-        world.machine.boot()
+        if boot:
+            world.machine.boot()
+            self._booted_life = life = self.life
+            world.later(SYNCHRONISED_AFTER_S, lambda: self._ask_servers(life))
         world.tell(f"start {self.life}")
         self._wires, self._links, self._stop = [], [], asyncio.Event()
         self.clock = SystemClock(world.machine.kernel())
@@ -62,18 +71,28 @@ class Process:
         self._task = asyncio.get_running_loop().create_task(run, name=f"life {self.life}")
         self._task.add_done_callback(self._ended)
 
-    def start_later(self, seconds: float) -> None:
+    def start_later(self, seconds: float, *, boot: bool = True) -> None:
         """Start in a while, unless somebody else does before."""
         self._start_due += 1
         due = self._start_due
-        self._world.later(seconds, lambda: self.start() if due == self._start_due else None)
+        self._world.later(seconds, lambda: self.start(boot=boot) if due == self._start_due else None)
+
+    def kill(self) -> None:
+        """The process is killed, as a watchdog does; the machine stays up and starts it again."""
+        if self._task is not None:
+            self._die("kill")
+            self.start_later(RESTART_S, boot=False)
 
     def cut(self, off_s: float) -> None:
         """The power goes, now; it comes back after `off_s`."""
+        self._world.machine.save()
+        self._die(f"cut for {off_s:.0f} s")
+        self.start_later(off_s)
+
+    def _die(self, how: str) -> None:
         task, self._task = self._task, None
         world = self._world
-        world.tell(f"cut for {off_s:.0f} s" if task is not None else "cut while off")
-        world.machine.save()
+        world.tell(how if task is not None else f"{how}, being off")
         world.medium.power_off()
         for wire in self._wires:
             wire.dead = True
@@ -84,7 +103,6 @@ class Process:
             task.cancel()
             for call in world.on.ended:
                 call("cut")
-        self.start_later(off_s)
 
     async def stop(self) -> None:
         """As the service manager stops it: SIGTERM, and it ends by itself."""
@@ -116,11 +134,19 @@ class Process:
             world.violated("I21", f"the process ended by {list(_leaves(error))!r} on a sound card")
         for call in world.on.ended:
             call(why)
-        self.start_later(RESTART_S)
+        self._failures = 0 if error is None else self._failures + 1
+        self.start_later(RESTART_SELDOM_S if self._failures > FAILURES_MANY else RESTART_S, boot=False)
+
+    def _ask_servers(self, life: int) -> None:
+        """timesyncd, as long as the machine is up."""
+        if self._booted_life == life:
+            self._world.machine.ask_servers()
+            self._world.later(ASKED_EVERY_S, lambda: self._ask_servers(life))
 
     def _link(self, *arguments: object) -> SimLink:
         broker, topics, will, _clock, trouble = arguments
         link = SimLink(self._world.broker, broker, topics, will, trouble)  # type: ignore[arg-type]
+        link.owner = self
         self._links.append(link)
         return link
 
