@@ -5,7 +5,8 @@ everything loses us nothing. The cursor moves by the head-end's signed acknowled
 with our own row; a head-end that cannot acknowledge is configured as such, then the broker's PUBACK moves it.
 
 While an acknowledgement is owed, the newest row is sent again now and then: a head-end that missed rows sees the gap
-and asks for them, one that has them acknowledges again. So both agree again even if nothing more happens (I23).
+and asks for them, one that has them acknowledges again. Of the quarter-hours, which nobody can ask for, the first after
+the cursor is sent again: it is the one that is missing. So both agree again even if nothing more happens (I23).
 """
 
 from __future__ import annotations
@@ -111,11 +112,12 @@ class Uplink:
             if rows or intervals:
                 probe_s = PROBE_FIRST_S
             elif not self._resends:
-                probe_s = await self._idle(sent, probe_s)
+                probe_s = await self._idle(sent, sent_interval, probe_s)
 
-    async def _idle(self, sent: int, probe_s: float) -> float:
+    async def _idle(self, sent: int, sent_interval: int, probe_s: float) -> float:
         """Wait for work; while an acknowledgement is owed, only for so long, then probe. The next time to wait."""
-        if not self._acknowledges or await self._store.cursor(JOURNAL) >= sent:
+        quarter = await self._store.cursor(INTERVAL)
+        if not self._acknowledges or (await self._store.cursor(JOURNAL) >= sent and quarter >= sent_interval):
             await self._work.wait()
             return PROBE_FIRST_S
         waits: set[asyncio.Future[Any]] = {
@@ -127,11 +129,16 @@ class Uplink:
         finally:
             for wait in waits:
                 wait.cancel()
-        newest = await self._store.row(sent)
-        if self._work.is_set() or newest is None or await self._store.cursor(JOURNAL) >= sent:
+        if self._work.is_set():
             return probe_s
-        await self._publish(self._topics.journal, [newest.body])
-        return min(probe_s * 2, PROBE_MAX_S)
+        newest = await self._store.row(sent)
+        if newest is not None and await self._store.cursor(JOURNAL) < sent:
+            await self._publish(self._topics.journal, [newest.body])
+        reached = await self._store.cursor(INTERVAL)
+        if reached < sent_interval:
+            missing = await self._store.intervals_after(reached, BATCH if reached > quarter else 1)
+            await self._publish(self._topics.interval, [row.body for row in missing])
+        return PROBE_FIRST_S if reached > quarter else min(probe_s * 2, PROBE_MAX_S)
 
     async def _send_again(self) -> None:
         """One batch of the oldest resend, so that new rows are not held up for long."""

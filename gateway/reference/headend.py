@@ -28,6 +28,7 @@ from gateway.headend.topics import Topics
 from gateway.prepayment.money import parse_money, wire_money
 from gateway.reference.book import Book, Pending, Place, Total
 from gateway.reference.chain import Chain, Checked, Taken
+from gateway.reference.quarters import Quarters
 from gateway.reference.sign import Signer
 
 ANSWER_WITHIN_S = 10.0
@@ -77,7 +78,7 @@ class HeadEnd:
         self._tasks: list[asyncio.Task[None]] = []
         place = book.read().place
         self._chain = Chain(place.seq, place.head, place.epoch)
-        self._interval_number = place.interval_number
+        self._quarters = Quarters(place.interval_number)
         self._resend_asked_s = 0.0
         self._resend_to = 0
         self._news = asyncio.Event()
@@ -279,11 +280,10 @@ class HeadEnd:
             await self._send(self.topics.resend, Command.RESEND, ResendBody(first, newest))
 
     def _interval(self, interval: dict[str, Any]) -> None:
-        number = interval.get("number", 0)
-        if number > self._interval_number:
-            self._interval_number = number
-            if len(self.intervals) < ROWS_MAX:
-                self.intervals.append(interval)
+        if not self._acknowledges and not self._quarters.number:
+            self._quarters = Quarters(interval.get("number", 1) - 1)  # only looking, as with rows
+        follow = self._quarters.take(interval, time.monotonic())
+        self.intervals += follow[: ROWS_MAX - len(self.intervals)]
         self._news.set()
 
     def _verdict(self, verdict: VerdictMessage) -> None:
@@ -303,7 +303,7 @@ class HeadEnd:
             self._news.clear()
             if not self._chain.seq:
                 continue
-            place = Place(self._chain.seq, self._chain.head, self._chain.epoch, self._interval_number)
+            place = Place(self._chain.seq, self._chain.head, self._chain.epoch, self._quarters.number)
             with self._book.change() as content:
                 content.place = place
             body = AckBody(place.epoch, place.seq, place.head, place.interval_number or None)
