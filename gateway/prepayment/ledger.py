@@ -30,6 +30,7 @@ class EntryKind(StrEnum):
     TOP_UP = "top_up"
     TOP_UP_REVERSAL = "top_up_reversal"
     CHARGE = "charge"
+    RESYNC = "resync"
 
 
 class VerdictStatus(StrEnum):
@@ -120,12 +121,16 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class EpochOpened:
-    """The first row after each start; names the head it continues from, so a restored image shows as a fork."""
+    """The first row after each start; names the head it continues from, so a restored image shows as a fork.
+
+    `restored` says where the store was taken from when the one before was damaged or missing ("backup"); "" normally.
+    """
 
     at: Moment
     epoch: str
     parent_head: str
     version: str
+    restored: str = ""
 
 
 Record = Entry | Transition | Notice | Receipt | Happening | EpochOpened

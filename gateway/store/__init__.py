@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from gateway.store.cursors import JOURNAL
 from gateway.store.journal import Head, Row
 from gateway.store.orders import Answer, Attempt, Origin
 from gateway.store.quarters import IntervalRow
-from gateway.store.store import JOURNAL, Saved, Store
+from gateway.store.store import Saved, Store
 
 __all__ = ["JOURNAL", "Answer", "Attempt", "Head", "IntervalRow", "Origin", "Row", "Saved", "Store"]

@@ -1,8 +1,8 @@
 """The account table: one snapshot for each delivery point, and whether the journal agrees with it.
 
-The journal is chained, a snapshot is not: so each carries its digest, and at each start the balance in it must be the
-one that the account's last entry in the journal says. A difference means damage, meddling or a defect: nobody's supply
-depends on a number like that.
+The journal is chained, a snapshot is not: so each carries its digest, the sum over the table is in `life`, and at each
+start the balance in a snapshot must be the one that the account's last entry in the journal says. A difference means
+damage, meddling or a defect: nobody's supply depends on a number like that.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from gateway.errors import StoreDamaged
 from gateway.prepayment.account import Account
 from gateway.prepayment.money import wire_money
 from gateway.store import codec
-
-_ADVICE = "Nothing was changed and the supply stays as it is. Keep this file for examination and restore a copy"
+from gateway.store.life import ADVICE, Life, put
 
 Columns = tuple[str, int, str, str]
 
@@ -27,9 +26,11 @@ def columns(account: Account) -> Columns:
     return account.account_id, codec.SNAPSHOT_FORMAT, text, _digest(text)
 
 
-def save(connection: sqlite3.Connection, rows: list[Columns]) -> None:
+def save(connection: sqlite3.Connection, life: Life, rows: list[Columns]) -> Life:
     """Replace snapshots; the caller commits."""
-    connection.executemany("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)", rows)
+    for row in rows:
+        life = put(connection, life, "account", row)
+    return life
 
 
 def read(connection: sqlite3.Connection) -> list[Account]:
@@ -39,7 +40,7 @@ def read(connection: sqlite3.Connection) -> list[Account]:
     ).fetchall()
     for account_id, _, text, digest in found:
         if _digest(text) != digest:
-            raise StoreDamaged(f"account {account_id}: its snapshot is not what was written. {_ADVICE}")
+            raise StoreDamaged(f"account {account_id}: its snapshot is not what was written. {ADVICE}")
     return [codec.restore(account_id, kind, text) for account_id, kind, text, _ in found]
 
 
@@ -51,7 +52,7 @@ def compare(connection: sqlite3.Connection, balances: Mapping[str, str]) -> None
         if ours != balance:
             raise StoreDamaged(
                 f"account {account_id}: its balance is {ours}, after its last entry in the journal it was {balance}. "
-                f"{_ADVICE}"
+                f"{ADVICE}"
             )
 
 

@@ -2,7 +2,8 @@
 
 A transaction is one function that runs on the connection's own thread, so a commit costs one change of threads. When
 it fails, nobody knows what is on the medium (a failed COMMIT may have happened): the database then refuses everything
-until it is opened again, and the caller ends the process (decision 8).
+until it is opened again, and the caller ends the process (decision 8). `change` is for transactions that write: it
+counts and seals them (`life`) and tells the mark.
 
 SQLite before 3.51.3 can corrupt a WAL database when two connections write and checkpoint at once. With exactly one
 connection that holds the lock exclusively this cannot arise, so such versions, which Debian ships, are accepted.
@@ -13,15 +14,21 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
-from importlib import resources
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import aiosqlite
 
 from gateway.errors import CommitUnknown, StoreDamaged, StoreError
+from gateway.store import layout, wal
+from gateway.store import life as lives
+from gateway.store.life import ADVICE, Life
+from gateway.store.mark import Mark
 
 T = TypeVar("T")
+Change = Callable[[sqlite3.Connection, Life], tuple[T, Life]]
+"""Writes and gives its result with the life that is to be written."""
 
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 BUSY_MS = 2_000  # a daemon that is being replaced gets this long to let go
@@ -30,12 +37,14 @@ WAL_BYTES = 1 << 20
 
 
 class Database:
-    """The connection; `run` is the only way to it."""
+    """The connection; `run` and `change` are the only ways to what it holds, and `mark` is the mark beside it."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path, mark: Mark) -> None:
         self._connection = connection
         self._path = path
         self._unknown = False
+        self._closed = False
+        self.mark = mark
 
     @classmethod
     async def open(cls, path: Path) -> Database:
@@ -45,14 +54,19 @@ class Database:
             raise StoreError(
                 f"SQLite {sqlite3.sqlite_version} is too old: install a Python with SQLite {needed} or later"
             )
-        _prepare_file(path)
+        mark = _prepare_files(path)
         try:
+            wal.check(path)
             connecting = aiosqlite.connect(path, isolation_level=None, cached_statements=64)
             connecting._thread.daemon = True  # noqa: SLF001  a process that ends on an error must not wait for it
             connection = await connecting
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
+            mark.close()
             raise _cannot_open(path, error) from error
-        database = cls(connection, path)
+        except StoreError:
+            mark.close()
+            raise
+        database = cls(connection, path, mark)
         try:
             await database._call(lambda raw: _configure(raw, path))
         except sqlite3.Error as error:
@@ -64,14 +78,37 @@ class Database:
         return database
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in one transaction and return what it returned, after the COMMIT; raises CommitUnknown."""
-        try:
-            return await self._call(lambda raw: self._transaction(raw, work))
-        except sqlite3.Error as error:
-            raise CommitUnknown(
-                f"{self._path}: a transaction failed ({_name(error)}: {error}), so it may or may not be stored. "
-                f"The process ends and decides after opening the store again; check the free space and the medium"
-            ) from error
+        """Run `work`, which only reads, in one transaction and return what it returned; raises CommitUnknown."""
+        return await self._told(lambda raw: self._transaction(raw, work))
+
+    async def change(self, work: Change[T], *, settles: bool = False) -> T:
+        """Run `work` in one transaction and return its result, after the COMMIT; raises CommitUnknown.
+
+        `settles`: what was being executed has come to its end, so that it did not kill the process.
+        """
+
+        def sealed(raw: sqlite3.Connection) -> tuple[T, Life]:
+            result, life = work(raw, lives.read(raw))
+            life = replace(life, commits=life.commits + 1)
+            lives.write(raw, life)
+            if settles:
+                self.mark.settled()
+            return result, life
+
+        def marked(raw: sqlite3.Connection) -> T:
+            result, life = self._transaction(raw, sealed)
+            try:
+                self.mark.committed(life.commits, life.seal)
+            except OSError:
+                self._unknown = True
+                raise
+            return result
+
+        return await self._told(marked)
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Run something else on the connection's thread, between transactions; its errors are the caller's."""
+        return await self._call(lambda _: work())
 
     async def shrink_log(self) -> None:
         """Move the write-ahead log into the database file, so that neither a start nor the disk pays for a long one."""
@@ -82,8 +119,26 @@ class Database:
             raise CommitUnknown(f"{self._path}: moving the write-ahead log failed ({_name(error)}: {error})") from error
 
     async def close(self) -> None:
-        """Let go of the file; an uncommitted transaction is rolled back."""
-        await self._connection.close()
+        """Let go of the files; an uncommitted transaction is rolled back. Once is enough, twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self._connection.close()
+        except sqlite3.Error as error:
+            raise CommitUnknown(f"{self._path}: closing it failed ({_name(error)}: {error})") from error
+        finally:
+            self.mark.close()
+
+    async def _told(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run on the connection's thread; an error of SQLite or of the mark becomes CommitUnknown."""
+        try:
+            return await self._call(work)
+        except (sqlite3.Error, OSError) as error:
+            raise CommitUnknown(
+                f"{self._path}: a transaction failed ({_name(error)}: {error}), so it may or may not be stored. "
+                f"The process ends and decides after opening the store again; check the free space and the medium"
+            ) from error
 
     async def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
         # aiosqlite has no public way to run several statements in one go on its thread; pinned to one minor series
@@ -101,8 +156,10 @@ class Database:
             raw.execute("BEGIN IMMEDIATE")
             result = work(raw)
             raw.execute("COMMIT")
-        except sqlite3.Error:
+        except (sqlite3.Error, OSError) as error:
             self._unknown = True  # and no ROLLBACK: what a failed COMMIT left behind is for the next opening to judge
+            if _of_the_medium(error):
+                self.mark.settled()
             raise
         except BaseException:
             raw.execute("ROLLBACK")
@@ -110,14 +167,15 @@ class Database:
         return result
 
 
-def _prepare_file(path: Path) -> None:
-    """Create the file readable for its owner only, and find out early what would be wrong with it."""
+def _prepare_files(path: Path) -> Mark:
+    """Create the files readable for their owner only, and find out early what would be wrong with them."""
     if not path.parent.is_dir():
         raise StoreError(
             f"{path}: the folder {path.parent} does not exist; create it and give it to the gateway's user"
         )
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return Mark(path)
     except OSError as error:
         raise StoreError(
             f"{path}: cannot be written ({error.strerror}); "
@@ -136,43 +194,40 @@ def _configure(raw: sqlite3.Connection, path: Path) -> None:
     raw.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     raw.execute("BEGIN EXCLUSIVE")  # takes the lock now and, in this mode, never gives it back
     raw.execute("COMMIT")
+    check_pages(raw, path)
+    layout.bring_up_to_date(raw, path)
+
+
+def check_pages(raw: sqlite3.Connection, path: Path) -> None:
+    """Let SQLite look at the structure of its file; raises StoreDamaged."""
     problems = [text for (text,) in raw.execute("PRAGMA quick_check(3)")]
     if problems != ["ok"]:
-        raise StoreDamaged(
-            f"{path}: the file is damaged ({'; '.join(problems)}). Nothing was changed and the supply stays as it is. "
-            f"Keep the file for examination and restore a copy"
-        )
-    _migrate(raw, path)
+        raise StoreDamaged(f"{path}: the file is damaged ({'; '.join(problems)}). {ADVICE}")
 
 
-def _migrate(raw: sqlite3.Connection, path: Path) -> None:
-    folder = resources.files("gateway.store") / "schema"
-    scripts = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)
-    (version,) = raw.execute("PRAGMA user_version").fetchone()
-    if version > len(scripts):
-        raise StoreError(
-            f"{path}: schema {version} was written by a newer version; this one knows {len(scripts)}; "
-            f"install the newer one"
-        )
-    for number, script in enumerate(scripts[version:], start=version + 1):
-        raw.executescript(f"BEGIN IMMEDIATE; {script.read_text()}; PRAGMA user_version = {number}; COMMIT")
-
-
-def _cannot_open(path: Path, error: sqlite3.Error) -> StoreError:
+def _cannot_open(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     code = _name(error)
     if code.startswith("SQLITE_BUSY"):
         return StoreError(
             f"{path}: another process has the store open; only one gateway may use it: stop the other one"
         )
-    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return StoreDamaged(
-            f"{path}: the file is damaged ({error}). Nothing was changed and the supply stays as it is. "
-            f"Keep the file for examination and restore a copy"
-        )
-    if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        return StoreError(f"{path}: cannot be written ({code}: {error}); check the free space and the medium")
+    if is_damage(error):
+        return StoreDamaged(f"{path}: the file is damaged ({error}). {ADVICE}")
+    if _of_the_medium(error):
+        return StoreError(f"{path}: cannot be read or written ({code}: {error}); check the free space and the medium")
     return StoreError(f"{path}: cannot be opened ({code}: {error})")
 
 
-def _name(error: sqlite3.Error) -> str:
+def is_damage(error: BaseException | None) -> bool:
+    """The file itself is wrong: its pages, or text in it that is none (for which SQLite has no code)."""
+    if not isinstance(error, sqlite3.Error):
+        return False
+    return _name(error).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "decode to UTF-8" in str(error)
+
+
+def _of_the_medium(error: sqlite3.Error | OSError) -> bool:
+    return isinstance(error, OSError) or _name(error).startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN"))
+
+
+def _name(error: sqlite3.Error | OSError) -> str:
     return str(getattr(error, "sqlite_errorname", type(error).__name__))

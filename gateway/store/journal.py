@@ -15,6 +15,7 @@ import msgspec
 from gateway.errors import StoreDamaged
 from gateway.prepayment.ledger import GENESIS, Entry, Record, chain
 from gateway.store.codec import RECORD_TYPES, canonical, wire_record
+from gateway.store.life import ADVICE, Life
 
 WHOLE_ROWS = 50_000
 """A journal up to this long is verified from its first row at each start."""
@@ -53,19 +54,23 @@ class _Place(msgspec.Struct):
 _places = msgspec.json.Decoder(_Place)
 
 
-def append(connection: sqlite3.Connection, epoch: str, records: Iterable[Record]) -> tuple[list[Row], Head]:
-    """Write records as the rows that follow, and give the rows and the head after them; the caller commits."""
-    seq, previous = connection.execute("SELECT head_seq, head_hash FROM life").fetchone()
+def append(connection: sqlite3.Connection, head: Head, epoch: str, records: Iterable[Record]) -> list[Row]:
+    """Write records as the rows that follow `head` and give them; the caller commits."""
+    seq, previous = head.seq, head.hash
     rows = []
     for record in records:
         seq += 1
         body = canonical({**wire_record(record), "seq": seq, "epoch": epoch, "prev": previous})
         previous = chain(previous, body)
         rows.append(Row(seq, epoch, previous, body))
+    insert(connection, rows)
+    return rows
+
+
+def insert(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+    """Write rows as they are; the caller commits."""
     values = [(row.seq, row.epoch, row.hash, row.body.decode()) for row in rows]
     connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?)", values)
-    connection.execute("UPDATE life SET head_seq = ?, head_hash = ?", (seq, previous))
-    return rows, Head(epoch, seq, previous)
 
 
 def row(connection: sqlite3.Connection, seq: int) -> Row | None:
@@ -78,26 +83,43 @@ def rows_after(connection: sqlite3.Connection, seq: int, limit: int) -> list[Row
     return list(_rows(connection, "SELECT * FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)))
 
 
-def verify(connection: sqlite3.Connection) -> tuple[Head, dict[str, str]]:
+class Verifier:
+    """Checks rows in their order, as many at a time as one likes, and remembers the balances they lead to."""
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        self.balances: dict[str, str] = {}
+
+    def feed(self, rows: Iterable[Row]) -> bool:
+        """Check the rows that follow; False when there was none. Raises StoreDamaged that names the first bad one."""
+        before = self.head
+        for found in rows:
+            place = _check(self.head, found)
+            if place.type == RECORD_TYPES[Entry]:
+                self.balances[place.account_id] = place.balance
+            self.head = Head(found.epoch, found.seq, found.hash)
+        return self.head != before
+
+    def finish(self, life: Life) -> Head:
+        """Hold the last row against what was written last; gives it. Raises StoreDamaged."""
+        head = self.head
+        if (life.head_seq, life.head_hash) != (head.seq, head.hash):
+            ends = f"the journal ends at {head.seq}, but row {life.head_seq} was the last one written"
+            raise _damaged(head.seq + 1, ends)
+        return head
+
+
+def verify(connection: sqlite3.Connection, life: Life, *, whole: bool = False) -> tuple[Head, dict[str, str]]:
     """Check numbers, chain and head; give the head and each account's balance after its last entry in the rows checked.
 
-    Raises StoreDamaged that names the first bad row.
+    Of a long journal only the end, unless `whole`. Raises StoreDamaged that names the first bad row.
     """
     (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()
-    start = 0 if last <= WHOLE_ROWS else last - TAIL_ROWS
+    start = 0 if whole or last <= WHOLE_ROWS else last - TAIL_ROWS
     before = row(connection, start) if start else None
-    head = Head("", 0, GENESIS) if before is None else Head(before.epoch, before.seq, before.hash)
-    balances = {}
-    for found in _rows(connection, "SELECT * FROM journal WHERE seq > ? ORDER BY seq", (head.seq,)):
-        place = _check(head, found)
-        if place.type == RECORD_TYPES[Entry]:
-            balances[place.account_id] = place.balance
-        head = Head(found.epoch, found.seq, found.hash)
-    saved = connection.execute("SELECT head_seq, head_hash FROM life").fetchone()
-    if saved is None or tuple(saved) != (head.seq, head.hash):
-        saved_seq = saved[0] if saved else "no"
-        raise _damaged(head.seq + 1, f"the journal ends at {head.seq}, but row {saved_seq} was the last one written")
-    return head, balances
+    verifier = Verifier(Head("", 0, GENESIS) if before is None else Head(before.epoch, before.seq, before.hash))
+    verifier.feed(_rows(connection, "SELECT * FROM journal WHERE seq > ? ORDER BY seq", (verifier.head.seq,)))
+    return verifier.finish(life), verifier.balances
 
 
 def _check(head: Head, found: Row) -> _Place:
@@ -115,8 +137,7 @@ def _check(head: Head, found: Row) -> _Place:
 
 def _damaged(seq: int, what: str) -> StoreDamaged:
     return StoreDamaged(
-        f"journal row {seq}: {what}. Nothing was changed and the supply stays as it is. Keep this file for "
-        f"examination and restore a copy; the head-end has the rows up to the last one it acknowledged"
+        f"journal row {seq}: {what}. {ADVICE}; the head-end has the rows up to the last one it acknowledged"
     )
 
 

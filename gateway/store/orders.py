@@ -1,4 +1,4 @@
-"""What the store remembers of commands: an attempt before it is executed, the answer together with its effect.
+"""What the store remembers of commands: the answer together with its effect, and which ones killed the process.
 
 A delivery may come twice, out of order, or after a crash: the issuer and the id (`jti`) decide what it is (I3).
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from gateway.prepayment.ledger import Receipt
+from gateway.store.life import Life, put
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What is known of a command when it arrives: its answer, the attempts begun before, the issuer's last number."""
+    """What is known of a command when it arrives: its answer, the attempts that killed us, the issuer's last number."""
 
     answer: Answer | None
     attempts: int
@@ -66,17 +67,19 @@ def find(connection: sqlite3.Connection, origin: Origin) -> Attempt:
     return Attempt(answer, attempts, last or 0)
 
 
-def begin(connection: sqlite3.Connection, origin: Origin) -> None:
-    """Count an attempt."""
-    connection.execute(
-        "INSERT INTO command VALUES (?, ?, ?, ?, 1, NULL) ON CONFLICT DO UPDATE SET attempts = attempts + 1",
-        (origin.issuer, origin.jti, origin.sequence, origin.own_sequence),
-    )
+def crashed(connection: sqlite3.Connection, life: Life, origin: Origin, attempt: int) -> Life:
+    """Remember that the process died in this attempt, once however often it is told; the caller commits."""
+    known = find(connection, origin)
+    if known.answer is not None or known.attempts >= attempt:
+        return life
+    return put(connection, life, "command", (*_columns(origin), attempt, None))
 
 
-def answer(connection: sqlite3.Connection, origin: Origin, given: Answer) -> None:
-    """Store the answer of a command."""
-    connection.execute(
-        "INSERT INTO command VALUES (?, ?, ?, ?, 0, ?) ON CONFLICT DO UPDATE SET answer = excluded.answer",
-        (origin.issuer, origin.jti, origin.sequence, origin.own_sequence, msgspec.json.encode(given).decode()),
-    )
+def answer(connection: sqlite3.Connection, life: Life, origin: Origin, given: Answer) -> Life:
+    """Store the answer of a command; the caller commits."""
+    text = msgspec.json.encode(given).decode()
+    return put(connection, life, "command", (*_columns(origin), find(connection, origin).attempts, text))
+
+
+def _columns(origin: Origin) -> tuple[str, str, int, int]:
+    return origin.issuer, origin.jti, origin.sequence, int(origin.own_sequence)

@@ -6,19 +6,27 @@ Age counts on proven time only, so a forged clock cannot empty the table; a coun
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from gateway.errors import StoreDamaged
 from gateway.prepayment.events import Moment
 from gateway.prepayment.intervals import Interval
+from gateway.store import cursors
 from gateway.store.codec import wire_interval
+from gateway.store.life import ADVICE, Life
 
-CURSOR = "interval"
+CURSOR = cursors.INTERVAL
 """The cursor of the intervals' uplink."""
 RETENTION_MS = 18 * 31 * 24 * 3600 * 1000
 """18 months, the longest they can be."""
 ROWS_MAX = 20 * 31 * 96
 """Quarter-hours kept per account when the time is never proven: 20 months."""
+CHECKED_ROWS = 20_000
+"""At each start so many of those still to be sent are checked; the others when they are sent."""
+
+Columns = tuple[int, str, int, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +38,46 @@ class IntervalRow:
     body: bytes
 
 
-def append(connection: sqlite3.Connection, intervals: Iterable[tuple[str, Interval]]) -> None:
+def append(connection: sqlite3.Connection, life: Life, intervals: Iterable[tuple[str, Interval]]) -> Life:
     """Number and write quarter-hours; the caller commits."""
-    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'interval'").fetchone()
-    last = found[0] if found else 0
-    values = [
-        (number, account_id, interval.start_utc_ms, wire_interval(account_id, number, interval).decode())
-        for number, (account_id, interval) in enumerate(intervals, start=last + 1)
-    ]
-    connection.executemany("INSERT INTO interval VALUES (?, ?, ?, ?)", values)
+    values: list[Columns] = []
+    for number, (account_id, interval) in enumerate(intervals, start=life.interval_number + 1):
+        body = wire_interval(account_id, number, interval).decode()
+        start_utc_ms = interval.start_utc_ms
+        values.append((number, account_id, start_utc_ms, body, _crc(number, account_id, start_utc_ms, body)))
+    insert(connection, values)
+    return replace(life, interval_number=life.interval_number + len(values))
+
+
+def insert(connection: sqlite3.Connection, values: Iterable[Columns]) -> None:
+    """Write rows as they are; the caller commits."""
+    connection.executemany("INSERT INTO interval VALUES (?, ?, ?, ?, ?)", values)
 
 
 def rows_after(connection: sqlite3.Connection, number: int, limit: int) -> list[IntervalRow]:
-    """At most `limit` quarter-hours after `number`, oldest first."""
-    found = connection.execute(
-        "SELECT number, account_id, body FROM interval WHERE number > ? ORDER BY number LIMIT ?", (number, limit)
-    )
-    return [IntervalRow(found_number, account_id, body.encode()) for found_number, account_id, body in found]
+    """At most `limit` quarter-hours after `number`, oldest first; raises StoreDamaged when one is not what was."""
+    found = columns_after(connection, number, limit)
+    return [IntervalRow(found_number, account_id, body.encode()) for found_number, account_id, _, body, _ in found]
+
+
+def columns_after(connection: sqlite3.Connection, number: int, limit: int) -> list[Columns]:
+    """The same rows with all their columns."""
+    found: list[Columns] = connection.execute(
+        "SELECT number, account_id, start_utc_ms, body, crc FROM interval WHERE number > ? ORDER BY number LIMIT ?",
+        (number, limit),
+    ).fetchall()
+    for row in found:
+        if _crc(*row[:-1]) != row[-1]:
+            raise StoreDamaged(f"quarter-hour {row[0]}: it is not what was written. {ADVICE}")
+    return found
+
+
+def verify(connection: sqlite3.Connection, life: Life, delivered: int) -> None:
+    """Check the quarter-hours that are still to be sent, so many at most; raises StoreDamaged."""
+    columns_after(connection, delivered, CHECKED_ROWS)
+    (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM interval").fetchone()
+    if last > life.interval_number:
+        raise StoreDamaged(f"quarter-hour {last}: {life.interval_number} was the last one written. {ADVICE}")
 
 
 def prune(connection: sqlite3.Connection, at: Moment) -> int:
@@ -64,3 +95,7 @@ def prune(connection: sqlite3.Connection, at: Moment) -> int:
                 (account_id, count - ROWS_MAX),
             )
     return connection.total_changes - before
+
+
+def _crc(*columns: str | int) -> int:
+    return zlib.crc32(repr(columns).encode())

@@ -14,19 +14,20 @@ from pathlib import Path
 
 from gateway import __version__
 from gateway.clock import BUILD_UTC_MS, bound_after
+from gateway.errors import CommitUnknown, StoreDamaged
 from gateway.prepayment.account import Account
 from gateway.prepayment.events import Moment
 from gateway.prepayment.intervals import Interval
 from gateway.prepayment.ledger import EpochOpened, Receipt, Record
 from gateway.store import accounts as accounts_table
-from gateway.store import journal, orders, quarters
-from gateway.store.database import Database
+from gateway.store import copies, cursors, journal, orders, quarters
+from gateway.store.cursors import JOURNAL
+from gateway.store.database import Database, is_damage
 from gateway.store.journal import Head, Row
+from gateway.store.life import ADVICE, Life
+from gateway.store.mark import Said
 from gateway.store.orders import Answer, Attempt, Origin
 from gateway.store.quarters import IntervalRow
-
-JOURNAL = "journal"
-"""The cursor of the journal's uplink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +41,51 @@ class Saved:
 class Store:
     """The open store; build it with `open`, then call `open_epoch` once before the first commit."""
 
-    def __init__(self, database: Database, head: Head, saved: Saved) -> None:
+    def __init__(self, database: Database, path: Path, head: Head, life: Life) -> None:
         self._database = database
+        self._path = path
         self._head = head
-        self._saved = saved
+        self._saved = Saved(life.running_ms, life.bound_utc_ms)
+        self._restored = life.restored
+        self._commits = 0
         self._epoch = ""
 
     @classmethod
-    async def open(cls, path: Path | str) -> Store:
-        """Open, bring up to date and verify; raises StoreError (cannot be used) or StoreDamaged (must not be)."""
-        database = await Database.open(Path(path))
+    async def open(cls, path: Path | str, copy: Path | None = None) -> Store:
+        """Open, bring up to date and verify; a store that is damaged or missing is replaced by its verified `copy`.
+
+        Raises StoreError (cannot be used now) or StoreDamaged (must not be used, and there is no copy that may).
+        """
+        path = Path(path)
         try:
-            head, saved = await database.run(_verified)
+            copies.refuse_lost(path, copy)
+            return await cls._opened(path)
+        except StoreDamaged as damage:
+            if copy is None:
+                raise
+            copies.restore(path, copy, damage)
+        return await cls._opened(path)
+
+    @classmethod
+    async def _opened(cls, path: Path) -> Store:
+        database = await Database.open(path)
+        try:
+            head, life = await database.run(lambda raw: _verified(raw, path, database.mark.found))
+            fatal = database.mark.died_executing()
+            if fatal is not None:
+                await database.change(
+                    lambda raw, found: (None, orders.crashed(raw, found, fatal.origin, fatal.attempt)), settles=True
+                )
+            database.mark.committed(life.commits, life.seal)
+        except CommitUnknown as error:
+            await database.close()
+            if is_damage(error.__cause__):
+                raise StoreDamaged(f"{path}: the file is damaged ({error.__cause__}). {ADVICE}") from error
+            raise
         except BaseException:
             await database.close()
             raise
-        return cls(database, head, saved)
+        return cls(database, path, head, life)
 
     @property
     def head(self) -> Head:
@@ -72,10 +102,20 @@ class Store:
         """Running time and time bound as of the last commit."""
         return self._saved
 
+    @property
+    def restored(self) -> str:
+        """Where this store was taken from because the one before was damaged or missing: "backup"; "" normally.
+
+        It stays so until the run that found it has committed what follows from it: the epoch, then the accounts.
+        """
+        return self._restored
+
     async def open_epoch(self, at: Moment) -> Row:
         """Begin this run's epoch; its first row names the head it continues from, so that a fork shows (decision 7)."""
         epoch = secrets.token_hex(8)
-        record = EpochOpened(at=at, epoch=epoch, parent_head=self._head.hash, version=__version__)
+        record = EpochOpened(
+            at=at, epoch=epoch, parent_head=self._head.hash, version=__version__, restored=self._restored
+        )
         self._epoch = epoch
         return (await self.commit(at=at, records=[record]))[0]
 
@@ -99,17 +139,20 @@ class Store:
         snapshots = [accounts_table.columns(account) for account in accounts]
         finished = list(intervals)
 
-        def work(raw: sqlite3.Connection) -> tuple[list[Row], Head, Saved]:
-            rows, head = journal.append(raw, self._epoch, kept)
-            accounts_table.save(raw, snapshots)
-            quarters.append(raw, finished)
+        def work(raw: sqlite3.Connection, life: Life) -> tuple[tuple[list[Row], Head, Saved], Life]:
+            rows = journal.append(raw, Head("", life.head_seq, life.head_hash), self._epoch, kept)
+            head = Head(self._epoch, rows[-1].seq, rows[-1].hash) if rows else self._head
+            life = accounts_table.save(raw, life, snapshots)
+            life = quarters.append(raw, life, finished)
             if command is not None:
-                orders.answer(raw, command[0], replace(command[1], journal_seq=head.seq))
-            saved = _advance(_saved(raw), at)
-            raw.execute("UPDATE life SET running_ms = ?, bound_utc_ms = ?", (saved.running_ms, saved.bound_utc_ms))
-            return rows, head, saved
+                life = orders.answer(raw, life, command[0], replace(command[1], journal_seq=head.seq))
+            life = replace(_advance(life, at), head_seq=head.seq, head_hash=head.hash)
+            if self._commits:  # the epoch is there, and now the accounts
+                life = replace(life, restored="")
+            return (rows, head, Saved(life.running_ms, life.bound_utc_ms)), life
 
-        rows, self._head, self._saved = await self._database.run(work)
+        rows, self._head, self._saved = await self._database.change(work, settles=True)
+        self._commits += 1
         return rows
 
     async def accounts(self) -> list[Account]:
@@ -126,7 +169,7 @@ class Store:
 
     async def cursor(self, name: str = JOURNAL) -> int:
         """How far the stream is acknowledged: a seq of the journal or the number of an interval; 0 at the beginning."""
-        return await self._database.run(lambda raw: _position(raw, name))
+        return await self._database.run(lambda raw: cursors.position(raw, name))
 
     async def move_cursor(self, epoch: str, seq: int, head: str) -> bool:
         """Take the acknowledgement of the journal up to `seq`; False, and nothing moves, if it is not our row.
@@ -135,14 +178,15 @@ class Store:
         never goes back: an older acknowledgement is true and changes nothing.
         """
 
-        def work(raw: sqlite3.Connection) -> bool:
-            found = journal.row(raw, seq)
-            if found is None or (found.epoch, found.hash) != (epoch, head):
-                return False
-            _move(raw, JOURNAL, seq)
-            return True
+        def work(raw: sqlite3.Connection, life: Life) -> tuple[None, Life]:
+            return None, cursors.move(raw, life, JOURNAL, seq)
 
-        return await self._database.run(work)
+        found = await self.row(seq)
+        if found is None or (found.epoch, found.hash) != (epoch, head):
+            return False
+        if seq > await self.cursor():
+            await self._database.change(work)
+        return True
 
     async def intervals_after(self, number: int, limit: int) -> list[IntervalRow]:
         """At most `limit` quarter-hours after `number`, oldest first."""
@@ -150,22 +194,33 @@ class Store:
 
     async def move_interval_cursor(self, number: int) -> None:
         """Remember that the quarter-hours up to `number` have arrived; never goes back."""
-        await self._database.run(lambda raw: _move(raw, quarters.CURSOR, number))
+        if number > await self.cursor(quarters.CURSOR):
+            await self._database.change(lambda raw, life: (None, cursors.move(raw, life, quarters.CURSOR, number)))
 
     async def prune_intervals(self, at: Moment) -> int:
         """Delete quarter-hours past their retention and return how many; money is never deleted."""
-        return await self._database.run(lambda raw: quarters.prune(raw, at))
+        return await self._database.change(lambda raw, life: (quarters.prune(raw, at), life))
 
     async def attempt(self, origin: Origin, *, attempts_max: int) -> Attempt:
-        """Look a command up and, unless it is answered, out of sequence or has used its attempts, count this one."""
+        """Look a command up and, unless it is answered, out of sequence or has used its attempts, mark it as begun.
+
+        The mark ends with the next commit. If the process dies before, the next opening counts the attempt.
+        """
 
         def work(raw: sqlite3.Connection) -> Attempt:
             known = orders.find(raw, origin)
             if known.answer is None and known.attempts < attempts_max and known.in_order(origin):
-                orders.begin(raw, origin)
+                self._database.mark.executing(origin, known.attempts + 1)
             return known
 
         return await self._database.run(work)
+
+    async def back_up(self, copy: Path) -> str:
+        """Write a verified copy beside others' work, in the place of the one before; why not, or "" when it is done.
+
+        Raises CommitUnknown when this store itself cannot be read.
+        """
+        return await copies.write(self._database, copy)
 
     async def checkpoint(self) -> None:
         """Keep the write-ahead log short."""
@@ -176,10 +231,14 @@ class Store:
         await self._database.close()
 
 
-def _verified(raw: sqlite3.Connection) -> tuple[Head, Saved]:
-    head, balances = journal.verify(raw)
-    accounts_table.compare(raw, balances)
-    return head, _saved(raw)
+def _verified(raw: sqlite3.Connection, path: Path, mark: Said | None) -> tuple[Head, Life]:
+    head, life = copies.verify(raw)
+    if mark is not None and (mark.commits, mark.seal) != (life.commits, life.seal) and mark.commits >= life.commits:
+        raise StoreDamaged(
+            f"{path}: it ends at commit {life.commits}, and commit {mark.commits} had been stored: it is an older "
+            f"file or has lost what was flushed. {ADVICE}"
+        )
+    return head, life
 
 
 def _receipt(answer: Answer) -> Receipt:
@@ -195,26 +254,10 @@ def _receipt(answer: Answer) -> Receipt:
     )
 
 
-def _saved(raw: sqlite3.Connection) -> Saved:
-    return Saved(*raw.execute("SELECT running_ms, bound_utc_ms FROM life").fetchone())
-
-
-def _advance(saved: Saved, at: Moment) -> Saved:
+def _advance(life: Life, at: Moment) -> Life:
     """Only proven time and time observed raise the bound (I17): a forged time server must not push it ahead."""
-    passed_ms = max(0, at.running_ms - saved.running_ms)
-    bound_utc_ms = bound_after(max(saved.bound_utc_ms, BUILD_UTC_MS), passed_ms)
+    passed_ms = max(0, at.running_ms - life.running_ms)
+    bound_utc_ms = bound_after(max(life.bound_utc_ms, BUILD_UTC_MS), passed_ms)
     if at.trust.proven:
         bound_utc_ms = max(bound_utc_ms, at.utc_ms)
-    return Saved(saved.running_ms + passed_ms, bound_utc_ms)
-
-
-def _position(raw: sqlite3.Connection, name: str) -> int:
-    found = raw.execute("SELECT position FROM cursor WHERE name = ?", (name,)).fetchone()
-    return 0 if found is None else int(found[0])
-
-
-def _move(raw: sqlite3.Connection, name: str, position: int) -> None:
-    raw.execute(
-        "INSERT INTO cursor VALUES (?, ?) ON CONFLICT DO UPDATE SET position = max(position, excluded.position)",
-        (name, position),
-    )
+    return replace(life, running_ms=life.running_ms + passed_ms, bound_utc_ms=bound_utc_ms)

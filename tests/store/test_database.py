@@ -153,6 +153,10 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     raw = sqlite3.connect(path)
     raw.execute("PRAGMA user_version = 99")
     raw.close()
+    assert "not those of schema 99" in refusal(path, StoreDamaged), "our own tables: only the number is wrong"
+    raw = sqlite3.connect(path)
+    raw.execute("CREATE TABLE of_tomorrow (x)")
+    raw.close()
     assert "newer version" in refusal(path)
 
 

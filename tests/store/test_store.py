@@ -58,7 +58,7 @@ def test_a_failed_commit_leaves_nothing_of_itself(tmp_path: Path) -> None:
         await store.open_epoch(at())
         await store._database.run(
             lambda raw: raw.execute(
-                "CREATE TRIGGER stop BEFORE INSERT ON command BEGIN SELECT raise(ABORT, 'stop'); END"
+                "CREATE TEMP TRIGGER stop BEFORE INSERT ON command BEGIN SELECT raise(ABORT, 'stop'); END"
             )
         )
         with pytest.raises(CommitUnknown):
@@ -91,17 +91,20 @@ def test_only_proven_time_raises_the_bound(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_attempts_are_counted_before_execution_and_answers_end_them(tmp_path: Path) -> None:
-    """Decision 8: an attempt survives a crash; an answered, a used-up or an out-of-sequence command counts no more."""
+def test_attempts_count_when_the_process_died_in_them_and_answers_end_them(tmp_path: Path) -> None:
+    """Decision 8: an attempt that ended in death counts, once; answered, used-up and out-of-sequence ones do not."""
 
     async def main() -> None:
+        for died in range(3):
+            store = await Store.open(tmp_path / "store.db")
+            await store.open_epoch(at())
+            assert [(await store.attempt(ORIGIN, attempts_max=2)).attempts for _ in range(2)] == [died, died]
+            await store.close()
+            again = await Store.open(tmp_path / "store.db")
+            await again.close()
         store = await Store.open(tmp_path / "store.db")
         await store.open_epoch(at())
-        assert (await store.attempt(ORIGIN, attempts_max=2)).attempts == 0
-        await store.close()
-        store = await Store.open(tmp_path / "store.db")
-        await store.open_epoch(at())
-        assert [(await store.attempt(ORIGIN, attempts_max=2)).attempts for _ in range(3)] == [1, 2, 2]
+        assert (await store.attempt(ORIGIN, attempts_max=2)).attempts == 2
         await store.commit(at=at(), command=(ORIGIN, ANSWER))
         late = await store.attempt(replace(ORIGIN, jti="jti-0", sequence=4), attempts_max=2)
         assert (late.last_sequence, late.in_order(replace(ORIGIN, sequence=4))) == (5, False)

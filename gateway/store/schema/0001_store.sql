@@ -1,16 +1,24 @@
 -- Everything the gateway must not forget. The journal is what a person may ask about later; the account table is where
 -- each delivery point stands; both change in one transaction. Applied once, in order; PRAGMA user_version says how far.
 
--- One row: how long the gateway has run and the latest time it can prove, saved with every transaction, and the head
--- of the journal, so that rows lost at its end are noticed.
+-- One row, rewritten by every transaction that changes anything (`commits` counts them): how long the gateway has run
+-- and the latest time it can prove; the head of the journal and the last number given to a quarter-hour, so that rows
+-- lost at the end are noticed; where the store was restored from until that is on record; and sums over the rows of
+-- the tables that have no chain. `seal` is the digest of all the other columns (gateway/store/life.py).
 CREATE TABLE life (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     running_ms INTEGER NOT NULL,
     bound_utc_ms INTEGER NOT NULL,
     head_seq INTEGER NOT NULL,
-    head_hash TEXT NOT NULL
+    head_hash TEXT NOT NULL,
+    interval_number INTEGER NOT NULL,
+    commits INTEGER NOT NULL,
+    restored TEXT NOT NULL,
+    account_sum TEXT NOT NULL,
+    command_sum TEXT NOT NULL,
+    cursor_sum TEXT NOT NULL,
+    seal TEXT NOT NULL
 ) STRICT;
-INSERT INTO life VALUES (1, 0, 0, 0, '0000000000000000000000000000000000000000000000000000000000000000');
 
 -- Append-only, numbered without gaps over the gateway's life, chained by hash. `body` is exactly what is sent.
 CREATE TABLE journal (
@@ -35,12 +43,14 @@ CREATE TABLE account (
     digest TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Quarter-hours: the only rows that are ever deleted, and AUTOINCREMENT never gives a number twice.
+-- Quarter-hours: the only rows that are ever deleted; `life.interval_number` sees to it that no number comes twice.
+-- `crc` is over the other columns.
 CREATE TABLE interval (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    number INTEGER PRIMARY KEY,
     account_id TEXT NOT NULL,
     start_utc_ms INTEGER NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    crc INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX interval_by_account ON interval (account_id, number);
 
@@ -50,8 +60,8 @@ CREATE TABLE cursor (
     position INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Commands by issuer and id: attempts are counted before execution, the answer is stored with the effect.
--- `own_sequence` = 1: numbered by its account (top-up, reversal), not by its issuer.
+-- Commands by issuer and id: the answer is stored with the effect; `attempts` counts the times the process died while
+-- it executed the command. `own_sequence` = 1: numbered by its account (top-up, reversal), not by its issuer.
 CREATE TABLE command (
     issuer TEXT NOT NULL,
     jti TEXT NOT NULL,
