@@ -186,6 +186,13 @@ TERMS = (
 )
 
 
+def policy_text(terms: Terms) -> str:
+    """The policy file of a run."""
+    return _POLICY.format(
+        grace=terms.grace, limit=terms.limit, closed=terms.closed, holidays=terms.holidays, hours=terms.hours
+    )
+
+
 @functools.lru_cache(maxsize=64)
 def _installation(variant: Variant, terms: Terms, poll_s: int, opening: str) -> Installation:
     with tempfile.TemporaryDirectory() as name:
@@ -197,10 +204,7 @@ def _installation(variant: Variant, terms: Terms, poll_s: int, opening: str) -> 
             'public = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"\n'
         )
         (folder / "tariffs" / "sim.toml").write_text(_TARIFF)
-        text = _POLICY.format(
-            grace=terms.grace, limit=terms.limit, closed=terms.closed, holidays=terms.holidays, hours=terms.hours
-        )
-        (folder / "policies" / "sim.toml").write_text(text)
+        (folder / "policies" / "sim.toml").write_text(policy_text(terms))
         config = _CONFIG.format(
             profile=variant.profile, poll_s=poll_s, switch=variant.switch, limiter=variant.limiter, opening=opening
         )
