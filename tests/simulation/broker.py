@@ -72,6 +72,8 @@ class SimBroker:
         self._session = _Session()
         self._up_s = 0.0
         self._spells: list[Weather] = []
+        self.history: deque[tuple[str, bytes]] = deque(maxlen=300)
+        """What was sent down: an eavesdropper has it, too."""
 
     def begin(self, spell: Weather) -> None:
         """Worse weather, on top of what there is; `end` takes it away."""
@@ -113,6 +115,7 @@ class SimBroker:
 
     def send_down(self, topic: str, payload: bytes, *, retained: bool = False) -> None:
         """Somebody publishes to the gateway; queued while it is away."""
+        self.history.append((topic, payload))
         queue = self._session.queue
         if len(queue) >= QUEUE_MAX:
             return
@@ -176,12 +179,13 @@ class SimLink:
     """The `Link` of one life of the gateway."""
 
     def __init__(
-        self, broker: SimBroker, _address: Address, _topics: Sequence[str], will: Will, _trouble: OnTrouble
+        self, broker: SimBroker, _address: Address, _topics: Sequence[str], will: Will, trouble: OnTrouble
     ) -> None:
         self.dead = False
         self.owner: object = None
         self._broker = broker
         self._will = will
+        self._trouble = trouble
         self._count = 0
         self._session = 0
         self._change = asyncio.Event()
@@ -258,6 +262,9 @@ class SimLink:
             return
         self._session = 0
         self._broker.closed(self)
+        self._broker.take_up(self, self._will.topic, self._will.payload)
+        if not self.dead:
+            self._trouble(why)
         for future in self._pending:
             if not future.done():
                 future.set_exception(PowerCut() if self.dead else LinkError(why))
@@ -268,8 +275,6 @@ class SimLink:
     def die(self) -> None:
         """The power is off; the broker notices and says so for us."""
         self.dead = True
-        if self._session:
-            self._broker.take_up(self, self._will.topic, self._will.payload)
         self.lose("the power is off")
 
     def _check(self) -> None:

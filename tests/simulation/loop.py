@@ -23,6 +23,7 @@ class _Idle:
 
     def select(self, timeout: float | None) -> list[Any]:
         """Let `timeout` seconds pass at once."""
+        self._loop.steps += 1
         if timeout is None:
             raise Deadlock("every task waits and no timer runs")
         if timeout > 0:
@@ -34,10 +35,11 @@ class _Idle:
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """`time()` counts virtual seconds from 0; `steps` counts the callbacks that have run."""
+    """`time()` counts virtual seconds from 0; `steps` counts its rounds."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.steps = 0
         self._now_s = 0.0
         self._selector = _Idle(self)
         self._clock_resolution = 1e-9
@@ -49,6 +51,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def skip(self) -> None:
         """To the next timer."""
         self._now_s = max(self._now_s, self._scheduled[0].when())  # type: ignore[attr-defined]
+
+    def leap(self, seconds: float) -> None:
+        """The whole machine stands still for so long; what was due meanwhile runs afterwards."""
+        self._now_s += seconds
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         """A thread would run in real time, so there is none."""

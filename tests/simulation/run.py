@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import secrets
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -19,7 +21,7 @@ from tests.simulation.household import Household
 from tests.simulation.incidents import Incident, plan_of
 from tests.simulation.invariants import attach
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.world import DAY_S, HOUR_S, World, setting_of
+from tests.simulation.world import DAY_S, HOUR_S, Setting, World, setting_of
 
 SETTLE_S = 6 * HOUR_S
 
@@ -30,51 +32,74 @@ class Result:
 
     seed: int
     days: float
+    until_days: float
     trace_hash: str
     violations: tuple[str, ...]
     incidents: tuple[Incident, ...]
     lives: int
     rows: int
+    steps: int
     trace: tuple[str, ...]
+
+    @property
+    def broken_at_days(self) -> float:
+        """When the first promise broke, in days of the run; its length if none did."""
+        found = re.search(r" at day ([0-9.]+):", self.violations[0]) if self.violations else None
+        return float(found[1]) if found else self.days
 
 
 def play(
-    seed: int, days: float, *, only: Collection[int] | None = None, poll_s: int | None = None, folder: Path | None = None
+    seed: int,
+    days: float,
+    *,
+    until_days: float | None = None,
+    only: Collection[int] | None = None,
+    poll_s: int | None = None,
+    folder: Path | None = None,
 ) -> Result:
-    """Play the run of this seed; `only` are the numbers of the incidents to play, all if None."""
+    """Play the run of this seed.
+
+    `only` are the numbers of the incidents to play, all if None; `until_days` ends it before its time: what happens
+    until then is the same.
+    """
     setting = setting_of(seed, days, poll_s=poll_s)
+    until_days = days if until_days is None else min(until_days, days)
     planned = [one for one in plan_of(setting) if only is None or one.number in only]
+    planned = [one for one in planned if one.at_s < until_days * DAY_S]
     loop = VirtualLoop()
     with tempfile.TemporaryDirectory(dir=folder or _fast_folder()) as name, _repeatable(seed):
         try:
-            world: World = loop.run_until_complete(_lived(setting, planned, Path(name), loop))
+            world: World = loop.run_until_complete(_lived(setting, until_days, planned, Path(name), loop))
         finally:
             loop.close()
     return Result(
         seed=seed,
         days=days,
+        until_days=until_days,
         trace_hash=world.trace_hash,
         violations=tuple(world.violations),
         incidents=tuple(planned),
         lives=world.process.life,
         rows=len(world.center.rows),
+        steps=loop.steps,
         trace=tuple(world.trace),
     )
 
 
-async def _lived(setting, planned: list[Incident], folder: Path, loop: VirtualLoop) -> World:  # type: ignore[no-untyped-def]
+async def _lived(
+    setting: Setting, until_days: float, planned: list[Incident], folder: Path, loop: VirtualLoop
+) -> World:
     loop.set_exception_handler(lambda _loop, context: None)
     world = World(setting, folder / "site", loop)
     attach(world)
     with world.medium.worker():
         Household(world)
         for incident in planned:
-            world.later(incident.at_s, lambda incident=incident: incident.play(world))
+            world.later(incident.at_s, partial(incident.play, world))
         world.machine.synchronise()
         world.process.start()
-        hours = int(setting.days * DAY_S / HOUR_S)
-        for _ in range(hours):
-            await asyncio.sleep(HOUR_S)
+        while (left_s := until_days * DAY_S - loop.time()) > 0:
+            await asyncio.sleep(min(HOUR_S, left_s))
             world.machine.save()
             for check in world.on.hourly:
                 check()

@@ -76,7 +76,7 @@ class World:
         self.faulted: set[str] = set()
         """What has ever happened in this run, by family; some promises hold only without some of it."""
         self.disturbed_s = 0.0
-        """When the last incident began; a promise with a deadline is only held against undisturbed time."""
+        """When the last incident began or will be over; a promise with a deadline is only held against undisturbed time."""
         self.folder = folder
         self._trace = hashlib.blake2b(digest_size=16)
         self.trace: list[str] = []
@@ -123,7 +123,12 @@ class World:
 
     def meanwhile(self, seconds: float, act: Callable[[], None]) -> None:
         """`later`, for what belongs to a fault: when everything has been healed it no longer happens."""
+        self.disturb(seconds)
         self.later(seconds, lambda: None if self.healed else act())
+
+    def disturb(self, seconds: float) -> None:
+        """An incident is at work for so long."""
+        self.disturbed_s = max(self.disturbed_s, self.loop.time() + seconds)
 
     def tell(self, text: str) -> None:
         """One line of the trace; its hash must be the same in every run of the seed (I22)."""
@@ -164,6 +169,18 @@ class World:
         """Another network for a while, on top of what else is wrong with it."""
         self.broker.begin(spell)
         self.meanwhile(seconds, lambda: self.broker.end(spell))
+
+    def cut(self, off_s: float) -> None:
+        """The power goes for so long."""
+        self.disturb(off_s)
+        self.process.cut(off_s)
+
+    def stand_still(self, seconds: float, *, asleep: bool) -> None:
+        """The machine stands still; `asleep`: its monotonic clock, too. The rest of the world is late by as much."""
+        self.tell(f"stands still for {seconds:.0f} s")
+        self.loop.leap(seconds)
+        if asleep:
+            self.machine.sleep(seconds)
 
     def heal(self) -> None:
         """Every fault ends."""

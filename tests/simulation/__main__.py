@@ -1,0 +1,121 @@
+"""`make simulate SEED=n RUNS=k DAYS=d`: many runs on all cores; a failing one is made small and can be replayed.
+
+    python -m tests.simulation --seed 1 --runs 100 --days 7
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from tests.figures import record
+from tests.simulation.incidents import KINDS
+from tests.simulation.invariants import names
+from tests.simulation.many import results, workers
+from tests.simulation.minimise import command, invariant_of, minimised
+from tests.simulation.run import Result, play
+
+FAILURES_SHOWN = 3
+TRACE_SHOWN = 40
+
+
+def main() -> int:
+    """0 when no promise broke and every repeated run was the same."""
+    options = _options()
+    if options.only is not None or options.until is not None:
+        return _replay(options)
+    began = time.monotonic()
+    seeds = range(options.seed, options.seed + options.runs)
+    jobs = [(seed, options.days, options.poll) for seed in seeds]
+    repeated = jobs[:: max(1, len(jobs) // max(1, round(len(jobs) * options.repeat / 100)))] if options.repeat else []
+    print(f"{len(jobs)} runs of {options.days:g} days from seed {options.seed}", flush=True)
+    with workers(options.jobs) as pool:
+        first = _collected(results(pool, jobs), len(jobs))
+        again = {result.seed: result for result in results(pool, repeated)}
+    failed = sorted((result for result in first.values() if result.violations), key=lambda result: result.seed)
+    unlike = [seed for seed, result in again.items() if result.trace_hash != first[seed].trace_hash]
+    seconds = time.monotonic() - began
+    played = Counter(one.kind for result in first.values() for one in result.incidents)
+    figures = {
+        "runs": len(first),
+        "days": options.days,
+        "years": round(len(first) * options.days / 365, 1),
+        "incidents": sum(played.values()),
+        "kinds of incident": len(KINDS),
+        "invariants": len(names()),
+        "lives of the daemon": sum(result.lives for result in first.values()),
+        "journal rows": sum(result.rows for result in first.values()),
+        "repeated with the same trace": f"{len(again) - len(unlike)} of {len(again)}",
+        "violations": len(failed),
+        "seconds": round(seconds),
+    }
+    print(", ".join(f"{name} {value}" for name, value in figures.items()))
+    if not failed and not unlike:
+        record(options.name, figures)
+    for seed in unlike:
+        print(f"I22: seed {seed} gave another trace the second time")
+    for result in failed[:FAILURES_SHOWN]:
+        _explain(result, options.poll, small=not options.quick)
+    if len(failed) > FAILURES_SHOWN:
+        print("also:", ", ".join(f"{result.seed} ({invariant_of(result)})" for result in failed[FAILURES_SHOWN:]))
+    return 1 if failed or unlike else 0
+
+
+def _collected(coming: Iterable[Result], count: int) -> dict[int, Result]:
+    """By seed, with a sign of life now and then."""
+    found: dict[int, Result] = {}
+    told_s = time.monotonic()
+    for result in coming:
+        found[result.seed] = result
+        if result.violations:
+            print(f"seed {result.seed}: {result.violations[0][:300]}", flush=True)
+        if time.monotonic() - told_s > 60:
+            told_s = time.monotonic()
+            print(f"{len(found)} of {count}", flush=True)
+    return found
+
+
+def _explain(result: Result, poll_s: int | None, *, small: bool) -> None:
+    print(f"\nseed {result.seed} broke {len(result.violations)} promises; first:\n  {result.violations[0]}")
+    if small:
+        result = minimised(result, poll_s=poll_s, tell=lambda text: print(f"  {text}", flush=True))
+    for one in result.incidents:
+        print(f"  day {one.at_s / 86_400:.4f} incident {one.number}: {one.kind}")
+    print(f"play it again: {command(result, poll_s=poll_s)}")
+
+
+def _replay(options: argparse.Namespace) -> int:
+    only = None
+    if options.only is not None:
+        only = set() if options.only == "none" else {int(number) for number in options.only.split(",")}
+    result = play(options.seed, options.days, until_days=options.until, only=only, poll_s=options.poll)
+    print("\n".join(result.trace[-TRACE_SHOWN if options.trace is None else -options.trace :]))
+    for one in result.incidents:
+        print(f"day {one.at_s / 86_400:.4f} incident {one.number}: {one.kind}")
+    print("\n".join(result.violations) or "no promise broke")
+    print(f"trace {result.trace_hash}")
+    return 1 if result.violations else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="the first seed")
+    parser.add_argument("--runs", type=int, default=1, help="how many seeds")
+    parser.add_argument("--days", type=float, default=7.0, help="length of a run")
+    parser.add_argument("--poll", type=int, help="poll period in s for all runs; else as the seed says")
+    parser.add_argument("--repeat", type=float, default=1.0, help="per cent of the runs that are played twice")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
+    parser.add_argument("--quick", action="store_true", help="do not make failing runs small")
+    parser.add_argument("--name", default="simulation", help="under which name the figures are kept")
+    parser.add_argument("--only", help="replay with these incidents only: 3,17 or none")
+    parser.add_argument("--until", type=float, help="replay until this day only")
+    parser.add_argument("--trace", type=int, help="how many lines of the trace a replay shows")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,250 @@
+"""The supply ladder: allowed edges, no stage skipped, and nothing sooner than the policy file allows (I8, I9, I16).
+
+Terms are read from the policy document the row names, as the utility wrote it. Durations are held against the rows'
+own running time, which `time.py` holds against true time; dates and hours are held against the true calendar.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.simulation.invariants.witness import Row, Witness, nano_of
+from tests.simulation.site import policy_text
+
+ZONE = ZoneInfo("Europe/Zurich")
+EDGES = {
+    "restored": (("LIMITED", "SUSPENDED"), "NORMAL"),
+    "restored_low": (("LIMITED", "SUSPENDED"), "LOW_CREDIT"),
+    "protected": (("LIMITED", "SUSPENDED"), "GRACE"),
+    "credit_back": (("GRACE",), "NORMAL"),
+    "credit_back_low": (("GRACE",), "LOW_CREDIT"),
+    "low_cleared": (("LOW_CREDIT",), "NORMAL"),
+    "credit_gone": (("NORMAL", "LOW_CREDIT"), "GRACE"),
+    "credit_low": (("NORMAL",), "LOW_CREDIT"),
+    "grace_over": (("GRACE",), "LIMITED"),
+    "grace_over_no_limit": (("GRACE",), "SUSPENDED"),
+    "offline_debt_cap": (("GRACE",), "LIMITED"),
+    "limit_over": (("LIMITED",), "SUSPENDED"),
+    "closed": (("NORMAL", "LOW_CREDIT", "GRACE", "LIMITED", "SUSPENDED"), "TERMINATED"),
+}
+ESCALATIONS = frozenset({"grace_over", "grace_over_no_limit", "offline_debt_cap", "limit_over"})
+NOTICES = frozenset({"grace", "limited", "suspended"})
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LATE_MS = 120_000
+"""By how much the gateway's proven time may be off: answers on their way, the drift of a day."""
+_CALENDAR = Path(__file__).parents[3] / "config" / "calendars" / "ch-ti.toml"
+_UNIT_MS = {"h": 3_600_000, "min": 60_000, "s": 1000}
+
+
+def duration_ms(text: str) -> int:
+    """Milliseconds of "12h"."""
+    found = re.fullmatch(r"([0-9]+) ?(h|min|s)", text)
+    assert found, text
+    return int(found[1]) * _UNIT_MS[found[2]]
+
+
+def day_term(text: str) -> tuple[int, bool] | None:
+    """Days and whether they are working days, of "2 working days"; None when it is a duration."""
+    found = re.fullmatch(r"([0-9]+) (calendar|working) days", text)
+    return None if found is None else (int(found[1]), found[2] == "working")
+
+
+def local(true_ms: int) -> datetime:
+    """Civil time at the customer's."""
+    return datetime.fromtimestamp(true_ms / 1000, UTC).astimezone(ZONE)
+
+
+class Civil:
+    """Holidays as the calendar file lists them."""
+
+    def __init__(self) -> None:
+        self._holidays = {str(day) for day in tomllib.loads(_CALENDAR.read_text())["holidays"]}
+
+    def holiday(self, day: date) -> bool:
+        """A listed one."""
+        return day.isoformat() in self._holidays
+
+    def first_day(self, begun: date, days: int, *, working: bool) -> date:
+        """The first day after a term that began on `begun`: that day is not counted, the last one lasts to its end."""
+        day = begun
+        while days:
+            day += timedelta(days=1)
+            days -= not working or (day.weekday() < 5 and not self.holiday(day))
+        return day + timedelta(days=1)
+
+    def slot(self, policy: dict[str, Any], true_ms: int) -> bool:
+        """Whether the policy lets anything get worse at this instant."""
+        slots, at = policy["slots"], local(true_ms)
+        begins, ends = (int(text[:2]) * 60 + int(text[3:]) for text in slots["hours"].split("-"))
+        day, minute = at.date(), at.hour * 60 + at.minute
+        if DAYS[day.weekday()] in slots["closed_weekdays"] or not begins <= minute < ends:
+            return False
+        if slots["closed_on_holidays"] and self.holiday(day):
+            return False
+        return not (slots["closed_on_eves"] and self.holiday(day + timedelta(days=1)))
+
+
+@dataclass(slots=True)
+class Rung:
+    """Where an account stands, and since when, by its rows."""
+
+    state: str = "NORMAL"
+    running_ms: int = 0
+    true_ms: int = 0
+    notice_ms: int | None = None
+    holds: dict[str, int | None] = field(default_factory=dict)
+    """Holds the head-end set and nobody released: id -> true time of its end."""
+
+
+class Ladder:
+    """Follows the transitions of every account."""
+
+    def __init__(self, witness: Witness) -> None:
+        self.rungs: dict[str, Rung] = {}
+        self.civil = Civil()
+        self._witness = witness
+        self._policies = {"sim@1": tomllib.loads(policy_text(witness.world.setting.terms))}
+        witness.follow(self)
+        witness.after(self.stands)
+
+    def begin(self) -> None:
+        """See `Reader`."""
+        self.rungs = {}
+
+    def row(self, row: Row, true_ms: int) -> None:
+        """See `Reader`."""
+        kind = row["type"]
+        if kind == "transition":
+            self._moved(row, true_ms)
+        elif kind == "notice" and row["template"] in NOTICES:
+            self.rungs[row["account_id"]].notice_ms = row["at"]["running_ms"]
+        elif kind == "entry" and row["kind"] == "opening":
+            self.rungs[row["account_id"]] = Rung(running_ms=row["at"]["running_ms"], true_ms=true_ms)
+        elif kind == "receipt" and row["status"] == "applied":
+            self._held(row)
+
+    def stands(self) -> None:
+        """Each snapshot stands where its last transition led, and its balance belongs there: restoring never waits."""
+        for account_id, account in self._witness.accounts.items():
+            rung, supply = self.rungs.get(account_id, Rung()), account["supply"]
+            if supply["state"] != rung.state:
+                self._violated("I9", f"{account_id} is {supply['state']}, its rows lead to {rung.state}")
+
+    def policy(self, reference: str) -> dict[str, Any] | None:
+        """The document of "id@version": the file, or what the head-end signed."""
+        if reference not in self._policies:
+            for order in self._witness.world.center.orders.values():
+                document = order.body.get("policy") if order.typ in ("policy_set", "account_open") else None
+                if document is not None and f"{document['policy']}@{document['version']}" == reference:
+                    self._policies[reference] = document
+        return self._policies.get(reference)
+
+    def _held(self, row: Row) -> None:
+        rung, order = self.rungs.get(row["account_id"]), self._witness.order_of(row["command_id"])
+        if rung is None or order is None:
+            return
+        if row["command"] == "hold_set":
+            until = order.body.get("until")
+            ends_ms = None if until is None else round(datetime.fromisoformat(until).timestamp() * 1000)
+            proof = order.body["kind"] == "payment_proof"
+            if not (proof and until is None):  # that one ends by the policy's own term, which is not played again here
+                rung.holds[order.body["hold_id"]] = ends_ms
+        elif row["command"] == "hold_release":
+            rung.holds.pop(order.body["hold_id"], None)
+
+    def _moved(self, row: Row, true_ms: int) -> None:
+        rung = self.rungs.setdefault(row["account_id"], Rung())
+        sources, target = EDGES.get(row["rule"], ((), ""))
+        seq, balance_nano = row["seq"], nano_of(row["balance"])
+        if row["source"] not in sources or row["target"] != target or row["source"] != rung.state:
+            self._violated("I9", f"row {seq}: {row['source']} -> {row['target']} by {row['rule']}, from {rung.state}")
+        policy = self.policy(row["policy"])
+        if policy is None:
+            self._violated("I14", f"row {seq}: nobody set the policy {row['policy']}")
+        elif row["rule"] in ESCALATIONS:
+            self._escalated(row, true_ms, rung, policy)
+        elif row["rule"] in ("restored", "restored_low"):
+            if balance_nano < nano_of(policy["restore"]["min_balance"]):
+                self._violated("I9", f"row {seq}: restored at {row['balance']}")
+        elif row["rule"] == "credit_gone" and balance_nano >= 0:
+            self._violated("I9", f"row {seq}: credit gone at {row['balance']}")
+        rung.state, rung.running_ms, rung.true_ms = row["target"], row["at"]["running_ms"], true_ms
+
+    def _escalated(self, row: Row, true_ms: int, rung: Rung, policy: dict[str, Any]) -> None:
+        """Something got worse for the customer: every condition and every guard, computed again."""
+        seq, running_ms, rule = row["seq"], row["at"]["running_ms"], row["rule"]
+        balance_nano = nano_of(row["balance"])
+        if balance_nano >= 0:
+            self._violated("I8", f"row {seq}: {rule} at {row['balance']}")
+        notice_ms = duration_ms(policy["grace"]["min_after_notice"])
+        if rung.notice_ms is None or running_ms - rung.notice_ms < notice_ms:
+            self._violated("I9", f"row {seq}: {rule}, the notice was given at {rung.notice_ms}, now {running_ms}")
+        if running_ms - rung.running_ms < duration_ms(policy["guards"]["min_dwell"]):
+            self._violated("I12", f"row {seq}: {rule} after {running_ms - rung.running_ms} ms in {rung.state}")
+        held = [hold for hold, ends_ms in rung.holds.items() if ends_ms is None or true_ms + LATE_MS < ends_ms]
+        if held and not self._witness.head_lied:
+            self._violated("I8", f"row {seq}: {rule} although {held} is in force")
+        if rule == "offline_debt_cap":
+            if balance_nano > -nano_of(policy["guards"]["offline_debt_cap"]):
+                self._violated("I8", f"row {seq}: {rule} at {row['balance']}")
+            return
+        if row["at"]["trust"] != "AUTHENTICATED":
+            self._violated("I8", f"row {seq}: {rule} while the time is {row['at']['trust']}")
+        part = policy["limit"] if rule == "limit_over" else policy["grace"]
+        cap = part.get("debt_cap")
+        if cap is None or balance_nano > -nano_of(cap):
+            self._term_over(row, true_ms, rung, part["term"])
+        if not self._witness.head_lied and not any(
+            self.civil.slot(policy, true_ms + off_ms) for off_ms in (-LATE_MS, 0, LATE_MS)
+        ):
+            self._violated("I8", f"row {seq}: {rule} at {local(true_ms)}, outside the slots")
+
+    def _term_over(self, row: Row, true_ms: int, rung: Rung, term: str) -> None:
+        days = day_term(term)
+        if days is None:
+            if row["at"]["running_ms"] - rung.running_ms < duration_ms(term):
+                self._violated("I9", f"row {row['seq']}: {row['rule']} before its {term} were over")
+            return
+        first = self.civil.first_day(local(rung.true_ms).date(), days[0], working=days[1])
+        if local(true_ms + LATE_MS).date() < first and not self._witness.head_lied:
+            self._violated("I9", f"row {row['seq']}: {row['rule']} at {local(true_ms)}, not before {first}")
+
+    def _violated(self, invariant: str, what: str) -> None:
+        self._witness.world.violated(invariant, what)
+
+
+class Standing:
+    """A balance that is enough is never left waiting, one that is not is never left unnoticed (I9, I10)."""
+
+    def __init__(self, witness: Witness, ladder: Ladder) -> None:
+        self._witness = witness
+        self._ladder = ladder
+        witness.after(self.look)
+
+    def look(self) -> None:
+        """The rung and the balance of each snapshot belong together."""
+        for account_id, account in self._witness.accounts.items():
+            state = account["supply"]["state"]
+            balance_nano = self._balance_nano(account)
+            minimum_nano = account["policy"]["restore_min_nano"]
+            if state in ("LIMITED", "SUSPENDED") and balance_nano >= max(0, minimum_nano):
+                self._witness.world.violated("I10", f"{account_id} is {state} with {balance_nano} nano on the account")
+            if state in ("NORMAL", "LOW_CREDIT") and balance_nano < 0:
+                self._witness.world.violated("I9", f"{account_id} is {state} with {balance_nano} nano on the account")
+
+    @staticmethod
+    def _balance_nano(account: dict[str, Any]) -> int:
+        credit = account["opening_nano"] + account["top_up_total_nano"] - account["reversal_total_nano"]
+        credit += account.get("adjusted_nano", 0) - account.get("withheld_nano", 0)
+        return int(credit - account["usage"]["net_nano"] - account["usage"]["vat_nano"])
+
+
+def attach(witness: Witness) -> None:
+    """Follow the ladder."""
+    Standing(witness, Ladder(witness))

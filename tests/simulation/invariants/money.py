@@ -1,0 +1,192 @@
+"""Every nano-unit is accounted for: credit as signed, charges as used, balances that chain (I1, I2, I3, I5).
+
+The books are kept again from the rows alone, with the head-end's own orders beside them; after each transaction the
+snapshot of the account must say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.simulation.invariants.witness import Row, Witness, lifetime, nano_of
+from tests.simulation.site import PRICE_NANO_PER_WH
+
+SEEDED = "file:"
+PPM = 1_000_000
+
+
+@dataclass(slots=True)
+class Book:
+    """One account, as its entries tell it."""
+
+    balance_nano: int = 0
+    opened: bool = False
+    credited_nano: int = 0
+    reversed_nano: int = 0
+    adjusted_nano: int = 0
+    """What resyncs have said: after a lost or restored store the head-end's books go on."""
+    register_wh: int | None = None
+    """Where the next charge begins."""
+    case: tuple[int, int] | None = None
+    wrap_wh: int = 0
+    references: set[str] = field(default_factory=set)
+    last_top_up: Any = None
+    last_reversal: Any = None
+
+
+class Money:
+    """Follows the entries of every account."""
+
+    def __init__(self, witness: Witness) -> None:
+        self.books: dict[str, Book] = {}
+        self._witness = witness
+        self._violated = witness.world.violated
+        self._prices: dict[str, dict[str, int]] = {"sim@1": {"all": PRICE_NANO_PER_WH}}
+        self._orders_read = 0
+        witness.follow(self)
+        witness.after(self.compare)
+
+    def begin(self) -> None:
+        """See `Reader`."""
+        self.books = {}
+
+    def row(self, row: Row, true_ms: int) -> None:
+        """See `Reader`."""
+        if row["type"] == "event" and row["what"].startswith("register."):
+            self._register(self.books.setdefault(row["account_id"], Book()), row["what"], row["detail"])
+        if row["type"] != "entry":
+            return
+        book = self.books.setdefault(row["account_id"], Book())
+        amount_nano, balance_nano = nano_of(row["amount"]), nano_of(row["balance"])
+        if book.balance_nano + amount_nano != balance_nano:
+            self._violated("I2", f"row {row['seq']}: {book.balance_nano} + {amount_nano} is not {balance_nano}")
+        book.balance_nano = balance_nano
+        match row["kind"]:
+            case "opening":
+                self._opening(book, row, amount_nano)
+            case "top_up":
+                self._top_up(book, row, amount_nano)
+            case "top_up_reversal":
+                self._reversal(book, row, amount_nano)
+            case "charge":
+                self._charge(book, row, amount_nano)
+            case "resync":
+                book.adjusted_nano += amount_nano
+            case kind:
+                self._violated("I2", f"row {row['seq']}: nobody knows an entry of kind {kind}")
+
+    def compare(self) -> None:
+        """The snapshot says what the rows say, to the last nano-unit (I1, I2)."""
+        for account_id, account in self._witness.accounts.items():
+            book = self.books.get(account_id, Book())
+            credit_nano, charge_nano = lifetime(account)
+            waiting_nano = sum(line["amount_nano"] for line in account["unsettled"])
+            settled_nano = account["settled_charge_nano"]
+            if (credit_nano - settled_nano, waiting_nano) != (book.balance_nano, charge_nano - settled_nano):
+                told = f"{credit_nano} - {charge_nano} with {waiting_nano} not settled"
+                self._violated("I2", f"{account_id}: the rows say {book.balance_nano}, the account {told}")
+            self._signed(account_id, account, book)
+
+    def _signed(self, account_id: str, account: dict[str, Any], book: Book) -> None:
+        """The lifetime totals are those of the highest accepted sequence, as the head-end signed them (I1)."""
+        for name, order in (("top_up", book.last_top_up), ("reversal", book.last_reversal)):
+            held = (account[f"{name}_sequence"], account[f"{name}_total_nano"])
+            signed = (0, 0) if order is None else (order.body["sequence"], nano_of(order.body["total"]))
+            if held != signed and not (book.adjusted_nano or self._resynced(account_id)):
+                self._violated("I1", f"{account_id}: {name} {held} is held, {signed} was signed and accepted")
+
+    def _resynced(self, account_id: str) -> bool:
+        return any(row.get("what", "").startswith("rollback.") for row in self._witness.rows if row["type"] == "event")
+
+    def _opening(self, book: Book, row: Row, amount_nano: int) -> None:
+        order = self._witness.order_of(row["reference"])
+        seeded = row["reference"].startswith(SEEDED)
+        expected = self._witness.world.setting.opening if seeded else order and order.body.get("opening_balance", "0.00")
+        if book.opened or not expected or nano_of(expected) != amount_nano:
+            self._violated("I3", f"row {row['seq']}: an opening of {row['amount']}, {expected} was said")
+        book.opened, book.register_wh = True, row.get("to_register_wh")
+
+    def _top_up(self, book: Book, row: Row, amount_nano: int) -> None:
+        order = self._witness.order_of(row["reference"])
+        if order is None or order.typ != "top_up" or order.body["account_id"] != row["account_id"]:
+            self._violated("I14", f"row {row['seq']}: nobody sold {row['reference']}")
+            return
+        if row["reference"] in book.references:
+            self._violated("I3", f"row {row['seq']}: {row['reference']} took effect twice")
+        book.references.add(row["reference"])
+        book.credited_nano += amount_nano
+        book.last_top_up = order
+        total_nano = nano_of(order.body["total"])
+        exact = not (book.adjusted_nano or self._resynced(row["account_id"]))
+        if amount_nano <= 0 or book.credited_nano > total_nano or (exact and book.credited_nano != total_nano):
+            said = f"{book.credited_nano} credited in all"
+            self._violated("I1", f"row {row['seq']}: {said}, {total_nano} is what the head-end signed")
+
+    def _reversal(self, book: Book, row: Row, amount_nano: int) -> None:
+        order = self._witness.order_of(row["reference"])
+        if order is None or order.typ != "top_up_reverse" or order.body["account_id"] != row["account_id"]:
+            self._violated("I14", f"row {row['seq']}: nobody took back {row['reference']}")
+            return
+        if row["reference"] in book.references:
+            self._violated("I3", f"row {row['seq']}: {row['reference']} took effect twice")
+        book.references.add(row["reference"])
+        book.reversed_nano -= amount_nano
+        book.last_reversal = order
+        exact = not (book.adjusted_nano or self._resynced(row["account_id"]))
+        if amount_nano >= 0 or (exact and book.reversed_nano != nano_of(order.body["total"])):
+            self._violated("I1", f"row {row['seq']}: {book.reversed_nano} taken back, signed was {order.body['total']}")
+
+    def _charge(self, book: Book, row: Row, amount_nano: int) -> None:
+        lines = row["lines"]
+        if sum(nano_of(line["amount"]) for line in lines) != -amount_nano or amount_nano > 0:
+            self._violated("I2", f"row {row['seq']}: its lines are not its amount {row['amount']}")
+        for line in lines:
+            if line["component"] == "energy":
+                self._priced(row, line)
+        wh = sum(line["wh"] for line in lines if line["component"] == "energy")
+        if row["reference"].startswith("case:"):
+            return  # a difference that was open until now; its registers lie before those of the rows around it
+        begins, ends = row.get("from_register_wh"), row.get("to_register_wh")
+        if begins is None and wh == 0:
+            return  # nothing but days
+        if begins != book.register_wh:
+            self._violated("I5", f"row {row['seq']}: charges from {begins} Wh, the row before ended at {book.register_wh}")
+        elif wh != ends - begins + book.wrap_wh:
+            self._violated("I5", f"row {row['seq']}: {wh} Wh between {begins} and {ends}, wraps {book.wrap_wh}")
+        book.register_wh, book.wrap_wh = ends, 0
+
+    def _priced(self, row: Row, line: dict[str, Any]) -> None:
+        """Energy costs what its tariff says; the tariff is one the head-end signed (I2, I14)."""
+        prices = self._price(line["tariff_ref"])
+        if prices is None:
+            self._violated("I14", f"row {row['seq']}: nobody set the tariff {line['tariff_ref']}")
+        elif (price := prices.get(line["band"])) is not None and line["wh"] * price != nano_of(line["amount"]):
+            self._violated("I2", f"row {row['seq']}: {line['wh']} Wh cost {line['amount']} at {price} nano")
+
+    def _price(self, reference: str) -> dict[str, int] | None:
+        """Nano per Wh by band, where that is all there is: no blocks. Orders are only ever added."""
+        if reference not in self._prices:
+            for order in self._witness.world.center.orders.values():
+                document = order.body.get("tariff") if order.typ in ("tariff_set", "account_open") else None
+                if document is not None and f"{document['tariff']}@{document['version']}" == reference:
+                    blocks = document["block"]
+                    per_kwh = blocks[0]["price_per_kwh"] if len(blocks) == 1 else {}
+                    self._prices[reference] = {band: nano_of(text) // 1000 for band, text in per_kwh.items()}
+        return self._prices.get(reference)
+
+    def _register(self, book: Book, what: str, detail: dict[str, Any]) -> None:
+        """What the rows say of the register between two charges: where it began, wrapped, or left a difference open."""
+        if what == "register.opened":
+            book.register_wh = detail["register_wh"]
+        elif what == "register.wrapped":
+            book.wrap_wh += detail["wraps_at_wh"]
+        elif what in ("register.discontinuity", "register.unobserved") and "wh" not in detail:
+            if book.register_wh != detail["from_wh"]:
+                self._violated("I5", f"a difference from {detail['from_wh']} Wh, charged until {book.register_wh}")
+            book.register_wh = detail["to_wh"]
+
+
+def attach(witness: Witness) -> None:
+    """Keep the books a second time."""
+    Money(witness)

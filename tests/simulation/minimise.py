@@ -1,0 +1,61 @@
+"""From a run that fails to the smallest one that still fails: fewer days, fewer incidents, the same broken promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tests.simulation.run import Result, play
+
+PLAYS_MAX = 60
+
+
+def invariant_of(result: Result) -> str:
+    """The promise that broke first: "I6"."""
+    return result.violations[0].split(" ", 1)[0] if result.violations else ""
+
+
+def minimised(result: Result, *, poll_s: int | None = None, tell: Callable[[str], None] = lambda _: None) -> Result:
+    """A smaller run of the same seed that breaks the same promise; at most 60 runs are tried."""
+    wanted = invariant_of(result)
+    plays = 0
+
+    def tried(days: float, only: Sequence[int]) -> Result | None:
+        nonlocal plays
+        if plays >= PLAYS_MAX:
+            return None
+        plays += 1
+        found = play(result.seed, result.days, until_days=days, only=set(only), poll_s=poll_s)
+        return found if invariant_of(found) == wanted else None
+
+    best = result
+    days = min(result.days, result.broken_at_days + 0.05)
+    numbers = [one.number for one in result.incidents if one.at_s <= days * 86_400]
+    if (found := tried(days, numbers)) is None:
+        days = result.days
+        numbers = [one.number for one in result.incidents]
+    else:
+        best = found
+    size = len(numbers)
+    while size >= 1:
+        start = 0
+        while start < len(numbers):
+            fewer = numbers[:start] + numbers[start + size :]
+            if (found := tried(days, fewer)) is not None:
+                tell(f"{len(fewer)} incidents are enough")
+                best, numbers = found, fewer
+            else:
+                start += size
+        size //= 2
+    return best
+
+
+def command(result: Result, *, poll_s: int | None = None) -> str:
+    """The one command that plays it again."""
+    parts = [f"python -m tests.simulation --seed {result.seed} --days {result.days:g}"]
+    if result.until_days < result.days:
+        parts.append(f"--until {result.until_days:.3f}")
+    numbers = ",".join(str(one.number) for one in result.incidents)
+    parts.append(f"--only {numbers or 'none'}")
+    if poll_s is not None:
+        parts.append(f"--poll {poll_s}")
+    return " ".join(parts)
