@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import structlog
 
@@ -28,7 +29,7 @@ from gateway.prepayment.ledger import Entry, Happening, Notice, Transition, Verd
 from gateway.prepayment.money import parse_money, wire_money
 from gateway.prepayment.step import next_deadline_ms
 from gateway.prepayment.supply import SupplyState
-from gateway.store import Store
+from gateway.store import Store, copies
 from gateway.teller import Teller
 
 EXIT_FAILED = 1
@@ -36,6 +37,11 @@ TICK_AT_MOST_S = 60.0
 TICK_AT_LEAST_S = 0.1
 STALE_MS = 120_000
 """A task that has not gone round for this long is stuck; a bus without work still goes round each minute."""
+
+BACKUP_MS = 24 * 3_600_000
+BACKUP_FIRST_S = 60.0
+BACKUP_RETRY_S = 3600.0
+BACKUP_END_S = 10.0
 
 _ORDINARY = {"limit.set", "limit.reclosed", "meter.back", "register.opened", "switch.closed", "switch.opened"}
 """Happenings that belong to a good day; all others are logged as warnings."""
@@ -80,13 +86,16 @@ async def run(
 ) -> None:
     """The whole daemon until `stop` is set. Raises ConfigError or StoreError at the start, an ExceptionGroup later."""
     configuration = installation.configuration
-    store = await Store.open(configuration.store)
+    store = await Store.open(configuration.store, configuration.copy)
+    if store.restored:
+        log.error("store.restored", source=store.restored, copy=str(configuration.copy), see="docs/damaged-store.md")
     try:
         clock.resume(store.saved.running_ms, store.saved.bound_utc_ms)
         teller = await _open_teller(store, clock, installation)
         await _seed(teller, installation, clock)
         plant = Plant(installation, teller, clock, bus_factory)
         supervisor = _Supervisor(clock, teller, plant, notifier or Notifier({}))
+        keeper = _Keeper(store, teller, clock, configuration.copy)
         headend = Headend(
             configuration, installation.keys, store=store, teller=teller, clock=clock, factory=link_factory
         )
@@ -98,10 +107,12 @@ async def run(
                 group.create_task(headend.run(), name="headend")
                 group.create_task(supervisor.tick(), name="ticker")
                 group.create_task(supervisor.watch(), name="watchdog")
+                group.create_task(keeper.keep(), name="backup")
                 group.create_task(_ended(stop, headend, supervisor), name="stop")
                 supervisor.ready(installation)
         except* _Stopped:
             await teller.close()
+            await keeper.at_end()
     finally:
         await store.close()
     log.info("gateway.stopped")
@@ -126,7 +137,8 @@ async def _open_teller(store: Store, clock: SystemClock, installation: Installat
         return terms(point, installation)
 
     try:
-        return await Teller.open(store, clock, terms_of)
+        awaits = installation.configuration.settings.headend.acknowledges
+        return await Teller.open(store, clock, terms_of, awaits=awaits)
     except CommandRefused as refusal:
         raise ConfigError(
             f"the store holds an account on meter {refusal.detail.get('meter_id')!r}, which is not there any more",
@@ -162,6 +174,46 @@ async def _seed(teller: Teller, installation: Installation, clock: SystemClock) 
             log.error("account.not_opened", account_id=table.id, reason=verdict.reason, **dict(verdict.detail))
         else:
             log.info("account.opened", account_id=table.id, meter_id=table.meter, origin="gateway.toml")
+
+
+class _Keeper:
+    """Keeps the verified copy of the store: at most a day of running behind, and made anew at a clean end."""
+
+    def __init__(self, store: Store, teller: Teller, clock: SystemClock, copy: Path) -> None:
+        self._store = store
+        self._teller = teller
+        self._clock = clock
+        self._copy = copy
+        self._failing = False
+
+    async def keep(self) -> None:
+        """Make the first copy soon and the next ones daily; after a failure try again each hour."""
+        made_ms = copies.running_ms(self._copy)
+        while True:
+            since_ms = BACKUP_MS if made_ms is None else self._clock.now().running_ms - made_ms
+            due_s = (BACKUP_MS - since_ms) / 1000 if since_ms >= 0 else 0.0
+            await self._clock.sleep(max(due_s, BACKUP_RETRY_S if self._failing else BACKUP_FIRST_S))
+            reason = await self._store.back_up(self._copy)
+            if not reason:
+                made_ms = self._clock.now().running_ms
+            elif not self._failing:
+                await self._teller.note("store.backup_failed", (("reason", reason[:200]),))
+            self._say(reason)
+
+    async def at_end(self) -> None:
+        """The last copy; the process must end in time, with it or without."""
+        try:
+            async with asyncio.timeout(BACKUP_END_S):
+                self._say(await self._store.back_up(self._copy))
+        except TimeoutError:
+            log.warning("store.backup_failed", copy=str(self._copy), reason="no time for it at the end")
+
+    def _say(self, reason: str) -> None:
+        self._failing = bool(reason)
+        if reason:
+            log.error("store.backup_failed", copy=str(self._copy), reason=reason)
+        else:
+            log.info("store.backed_up", copy=str(self._copy))
 
 
 class _Supervisor:

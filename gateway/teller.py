@@ -17,14 +17,26 @@ from types import MappingProxyType
 from gateway.clock import Clock
 from gateway.commands import Command, Order, ReadNow
 from gateway.errors import CommandRefused, CommitUnknown
-from gateway.prepayment.account import Account, Outcome, Terms
-from gateway.prepayment.events import AccountOpened, Contact, Detail, Event, Moment, Restarted
+from gateway.prepayment.account import Account, Outcome, Start, Terms
+from gateway.prepayment.events import (
+    AccountOpened,
+    Confirmed,
+    Contact,
+    Detail,
+    Event,
+    Moment,
+    Restarted,
+    Resynced,
+    Suspected,
+    SuspicionCause,
+)
 from gateway.prepayment.intervals import Interval
 from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
 from gateway.prepayment.requests import open_account
+from gateway.prepayment.rollback import suspicion_of
 from gateway.prepayment.step import apply, settle
 from gateway.prepayment.supply import SupplyState
-from gateway.store import Answer, Attempt, Origin, Row, Store
+from gateway.store import JOURNAL, Answer, Attempt, Origin, Row, Store
 
 CHECKPOINT_MS = 900_000
 """Running time after which what is only in memory is saved."""
@@ -61,15 +73,24 @@ class Teller:
         self._unknown = False
         self._saved_ms = 0
         self._pruned_ms: int | None = None
+        self._awaits = False
+        self._known = True
 
     @classmethod
-    async def open(cls, store: Store, clock: Clock, terms: TermsOf) -> Teller:
-        """Load the accounts, open this run's epoch and tell each account of the restart; raises StoreError."""
+    async def open(cls, store: Store, clock: Clock, terms: TermsOf, *, awaits: bool = False) -> Teller:
+        """Load the accounts, open this run's epoch and tell each account of the restart; raises StoreError.
+
+        `awaits`: a head-end will say whether it has rows that this store does not (`confirm`, `suspect`).
+        """
         teller = cls(store, clock, terms)
         at = clock.now()
+        teller._awaits = awaits
+        teller._known = await store.cursor(JOURNAL) > 0
         records: list[Record] = []
         for account in await store.accounts():
-            outcome = apply(account, Restarted(at), terms(account))
+            outcome = apply(account, Restarted(at, awaits, teller._known), terms(account))
+            if store.restored:
+                outcome = apply(outcome.account, Suspected(at, SuspicionCause.BACKUP), terms(account))
             teller._keep(outcome.account)
             records.extend(outcome.records)
         await store.open_epoch(at)
@@ -175,6 +196,19 @@ class Teller:
         for account_id in tuple(self._accounts):
             await self.post(account_id, Contact(at))
 
+    async def confirm(self) -> None:
+        """The head-end proved in this run that it has no row which this store does not have."""
+        self._awaits = False
+        for account_id, account in tuple(self._accounts.items()):
+            if account.start is not None or account.suspicion is not None or account.withheld_nano:
+                await self.post(account_id, Confirmed(self._clock.now()))
+
+    async def suspect(self, epoch: str, seq: int) -> None:
+        """The head-end has a row that this store does not: an old image, a lost store or a clone (threats 3, 4)."""
+        cause = SuspicionCause.FORK if self._known else SuspicionCause.LOST
+        for account_id in tuple(self._accounts):
+            await self.post(account_id, Suspected(self._clock.now(), cause, epoch, seq))
+
     async def note(self, what: str, detail: Detail = ()) -> None:
         """Put something on record that happened to the gateway itself (a clock step, a key change, junk counted)."""
         async with self._lock:
@@ -215,6 +249,8 @@ class Teller:
         account = self._accounts.get(order.account_id)
         if account is None:
             return _refused("unknown_account", ("account_id", order.account_id))
+        if isinstance(event, Resynced) and event.run != self._store.epoch:
+            return _refused("stale_command", ("run", self._store.epoch))
         if isinstance(event, ReadNow):
             return Outcome(account, verdict=Verdict(VerdictStatus.APPLIED))
         return apply(account, event, self._terms[order.account_id])
@@ -233,6 +269,11 @@ class Teller:
         if isinstance(opened, Outcome) and other is not None and other.lockout is not None:
             # Somebody may be at work on that line: a new contract does not close it over them (decision 13).
             opened = replace(opened, account=replace(opened.account, lockout=other.lockout))
+        if isinstance(opened, Outcome):
+            # It shares the books with the others, and what is not known of these.
+            start = Start(event.at.running_ms, self._known) if self._awaits else None
+            suspicion, _ = suspicion_of(self._accounts.values())
+            opened = replace(opened, account=replace(opened.account, start=start, suspicion=suspicion))
         return opened
 
     async def _commit(

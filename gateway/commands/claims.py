@@ -15,6 +15,8 @@ from msgspec import Meta, Struct
 from gateway.config.policies import PolicyDocument
 from gateway.config.tariffs import TariffDocument
 from gateway.prepayment.events import HoldKind
+from gateway.prepayment.requests import HOLDS_MAX
+from gateway.prepayment.supply import SupplyState
 
 MAX_TOKEN_BYTES = 16 * 1024
 MAX_INTEGER = 2**53 - 1  # beyond it JavaScript, and others, round
@@ -34,6 +36,8 @@ Instant = Annotated[datetime, Meta(tz=True)]
 Hex64 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 Token = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8,64}$(?!\n)")]
 """Random text the gateway made: a nonce, a challenge, an epoch."""
+Epoch = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$(?!\n)")]
+"""The run that wrote a row; empty before the first row."""
 
 
 class Command(StrEnum):
@@ -41,6 +45,7 @@ class Command(StrEnum):
 
     ACCOUNT_OPEN = "account_open"
     ACCOUNT_CLOSE = "account_close"
+    ACCOUNT_RESYNC = "account_resync"
     TOP_UP = "top_up"
     TOP_UP_REVERSE = "top_up_reverse"
     TARIFF_SET = "tariff_set"
@@ -118,6 +123,55 @@ class AccountCloseBody(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Label
 
 
+class HeldBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A hold in force; without `until` it lasts until released."""
+
+    hold_id: Name
+    kind: HoldKind
+    until: Instant | None = None
+
+
+class PositionBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the head-end's last rows leave an account.
+
+    `balance` is that of its last entry, `register_wh` the newest `to_register_wh` of its entries (those of a case left
+    out) and `at` when that row was written, if its time was known. `in_state_ms` and `notice_age_ms` are differences
+    of `running_ms` up to the head-end's last row. `dated_at` is when the transition was written, if that time was
+    proven; `standing_at` when the newest entry with a line `standing` was. Lock-out and holds: signed, not released.
+    """
+
+    balance: SignedMoney
+    state: SupplyState
+    in_state_ms: Count
+    top_up_sequence: Count = 0
+    top_up_total: Money = "0.00"
+    reversal_sequence: Count = 0
+    reversal_total: Money = "0.00"
+    register_wh: Count | None = None
+    at: Instant | None = None
+    notice_age_ms: Count | None = None
+    dated_at: Instant | None = None
+    standing_at: Instant | None = None
+    lockout: Label | None = None
+    holds: Annotated[tuple[HeldBody, ...], Meta(max_length=HOLDS_MAX)] = ()
+
+
+class AccountResyncBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Ends ROLLBACK_SUSPECTED: what the head-end knows of the account in rows that this gateway does not have.
+
+    `run` is the `epoch` in the gateway's status, so that it counts in this run only; `epoch`, `seq`, `head` are the
+    head-end's last row. Without a `position` the head-end knows nothing of the account, which goes on as it is.
+    """
+
+    account_id: Name
+    run: Token
+    epoch: Epoch
+    seq: Count
+    head: Hex64
+    currency: Currency
+    position: PositionBody | None = None
+
+
 class TariffSetBody(Struct, frozen=True, forbid_unknown_fields=True):
     """A tariff to use from its own validity date on."""
 
@@ -182,12 +236,16 @@ class TimeBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AckBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything up to this row arrived and its hash is `head`; `interval_number` says the same of the intervals."""
+    """Everything up to this row arrived and its hash is `head`; `interval_number` says the same of the intervals.
 
-    epoch: Token
+    In answer to a status `run` is the `epoch` in it: what this says is then known to be new. `seq` 0: no row is known.
+    """
+
+    epoch: Epoch
     seq: Count
     head: Hex64
     interval_number: Count | None = None
+    run: Token | None = None
 
 
 class ResendBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -200,6 +258,7 @@ class ResendBody(Struct, frozen=True, forbid_unknown_fields=True):
 Body = (
     AccountOpenBody
     | AccountCloseBody
+    | AccountResyncBody
     | TopUpBody
     | TopUpReverseBody
     | TariffSetBody
@@ -237,6 +296,7 @@ class Claims(Struct, Generic[B], frozen=True, forbid_unknown_fields=True, omit_d
 BODIES: dict[Command, type[Struct]] = {
     Command.ACCOUNT_OPEN: AccountOpenBody,
     Command.ACCOUNT_CLOSE: AccountCloseBody,
+    Command.ACCOUNT_RESYNC: AccountResyncBody,
     Command.TOP_UP: TopUpBody,
     Command.TOP_UP_REVERSE: TopUpReverseBody,
     Command.TARIFF_SET: TariffSetBody,

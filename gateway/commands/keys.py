@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Meta, Struct
 
 from gateway.commands.claims import Command, Name
+from gateway.config import document
 from gateway.errors import ConfigError
 
 MAX_KEYS = 32
@@ -40,6 +40,7 @@ class Role(StrEnum):
 ROLE_OF: Mapping[Command, Role] = {
     Command.ACCOUNT_OPEN: Role.ACCOUNT,
     Command.ACCOUNT_CLOSE: Role.ACCOUNT,
+    Command.ACCOUNT_RESYNC: Role.ACCOUNT,
     Command.TOP_UP: Role.TOPUP,
     Command.TOP_UP_REVERSE: Role.TOPUP,
     Command.TARIFF_SET: Role.TARIFF,
@@ -86,12 +87,12 @@ class _KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
 def parse_keys(text: str, file: str = "headend-keys.toml") -> Keyring:
     """The keyring in a key file. Raises ConfigError naming the file, the key and what would be right."""
     try:
-        tables = msgspec.convert(tomllib.loads(text), _KeyFile, strict=True).key
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"is not TOML: {error}", file=file) from error
+        tables = msgspec.convert(document.parse_toml(text), _KeyFile, strict=True).key
     except msgspec.ValidationError as error:
         hint = 'a table looks like: [[key]] kid = "k1", issuer = "utility", public = "...", roles = ["topup"]'
         raise ConfigError(str(error), file=file, hint=hint) from error
+    except ValueError as error:
+        raise ConfigError(f"is not TOML: {error}", file=file) from error
     keyring: dict[str, Key] = {}
     for table in tables:
         if table.kid in keyring:

@@ -14,6 +14,7 @@ from typing import assert_never
 from gateway.commands.claims import (
     AccountCloseBody,
     AccountOpenBody,
+    AccountResyncBody,
     AckBody,
     Command,
     HoldReleaseBody,
@@ -21,6 +22,7 @@ from gateway.commands.claims import (
     LockoutReleaseBody,
     LockoutSetBody,
     PolicySetBody,
+    PositionBody,
     PowerSetBody,
     ReadNowBody,
     Reason,
@@ -37,14 +39,17 @@ from gateway.errors import CommandRefused, ConfigError
 from gateway.prepayment.events import (
     AccountClosed,
     AccountOpened,
+    Hold,
     HoldReleased,
     HoldSet,
     LockoutReleased,
     LockoutSet,
     Moment,
     PolicySet,
+    Position,
     PowerSet,
     Request,
+    Resynced,
     TariffSet,
     TopUp,
     TopUpReversal,
@@ -59,6 +64,7 @@ HURTFUL = frozenset(
     {
         Command.ACCOUNT_OPEN,
         Command.ACCOUNT_CLOSE,
+        Command.ACCOUNT_RESYNC,
         Command.TOP_UP_REVERSE,
         Command.TARIFF_SET,
         Command.POLICY_SET,
@@ -138,7 +144,7 @@ def check_key(envelope: Envelope, at: Moment) -> None:
         raise CommandRefused(Reason.NOT_ALLOWED, kid=envelope.kid, hint="this key is past its not_after day")
 
 
-def to_event(  # noqa: C901, PLR0911 - one arm for each command
+def to_event(  # noqa: C901, PLR0911, PLR0912 - one arm for each command
     envelope: Envelope, at: Moment
 ) -> Request | AccountOpened | ReadNow:
     """The event of an envelope, without judging freshness. Raises CommandRefused(bad_payload)."""
@@ -168,6 +174,9 @@ def to_event(  # noqa: C901, PLR0911 - one arm for each command
             return _opened(body, jti, at)
         case AccountCloseBody() as body:
             return AccountClosed(at, jti, body.reason)
+        case AccountResyncBody() as body:
+            known = None if body.position is None else _position(body.position)
+            return Resynced(at, jti, body.run, body.epoch, body.seq, body.head, body.currency, known)
         case ReadNowBody() as body:
             return ReadNow(at, jti, body.account_id)
         case TimeBody() | AckBody() | ResendBody():
@@ -189,6 +198,25 @@ def _opened(body: AccountOpenBody, jti: str, at: Moment) -> AccountOpened:
         parse_money(body.opening_balance),
         body.opening_register_wh,
         body.meter_serial,
+    )
+
+
+def _position(body: PositionBody) -> Position:
+    return Position(
+        body.register_wh,
+        _utc_ms(body.at),
+        parse_money(body.balance),
+        body.top_up_sequence,
+        parse_money(body.top_up_total),
+        body.reversal_sequence,
+        parse_money(body.reversal_total),
+        body.state,
+        body.in_state_ms,
+        body.notice_age_ms,
+        _utc_ms(body.dated_at),
+        _utc_ms(body.standing_at),
+        body.lockout,
+        tuple(Hold(hold.hold_id, hold.kind, _utc_ms(hold.until)) for hold in body.holds),
     )
 
 

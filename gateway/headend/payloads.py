@@ -12,6 +12,16 @@ from msgspec import Struct
 from gateway.prepayment.ledger import wire_fact
 
 
+class Rollback(Struct, frozen=True):
+    """ROLLBACK_SUSPECTED: why, since when, the head-end's row that is missing, how many accounts wait for a resync."""
+
+    state: str
+    cause: str
+    since: str
+    seq: int
+    accounts: int
+
+
 class Status(Struct, frozen=True, omit_defaults=True):
     """Who this gateway is and where its journal stands; retained. The last will says only `online: false`."""
 
@@ -24,6 +34,7 @@ class Status(Struct, frozen=True, omit_defaults=True):
     version: str | None = None
     at: str | None = None
     trust: str | None = None
+    rollback: Rollback | None = None
 
 
 class VerdictMessage(Struct, frozen=True, omit_defaults=True):

@@ -50,8 +50,8 @@ class Headend:
         link = (factory or mqtt_link)(broker_of(configuration), topics.inbound, will(gateway_id), clock, self._trouble)
         self._link = link
         self._away = ""
-        self._status = StatusKeeper(link, store, clock, topics)
-        self._uplink = Uplink(link, store, topics, note=teller.note, sleep=clock.sleep, acknowledges=table.acknowledges)
+        self._status = StatusKeeper(link, store, teller, clock, topics)
+        self._uplink = Uplink(link, store, teller, topics, sleep=clock.sleep, acknowledges=table.acknowledges)
         self._timesync = TimeSync(link, clock, topics, clock.authenticate)
         self._downlink = Downlink(
             link, teller, clock, topics, keys, status=self._status, uplink=self._uplink, timesync=self._timesync

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway.commands import Reason
@@ -24,6 +23,7 @@ from gateway.headend.topics import Topics
 from gateway.prepayment.events import Detail
 from gateway.store import JOURNAL, Store
 from gateway.store.quarters import CURSOR as INTERVAL
+from gateway.teller import Teller
 
 BATCH = 50
 RESENDS_MAX = 8
@@ -32,19 +32,21 @@ REFUSED_WAIT_S = 10.0
 PROBE_FIRST_S = 5.0
 PROBE_MAX_S = 3600.0
 
-Note = Callable[[str, Detail], Awaitable[None]]
-
 
 class Uplink:
-    """One run drains both streams; `note` puts a fork on record, `wake` is called when the journal has grown."""
+    """One run drains both streams; `wake` is called when the journal has grown.
+
+    The teller hears what an acknowledgement says of the books: that the head-end knows no more than they hold, or that
+    it does (a fork, put on record once).
+    """
 
     def __init__(
-        self, link: Link, store: Store, topics: Topics, *, note: Note, sleep: Sleep, acknowledges: bool = True
+        self, link: Link, store: Store, teller: Teller, topics: Topics, *, sleep: Sleep, acknowledges: bool = True
     ) -> None:
         self._link = link
         self._store = store
         self._topics = topics
-        self._note = note
+        self._teller = teller
         self._sleep = sleep
         self._acknowledges = acknowledges
         self._work = asyncio.Event()
@@ -71,7 +73,10 @@ class Uplink:
                 lost.cancel()
 
     async def acknowledge(self, body: AckBody) -> None:
-        """Move the cursor. Raises CommandRefused(fork) when the head-end has a row this store does not."""
+        """Move the cursor. Raises CommandRefused(fork) when the head-end has a row this store does not.
+
+        Only what names this run proves that nothing is missing here: an old message may have waited at the broker.
+        """
         if body.seq and not await self._store.move_cursor(body.epoch, body.seq, body.head):
             await self._fork(body)
             raise CommandRefused(Reason.FORK, seq=body.seq, our_seq=self._store.head.seq)
@@ -79,6 +84,8 @@ class Uplink:
             newest = await self._store.intervals_after(body.interval_number - 1, 1) if body.interval_number else []
             if newest and newest[0].number == body.interval_number:
                 await self._store.move_interval_cursor(body.interval_number)
+        if self._store.epoch in (body.epoch, body.run):
+            await self._teller.confirm()
 
     def resend(self, body: ResendBody) -> None:
         """Send rows again, soon; the cursor stays. Raises CommandRefused for rows that do not exist."""
@@ -165,4 +172,5 @@ class Uplink:
         ours = await self._store.row(body.seq)
         found = ours.hash if ours is not None else "none"
         detail: Detail = (("seq", body.seq), ("epoch", body.epoch), ("head", body.head), ("ours", found))
-        await self._note("headend.fork", detail)
+        await self._teller.note("headend.fork", detail)
+        await self._teller.suspect(body.epoch, body.seq)

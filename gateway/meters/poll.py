@@ -89,6 +89,7 @@ class Poll:
         self._owed_ms = 0
         self._troubles = Troubles()
         self._confirmed: SwitchState | None = None
+        self._found: SwitchState | None = None
         self._untold = False
         self._closed_at_ms: int | None = None
         self._open_tries = 0
@@ -189,7 +190,11 @@ class Poll:
         Without a reading (`blind`) nothing is opened but for a safety lock-out, which waits for nothing (decision 13).
         """
         wanted = self._wanted()
-        closed = wanted.switch is SwitchState.CONNECTED
+        position = self._left_as_found(wanted, observed)
+        if position is None:
+            await self._watch_switch(observed)
+            return observed
+        closed = position is SwitchState.CONNECTED
         reason = wanted.reason
         if self._rules is not None:
             await self._limit_by_switching(wanted.limit_w if closed else None, observed)
@@ -205,6 +210,15 @@ class Poll:
             return observed
         moved = await (self._close(reason) if closed else self._open(reason))
         return observed if moved is None else replace(observed, switch=moved, switch_trouble=None)
+
+    def _left_as_found(self, wanted: Control, observed: Observation) -> SwitchState | None:
+        """Where the switch must be; while nobody vouches for the books (threat 3), where it was seen first."""
+        if wanted.switch is not None:
+            self._found = None
+            return wanted.switch
+        if self._found is None:
+            self._found = observed.switch
+        return self._found
 
     async def _switch_without_reading(self) -> None:
         """The meter is silent, maybe because its own supply is open: a separate switch may still answer."""

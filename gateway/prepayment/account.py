@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.prepayment.calendar import Calendar
-from gateway.prepayment.events import HoldKind, Moment
+from gateway.prepayment.events import Hold, Moment, SuspicionCause
 from gateway.prepayment.intervals import Interval, IntervalState
 from gateway.prepayment.ledger import Record, Verdict
 from gateway.prepayment.policy import Policy
@@ -29,15 +29,6 @@ class Terms:
     can_limit: bool
     calendars: Mapping[str, Calendar]
     wraps_at_wh: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A reason not to escalate; `until_utc_ms` None lasts until released."""
-
-    hold_id: str
-    kind: HoldKind
-    until_utc_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +60,37 @@ class Spending:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """This run of the gateway until the head-end has confirmed the books it goes on from (None afterwards).
+
+    `known`: the head-end acknowledged rows of these books before. `leaves_switch`: not moved yet in this run.
+    """
+
+    since_ms: int
+    known: bool
+    leaves_switch: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """ROLLBACK_SUSPECTED: these books may be an old image. `seq` is the head-end's row that is missing here.
+
+    `leaves_switch` until somebody authorised says that no lock-out has been forgotten.
+    """
+
+    cause: SuspicionCause
+    since: Moment
+    seq: int = 0
+    leaves_switch: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
-    """One delivery point under prepayment; money in nano-units of `currency`."""
+    """One delivery point under prepayment; money in nano-units of `currency`.
+
+    `withheld_nano` is the part of the top-up total that is not credited until the head-end has confirmed the books;
+    `adjusted_nano` what resyncs have added. `lost_epochs` are runs that ended in a branch this account gave up.
+    """
 
     account_id: str
     meter_id: str
@@ -97,16 +117,27 @@ class Account:
     lockout: str | None = None
     contact_running_ms: int = 0
     alarms: tuple[str, ...] = ()
+    start: Start | None = None
+    suspicion: Suspicion | None = None
+    withheld_nano: int = 0
+    adjusted_nano: int = 0
+    lost_epochs: tuple[str, ...] = ()
+
+    @property
+    def credit_nano(self) -> int:
+        """Everything credited so far, less what was taken back."""
+        credited_nano = self.opening_nano + self.top_up_total_nano - self.withheld_nano
+        return credited_nano - self.reversal_total_nano + self.adjusted_nano
 
     @property
     def balance_nano(self) -> int:
         """Credit minus charges, exactly (I2); may be negative."""
-        return self.opening_nano + self.top_up_total_nano - self.reversal_total_nano - self.usage.charge_total_nano
+        return self.credit_nano - self.usage.charge_total_nano
 
     @property
     def settled_balance_nano(self) -> int:
         """The balance as far as the journal has it; equals the sum of its entries."""
-        return self.opening_nano + self.top_up_total_nano - self.reversal_total_nano - self.settled_charge_nano
+        return self.credit_nano - self.settled_charge_nano
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.prepayment.policy import Policy
+from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.tariff import Tariff
 
 Detail = tuple[tuple[str, str | int], ...]
@@ -67,6 +68,26 @@ class HoldKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """A reason not to escalate; `until_utc_ms` None lasts until released."""
+
+    hold_id: str
+    kind: HoldKind
+    until_utc_ms: int | None
+
+
+class SuspicionCause(StrEnum):
+    """How the gateway found out that its books may be an old image (threats 3 and 4)."""
+
+    FORK = "fork"
+    """The head-end has rows that these books do not, although it had acknowledged rows of them before."""
+    LOST = "lost"
+    """The head-end has rows of this gateway, and these books never had one acknowledged: they began anew."""
+    BACKUP = "backup"
+    """The store was damaged or gone, and the gateway went on from its own copy."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """One poll of the meter. `import_wh` is None when the register was unbelievable by itself (`defect` says why)."""
 
@@ -88,9 +109,31 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """The gateway has just started: how long the meter went unobserved is not known from `running_ms`."""
+    """The gateway has just started: how long the meter went unobserved is not known from `running_ms`.
+
+    `awaits`: there is a head-end that will say whether it knows these books; `known`: it did so in an earlier run.
+    """
 
     at: Moment
+    awaits: bool = False
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The head-end proved in this run that it knows nothing of this gateway that these books do not have."""
+
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Suspected:
+    """These books may be an old image; `epoch` and `seq` name the head-end's row that is not in them."""
+
+    at: Moment
+    cause: SuspicionCause
+    epoch: str = ""
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +260,49 @@ class AccountClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """What the head-end's rows say of an account: its money at a register, its rung, and what protects it.
+
+    `at_utc_ms` is when `register_wh` was read, None if that was never dated. The times count what was observed while
+    running: since the rung was reached, since its notice. `dated_utc_ms` is when the rung was reached, if proven, and
+    `standing_utc_ms` when a standing charge was booked last.
+    """
+
+    register_wh: int | None
+    at_utc_ms: int | None
+    balance_nano: int
+    top_up_sequence: int
+    top_up_total_nano: int
+    reversal_sequence: int
+    reversal_total_nano: int
+    state: SupplyState
+    in_state_ms: int
+    notice_age_ms: int | None = None
+    dated_utc_ms: int | None = None
+    standing_utc_ms: int | None = None
+    lockout: str | None = None
+    holds: tuple[Hold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resynced:
+    """The head-end states where the account stood in the branch that these books have lost, and so ends a suspicion.
+
+    `run` is the epoch it answers; `epoch`, `seq` and `head` are its last row. `position` None: it knows nothing of
+    this account, which goes on as it is.
+    """
+
+    at: Moment
+    command_id: str
+    run: str
+    epoch: str
+    seq: int
+    head: str
+    currency: str
+    position: Position | None
+
+
+@dataclass(frozen=True, slots=True)
 class MeterEvent:
     """Something the meter side did or saw (switch moved, mismatch, silence); kept in the record, decides nothing."""
 
@@ -236,5 +322,6 @@ Request = (
     | LockoutSet
     | LockoutReleased
     | AccountClosed
+    | Resynced
 )
-Event = Reading | Tick | Restarted | Contact | MeterEvent | Request
+Event = Reading | Tick | Restarted | Confirmed | Suspected | Contact | MeterEvent | Request

@@ -19,10 +19,11 @@ from datetime import date
 from enum import StrEnum
 
 from gateway.prepayment import civil
-from gateway.prepayment.account import Account, Hold, Terms
+from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.calendar import CalendarNotCovered, day_term_end, next_slot_utc_ms, slot_open
-from gateway.prepayment.events import Moment
+from gateway.prepayment.events import Hold, Moment
 from gateway.prepayment.policy import Initiator, Term
+from gateway.prepayment.rollback import reckoned_nano, vouched
 from gateway.prepayment.supply import SupplyState
 
 _S = SupplyState
@@ -50,13 +51,16 @@ class Condition(StrEnum):
     CANNOT_LIMIT = "limiting impossible or not wanted"
     CAN_DISCONNECT = "supply switch present"
     PROTECTED = "protective hold"
-    OUT_OF_REACH = "head-end or proven time missing too long"
+    OUT_OF_REACH = "head-end or proven time missing too long, or books not confirmed since the start"
     OFFLINE_DEBT_CAP = "offline debt cap reached"
+    NOT_CONFIRMED = "books not confirmed since the start, or rollback suspected"
+    TWICE_OFFLINE_CAP = "twice the offline debt cap reached"
 
 
 class Guard(StrEnum):
     """What must not be in the way of an escalation; the value is the reason code given when it is."""
 
+    ROLLBACK = "rollback_suspected"
     CLOCK = "clock_untrusted"
     METER = "meter_untrusted"
     POLICY = "policy_missing"
@@ -82,6 +86,8 @@ class Rule:
 ALL_GUARDS = tuple(Guard)
 OFFLINE_GUARDS = (Guard.METER, Guard.HOLD, Guard.NOTICE, Guard.DWELL)
 """Out of reach neither clock nor slot can be asked: money alone bounds the loss, down to LIMITED (decision 12)."""
+UNCONFIRMED_GUARDS = (Guard.METER, Guard.HOLD)
+"""Books that may be an old image may also have forgotten a notice: then money bounds the loss without one."""
 
 _C = Condition
 PREPAID: tuple[Rule, ...] = (
@@ -113,6 +119,14 @@ PREPAID: tuple[Rule, ...] = (
         OFFLINE_GUARDS,
     ),
     Rule(
+        "unconfirmed_debt_cap",
+        (_S.GRACE,),
+        _S.LIMITED,
+        Effect.ESCALATE,
+        (_C.NOT_CONFIRMED, _C.TWICE_OFFLINE_CAP, _C.CAN_LIMIT),
+        UNCONFIRMED_GUARDS,
+    ),
+    Rule(
         "limit_over",
         (_S.LIMITED,),
         _S.SUSPENDED,
@@ -125,12 +139,20 @@ PREPAID: tuple[Rule, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a rule may look at: the account, its installation and the instant. Nothing here is stored."""
+    """What a rule may look at: the account, its installation and the instant. Nothing here is stored.
+
+    `balance_nano` is the balance, and less while books that nobody has confirmed hold energy not charged yet.
+    """
 
     account: Account
     terms: Terms
     at: Moment
     balance_nano: int
+
+
+def situation_of(account: Account, terms: Terms, at: Moment) -> Situation:
+    """The situation of an account now."""
+    return Situation(account, terms, at, reckoned_nano(account))
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +273,10 @@ _CONDITIONS: dict[Condition, Callable[[Situation], bool]] = {
     Condition.CANNOT_LIMIT: lambda s: not _can_limit(s),
     Condition.CAN_DISCONNECT: lambda s: s.terms.can_disconnect,
     Condition.PROTECTED: lambda s: any(hold.kind.protective for hold in holds_in_force(s.account, s.at)),
-    Condition.OUT_OF_REACH: _out_of_reach,
+    Condition.OUT_OF_REACH: lambda s: _out_of_reach(s) or not vouched(s.account),
     Condition.OFFLINE_DEBT_CAP: lambda s: s.balance_nano <= -s.account.policy.offline_debt_cap_nano,
+    Condition.NOT_CONFIRMED: lambda s: not vouched(s.account),
+    Condition.TWICE_OFFLINE_CAP: lambda s: s.balance_nano <= -2 * s.account.policy.offline_debt_cap_nano,
 }
 
 
@@ -286,6 +310,7 @@ def _slot_open(s: Situation) -> bool:
 
 
 _GUARDS: dict[Guard, Callable[[Situation], bool]] = {
+    Guard.ROLLBACK: lambda s: s.account.suspicion is None,
     Guard.CLOCK: lambda s: s.at.trust.proven,
     Guard.METER: _meter_trusted,
     Guard.POLICY: _policy_valid,

@@ -12,30 +12,34 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from gateway.prepayment import civil
-from gateway.prepayment.account import Account, Hold, Outcome, Supply, Terms
+from gateway.prepayment.account import Account, Outcome, Supply, Terms
 from gateway.prepayment.calendar import CalendarNotCovered, day_term_end
 from gateway.prepayment.events import (
     AccountClosed,
     AccountOpened,
+    Hold,
     HoldKind,
     HoldReleased,
     HoldSet,
     LockoutReleased,
     LockoutSet,
     PolicySet,
+    Position,
     PowerSet,
     Request,
+    Resynced,
     TariffSet,
     TopUp,
     TopUpReversal,
 )
 from gateway.prepayment.intervals import IntervalState, advance
 from gateway.prepayment.ladder import Effect, Rule, holds_in_force
-from gateway.prepayment.ledger import Entry, EntryKind, Verdict, VerdictStatus
+from gateway.prepayment.ledger import Entry, EntryKind, Record, Verdict, VerdictStatus
 from gateway.prepayment.money import wire_money
 from gateway.prepayment.policy import DayKind, Policy
 from gateway.prepayment.rating import Usage
 from gateway.prepayment.register import Register
+from gateway.prepayment.rollback import resync_records, resynced, withholds
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.tariff import Tariff
 
@@ -51,18 +55,22 @@ _CLOSE = Rule("closed", tuple(SupplyState), SupplyState.TERMINATED, Effect.INFOR
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An accepted request: how it changes the account, the entry it posts (if money moves) and a forced transition."""
+    """An accepted request: how it changes the account, the entry it posts (if money moves) and a forced transition.
+
+    `told` makes what else goes on record, of the account before and after.
+    """
 
     change: Callable[[Account], Account]
     verdict: Verdict = _APPLIED
     kind: EntryKind | None = None
     reference: str = ""
     transition: Rule | None = None
+    told: Callable[[Account, Account], tuple[Record, ...]] = lambda _before, _after: ()
 
 
-def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  # noqa: PLR0911 - a line per request
+def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  # noqa: C901, PLR0911 - a line per request
     """Accept or refuse one request. A closed account accepts nothing (S1-15)."""
-    if account.supply.state is SupplyState.TERMINATED:
+    if account.supply.state is SupplyState.TERMINATED and not isinstance(request, Resynced):
         return _refused("account_closed")
     match request:
         case TopUp():
@@ -82,9 +90,11 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
         case LockoutSet():
             return _lockout(account, request)
         case LockoutReleased():
-            return Taken(lambda a: replace(a, lockout=None)) if account.lockout is not None else _refused("no_lockout")
+            return _unlock(account)
         case AccountClosed():
             return _close(account, request)
+        case Resynced():
+            return _resync(account, request)
         case _:
             assert_never(request)
 
@@ -171,17 +181,29 @@ def _credit(request: TopUp | TopUpReversal, account: Account, last: int, total_n
     return None
 
 
+def _credited(request: TopUp | TopUpReversal) -> Verdict:
+    """Names the account's own number and total, so that the record alone tells how far each of them is."""
+    return Verdict(VerdictStatus.APPLIED, "", (("sequence", request.sequence), ("total_nano", request.total_nano)))
+
+
 def _top_up(account: Account, request: TopUp) -> Taken | Verdict:
     refusal = _credit(request, account, account.top_up_sequence, account.top_up_total_nano)
     if refusal is not None:
         return refusal
-    gained_nano = request.total_nano - account.top_up_total_nano
+    withheld_nano = request.total_nano - account.top_up_total_nano - request.amount_nano if withholds(account) else 0
+    gained_nano = request.total_nano - account.top_up_total_nano - withheld_nano
     if account.balance_nano + gained_nano > account.policy.balance_max_nano:
         return _refused("balance_above_cap", cap=f"{wire_money(account.policy.balance_max_nano)} {account.currency}")
     return Taken(
-        lambda a: replace(a, top_up_sequence=request.sequence, top_up_total_nano=request.total_nano),
-        kind=EntryKind.TOP_UP,
-        reference=request.command_id,
+        lambda a: replace(
+            a,
+            top_up_sequence=request.sequence,
+            top_up_total_nano=request.total_nano,
+            withheld_nano=a.withheld_nano + withheld_nano,
+        ),
+        _credited(request),
+        EntryKind.TOP_UP,
+        request.command_id,
     )
 
 
@@ -193,8 +215,9 @@ def _reversal(account: Account, request: TopUpReversal) -> Taken | Verdict:
         return _refused("reversal_exceeds_top_ups")
     return Taken(
         lambda a: replace(a, reversal_sequence=request.sequence, reversal_total_nano=request.total_nano),
-        kind=EntryKind.TOP_UP_REVERSAL,
-        reference=request.command_id,
+        _credited(request),
+        EntryKind.TOP_UP_REVERSAL,
+        request.command_id,
     )
 
 
@@ -207,7 +230,7 @@ def _tariff(account: Account, request: TariffSet) -> Taken | Verdict:
     today = civil.local_date(request.at.utc_ms, tariff.time_zone).isoformat()
     if not request.at.trust.dated:
         return _refused("clock_untrusted")
-    if tariff.valid_from < today:
+    if tariff.valid_from < today and account.suspicion is None:  # a forgotten tariff is not a new one
         return _refused("retroactive", valid_from=tariff.valid_from)
     needed = today  # energy used before today and not read yet has its price from then
     if account.register.dated is not None:
@@ -306,6 +329,46 @@ def _lockout(account: Account, request: LockoutSet) -> Taken | Verdict:
     if account.lockout is not None and account.lockout != request.reason:
         return _refused("locked_out", by=account.lockout)  # one release would end both, over somebody's head
     return Taken(lambda a: replace(a, lockout=request.reason))
+
+
+def _unlock(account: Account) -> Taken | Verdict:
+    """End a lock-out; under a suspicion also one that these books may have forgotten."""
+    suspicion = account.suspicion
+    if account.lockout is None and suspicion is None:
+        return _refused("no_lockout")
+    freed = None if suspicion is None else replace(suspicion, leaves_switch=False)
+    return Taken(lambda a: replace(a, lockout=None, suspicion=freed))
+
+
+def _resync(account: Account, request: Resynced) -> Taken | Verdict:
+    """The head-end knows better: only while rollback is suspected, and only if it knows as much as it did then."""
+    suspicion, known = account.suspicion, request.position
+    if suspicion is None:
+        return _refused("not_suspected")
+    if request.currency != account.currency:
+        return _refused("wrong_currency", expected=account.currency, got=request.currency)
+    if request.seq < suspicion.seq:
+        return _refused("stale_command", seq=request.seq, suspected_seq=suspicion.seq)
+    if known is not None and not _consistent(account, known):
+        return _refused("total_mismatch", last_sequence=account.top_up_sequence)
+    return Taken(
+        lambda a: resynced(a, request),
+        kind=EntryKind.RESYNC,
+        reference=request.command_id,
+        told=lambda before, after: resync_records(before, after, request),
+    )
+
+
+def _consistent(account: Account, known: Position) -> bool:
+    """Totals grow with their sequences, on both sides."""
+    ours = (
+        (account.top_up_sequence, account.top_up_total_nano, known.top_up_sequence, known.top_up_total_nano),
+        (account.reversal_sequence, account.reversal_total_nano, known.reversal_sequence, known.reversal_total_nano),
+    )
+    return all(
+        total == known_total if sequence == known_sequence else (total < known_total) == (sequence < known_sequence)
+        for sequence, total, known_sequence, known_total in ours
+    )
 
 
 def _close(account: Account, request: AccountClosed) -> Taken | Verdict:

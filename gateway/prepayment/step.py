@@ -14,7 +14,18 @@ from datetime import date, timedelta
 
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Spending, Supply, Terms
-from gateway.prepayment.events import Contact, Detail, Event, MeterEvent, Moment, Reading, Restarted, Tick
+from gateway.prepayment.events import (
+    Confirmed,
+    Contact,
+    Detail,
+    Event,
+    MeterEvent,
+    Moment,
+    Reading,
+    Restarted,
+    Suspected,
+    Tick,
+)
 from gateway.prepayment.intervals import advance
 from gateway.prepayment.ladder import (
     PREPAID,
@@ -24,6 +35,7 @@ from gateway.prepayment.ladder import (
     by_state,
     days_left,
     decide,
+    situation_of,
     slot_left_ms,
     term_left_ms,
 )
@@ -32,7 +44,8 @@ from gateway.prepayment.policy import Policy
 from gateway.prepayment.rating import Rated, rate, standing
 from gateway.prepayment.register import Case, Judgement, Span, judge
 from gateway.prepayment.requests import Taken, take
-from gateway.prepayment.settle import merge
+from gateway.prepayment.rollback import confirmed, leaves_switch, reckoned_nano, restarted, suspected, waited
+from gateway.prepayment.settle import merge, post_charges
 from gateway.prepayment.supply import Control, SupplyState, SwitchState
 
 _RULES = by_state(PREPAID)
@@ -41,6 +54,7 @@ _NOTICES = {
     "credit_gone": "grace",
     "grace_over": "limited",
     "offline_debt_cap": "limited",
+    "unconfirmed_debt_cap": "limited",
     "grace_over_no_limit": "suspended",
     "limit_over": "suspended",
     "restored": "restored",
@@ -48,6 +62,8 @@ _NOTICES = {
     "protected": "restored",
 }
 _DAYS_KEPT = 7
+UNCONFIRMED = "unconfirmed"
+"""Why a switch is left as it is: nobody has said yet that these books are the newest."""
 
 
 def apply(account: Account, event: Event, terms: Terms) -> Outcome:
@@ -58,7 +74,11 @@ def apply(account: Account, event: Event, terms: Terms) -> Outcome:
         case Tick():
             return _evaluate(_day_changes(Outcome(account), event.at, terms), event.at, terms)
         case Restarted():
-            return Outcome(replace(account, register=replace(account.register, unobserved=True)))
+            return Outcome(restarted(account, event))
+        case Confirmed():
+            return _evaluate(confirmed(account, event), event.at, terms)
+        case Suspected():
+            return suspected(account, event)
         case Contact():
             if not event.at.trust.proven:  # reach means: somebody is there *and* the time is known (decision 12)
                 return Outcome(account)
@@ -73,7 +93,22 @@ def apply(account: Account, event: Event, terms: Terms) -> Outcome:
 
 
 def control(account: Account, terms: Terms) -> Control:
-    """What must be so at the meter, from state alone: the safety lock-out first, then the rung (decision 13)."""
+    """What must be so at the meter, from state alone: the safety lock-out first, then the rung (decision 13).
+
+    Books that may be an old image leave the switch as it was found, as long as money bounds what that can cost.
+    """
+    wanted = _entitled(account, terms)
+    if account.lockout is not None or not leaves_switch(account):
+        return wanted
+    if wanted.switch is SwitchState.DISCONNECTED and not terms.can_limit:
+        if reckoned_nano(account) <= -2 * account.policy.offline_debt_cap_nano:
+            return wanted
+    elif wanted.switch is SwitchState.DISCONNECTED:
+        wanted = replace(wanted, limit_w=limit_w(account.contract_power_w, account.policy))
+    return replace(wanted, switch=None, reason=UNCONFIRMED)
+
+
+def _entitled(account: Account, terms: Terms) -> Control:
     state = account.supply.state
     if state is SupplyState.TERMINATED:
         return Control(SwitchState.DISCONNECTED, None, "terminated")
@@ -98,7 +133,7 @@ def limit_w(contract_power_w: int, policy: Policy) -> int:
 
 def next_deadline_ms(account: Account, terms: Terms, at: Moment) -> int | None:
     """How long from `at` until a timer of this account may fire; None when none runs. A hint: `Tick` then decides."""
-    situation = Situation(account, terms, at, account.balance_nano)
+    situation = situation_of(account, terms, at)
     policy, supply = account.policy, account.supply
     term = {SupplyState.GRACE: policy.grace, SupplyState.LIMITED: policy.limit_term}.get(supply.state)
     if term is None:
@@ -115,7 +150,7 @@ def next_deadline_ms(account: Account, terms: Terms, at: Moment) -> int | None:
 
 def settle(account: Account, at: Moment) -> Outcome:
     """Post what was charged since the last entry, if anything (decision 7)."""
-    return _settle(Outcome(account), at)
+    return post_charges(Outcome(account), at)
 
 
 def _reading(account: Account, reading: Reading, terms: Terms) -> Outcome:
@@ -142,7 +177,7 @@ def _charged(account: Account, judged: Judgement, reading: Reading, terms: Terms
     began = Outcome(account)
     known = [span for span in judged.spans if span.case is None]
     if judged.register.cases_opened != account.register.cases_opened and judged.register.wh is not None:
-        began = _settle(began, reading.at)  # a charge never spans a difference that stays open (I5)
+        began = post_charges(began, reading.at)  # a charge never spans a difference that stays open (I5)
         resumed_wh = judged.register.wh - sum(span.wh for span in known)
         began = replace(began, account=replace(began.account, settled_register_wh=resumed_wh))
         account = began.account
@@ -174,9 +209,9 @@ def _rated(account: Account, spans: list[Span], terms: Terms) -> tuple[Account, 
 
 def _case_charged(outcome: Outcome, span: Span, case: Case, at: Moment, terms: Terms) -> Outcome:
     """Charge an open case in an entry of its own: its registers lie before those of the entries around it (I5)."""
-    outcome = _settle(outcome, at)
+    outcome = post_charges(outcome, at)
     account, _ = _rated(outcome.account, [span], terms)
-    return _settle(replace(outcome, account=account), at, case)
+    return post_charges(replace(outcome, account=account), at, case)
 
 
 def _alarmed(outcome: Outcome, alarms: tuple[str, ...], at: Moment) -> Outcome:
@@ -207,7 +242,7 @@ def _day_changes(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     rated = standing(account.usage, at, account.tariffs, terms.calendars)
     account = _with_charge(account, rated)
     account = replace(account, spending=spending)
-    outcome = _settle(replace(outcome, account=account), at)
+    outcome = post_charges(replace(outcome, account=account), at)
     caught_up = sum(line.days for line in rated.lines if line.component == "standing") > 1
     return _told_again(outcome, at) if caught_up else outcome
 
@@ -242,10 +277,11 @@ def _with_charge(account: Account, rated: Rated) -> Account:
 
 def _taken(account: Account, taken: Taken, at: Moment) -> Outcome:
     """A request was accepted: settle at the old terms first, then let it take effect."""
-    settled = _settle(Outcome(account), at)
+    settled = post_charges(Outcome(account), at)
     after = taken.change(settled.account)
     entries: tuple[Record, ...] = ()
     if taken.kind is not None:
+        resync = taken.kind is EntryKind.RESYNC
         entry = Entry(
             at=at,
             account_id=account.account_id,
@@ -254,9 +290,12 @@ def _taken(account: Account, taken: Taken, at: Moment) -> Outcome:
             amount_nano=after.balance_nano - settled.account.balance_nano,
             balance_nano=after.balance_nano,
             reference=taken.reference,
+            from_register_wh=settled.account.settled_register_wh if resync else None,
+            to_register_wh=after.settled_register_wh if resync else None,
         )
         entries = (entry,)
-    outcome = Outcome(after, (*settled.records, *entries), verdict=taken.verdict)
+    told = taken.told(settled.account, after)
+    outcome = Outcome(after, (*settled.records, *entries, *told), verdict=taken.verdict)
     if taken.transition is None:
         return outcome
     return _move(outcome, taken.transition, at)
@@ -264,13 +303,15 @@ def _taken(account: Account, taken: Taken, at: Moment) -> Outcome:
 
 def _evaluate(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     """Let the ladder decide one rule and carry it out."""
-    account = outcome.account
+    account = waited(outcome.account, at)
     supply = account.supply
+    if account is not outcome.account:
+        outcome = replace(outcome, account=account)
     if supply.dated_on is None and at.trust.proven and supply.state in (SupplyState.GRACE, SupplyState.LIMITED):
         today = civil.local_date(at.utc_ms, account.policy.time_zone).isoformat()
         account = replace(account, supply=replace(supply, dated_on=today))
         outcome = replace(outcome, account=account)
-    situation = Situation(account, terms, at, account.balance_nano)
+    situation = situation_of(account, terms, at)
     decision = decide(_RULES[supply.state], situation)
     if decision.rule is not None:
         return _move(outcome, decision.rule, at, situation)
@@ -282,7 +323,7 @@ def _evaluate(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
 
 def _move(outcome: Outcome, rule: Rule, at: Moment, situation: Situation | None = None) -> Outcome:
     """Settle, change the rung, record the transition with its evidence and tell the customer."""
-    outcome = _settle(outcome, at)
+    outcome = post_charges(outcome, at)
     account = outcome.account
     source = account.supply
     told = rule.effect is not Effect.RESTORE
@@ -355,29 +396,3 @@ def _held(outcome: Outcome, blocked: str, at: Moment) -> Outcome:
         return replace(outcome, account=account)
     happening = Happening(at, account.account_id, "supply.escalation_held", (("reason", blocked),))
     return replace(outcome, account=account, records=(*outcome.records, happening))
-
-
-def _settle(outcome: Outcome, at: Moment, case: Case | None = None) -> Outcome:
-    account = outcome.account
-    if not account.unsettled:
-        return outcome
-    amount_nano = sum(line.amount_nano for line in account.unsettled)
-    settled = replace(
-        account,
-        unsettled=(),
-        settled_charge_nano=account.settled_charge_nano + amount_nano,
-        settled_register_wh=account.register.wh,
-    )
-    entry = Entry(
-        at=at,
-        account_id=account.account_id,
-        kind=EntryKind.CHARGE,
-        currency=account.currency,
-        amount_nano=-amount_nano,
-        balance_nano=settled.settled_balance_nano,
-        reference="" if case is None else f"case:{case.case_id}",
-        from_register_wh=account.settled_register_wh if case is None else case.from_wh,
-        to_register_wh=account.register.wh if case is None else case.to_wh,
-        lines=account.unsettled,
-    )
-    return replace(outcome, account=settled, records=(*outcome.records, entry))

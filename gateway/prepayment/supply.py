@@ -31,8 +31,8 @@ class SwitchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What must be so at the meter: a switch position and, while limited, a power limit in W."""
+    """What must be so at the meter: a switch position (None: as it was found) and, while limited, a limit in W."""
 
-    switch: SwitchState
+    switch: SwitchState | None
     limit_w: int | None
     reason: str

@@ -17,8 +17,9 @@ from gateway.headend.topics import Topics
 from gateway.headend.uplink import Uplink
 from gateway.prepayment.ledger import Happening
 from gateway.store import Store
+from gateway.teller import Teller
 from tests.brokers import Mosquitto
-from tests.counter import HandClock
+from tests.counter import HandClock, terms
 from tests.headend.test_mqtt import make, running, serving, until
 
 CONNACK = b"\x20\x03\x00\x00\x00"
@@ -122,17 +123,14 @@ class Breaking:
 async def test_a_resend_survives_a_connection_that_breaks(tmp_path: Path) -> None:
     """I23: rows asked for again are owed until the broker has them, also those before the cursor."""
     store, clock, link = await Store.open(tmp_path / "store.db"), HandClock(), Breaking()
-    await store.open_epoch(clock.now())
+    teller = await Teller.open(store, clock, terms)
     rows = await store.commit(
         at=clock.now(), accounts=(), records=[Happening(clock.now(), "", f"x.{k}") for k in range(5)]
     )
     last = rows[-1]
     await store.move_cursor(last.epoch, last.seq, last.hash)
 
-    async def note(_what: str, _detail: object) -> None:
-        raise AssertionError("nothing to note")
-
-    uplink = Uplink(link, store, Topics("gw"), note=note, sleep=asyncio.sleep)
+    uplink = Uplink(link, store, teller, Topics("gw"), sleep=asyncio.sleep)
     uplink.resend(ResendBody(1, last.seq))
     task = asyncio.create_task(uplink.run())
     async with asyncio.timeout(5):

@@ -124,12 +124,15 @@ async def test_a_crash_before_the_acknowledgement_credits_once(world: World) -> 
 
 
 async def test_top_ups_out_of_order_add_up(world: World) -> None:
-    """The later total arrives first; the earlier one is then already included (decision 4)."""
+    """The later total arrives first; the earlier one is then already included (decision 4).
+
+    What goes beyond its own amount is credited once the head-end has confirmed the new books (threat 3).
+    """
     async with world.gateway() as gateway, world.headend() as headend:
         later = await headend.command(Command.TOP_UP, top_up(2, "10.00", "15.00"))
         earlier = await headend.command(Command.TOP_UP, top_up(1, "5.00", "5.00"))
         assert (later.status, earlier.status) == ("applied", "already_included")
-        assert gateway.balance_nano == 35 * NANO
+        await until(lambda: gateway.balance_nano == 35 * NANO)
 
 
 @pytest.mark.parametrize(

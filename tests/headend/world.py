@@ -53,7 +53,7 @@ class World:
         store = await Store.open(self.folder / "store.db")
         clock = SystemClock()
         clock.resume(store.saved.running_ms, store.saved.bound_utc_ms)
-        teller = await Teller.open(store, clock, terms)
+        teller = await Teller.open(store, clock, terms, awaits=self.acknowledges)
         if teller.account(ACCOUNT) is None:
             await teller.open_account(opening(ACCOUNT))
         headend = Headend(self.configuration, self.keys, store=store, teller=teller, clock=clock, factory=self._link)

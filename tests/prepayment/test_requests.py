@@ -116,7 +116,8 @@ def test_a_reversal_takes_back_what_was_given_and_no_more() -> None:
     w = world(0)
     _top_up(w, 1, 10 * NANO, 10 * NANO)
     event = TopUpReversal(w.now(), "r-1", 1, 4 * NANO, 4 * NANO, "CHF", "chargeback")
-    assert w.post(event).verdict == Verdict(VerdictStatus.APPLIED)
+    told = (("sequence", 1), ("total_nano", 4 * NANO))
+    assert w.post(event).verdict == Verdict(VerdictStatus.APPLIED, "", told)
     again = w.post(event).verdict
     assert again is not None
     assert again.status is VerdictStatus.ALREADY_INCLUDED

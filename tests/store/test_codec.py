@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import StoreDamaged
-from gateway.prepayment.account import Account, Hold, Spending
+from gateway.prepayment.account import Account, Spending
 from gateway.prepayment.calendar import Calendar
 from gateway.prepayment.civil import instant
-from gateway.prepayment.events import HoldKind, Moment, TimeTrust
+from gateway.prepayment.events import Hold, HoldKind, Moment, TimeTrust
 from gateway.prepayment.intervals import Interval, Quality
 from gateway.prepayment.ledger import (
     Entry,
