@@ -56,7 +56,7 @@ class Incident:
         """Let it happen."""
         kind = KINDS[self.kind]
         world.faulted.add(kind.family)
-        world.disturbed_s = world.loop.time()
+        world.disturb(0.0)
         world.tell(f"incident {self.number} {self.kind}")
         kind.act(world, random.Random(self.stream))
 
