@@ -1,6 +1,7 @@
 """`prepaid-gateway`: the command line. Each subcommand imports what it needs and nothing else.
 
-Exit codes: 0 fine, 1 failed while running, 2 wrong usage, 78 the configuration is wrong (EX_CONFIG: systemd does not
+Exit codes: 0 fine, 1 failed while running, 2 wrong usage, 65 the store is damaged and there is no copy to replace it
+(EX_DATAERR: docs/damaged-store.md), 78 the configuration is wrong (EX_CONFIG: systemd does not
 restart a daemon that would only fail again).
 """
 
@@ -13,9 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.errors import ConfigError, GatewayError
+from gateway.errors import ConfigError, GatewayError, StoreDamaged
 
 EXIT_FAILED = 1
+EXIT_DAMAGED = 65
 EXIT_CONFIG = 78
 DEFAULT_CONFIG = Path("/etc/prepaid-gateway/gateway.toml")
 
@@ -45,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"prepaid-gateway: {error}", file=sys.stderr)
         return EXIT_CONFIG
+    except StoreDamaged as error:
+        print(f"prepaid-gateway: {error}", file=sys.stderr)
+        return EXIT_DAMAGED
     except GatewayError as error:
         print(f"prepaid-gateway: {error}", file=sys.stderr)
         return EXIT_FAILED

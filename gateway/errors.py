@@ -8,7 +8,7 @@ GatewayError
 |   `-- WriteNotConfirmed    a write went out and the read-back does not show it
 |-- CommandRefused           a command is not carried out; carries the reason code that is sent back
 |-- StoreError               the store cannot say what it holds
-|   |-- StoreDamaged         hash chain, schema or integrity check failed; start is refused
+|   |-- StoreDamaged         a check failed and no copy can replace the store; start is refused, exit 65
 |   `-- CommitUnknown        a COMMIT failed: neither yes nor no; the process ends and decides after re-opening
 `-- LinkError                the head-end cannot be reached; caught once, in the link task
 """

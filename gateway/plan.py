@@ -64,6 +64,7 @@ def lines(installation: Installation) -> list[str]:
     text = [
         f"gateway {settings.gateway.id}, configured by {configuration.file}",
         f"store   {configuration.store}: {remark}",
+        f"copy    {configuration.copy}: verified, made daily and at each clean end",
     ]
     text += ["", "Buses", *(line for bus in settings.bus for line in _bus(bus, installation))]
     text += ["", "Meters", *(line for point in installation.points for line in _meter(point))]

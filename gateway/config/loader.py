@@ -45,6 +45,12 @@ class Configuration:
         """The file of the store, in the folder `data`."""
         return beside(self.file, self.settings.gateway.data) / "store.db"
 
+    @property
+    def copy(self) -> Path:
+        """The file of the store's verified copy, in the folder `backup`."""
+        gateway = self.settings.gateway
+        return beside(self.file, gateway.backup or gateway.data) / "store-backup.db"
+
 
 def load(file: Path, findings: Findings) -> Configuration | None:
     """Read everything; None when gateway.toml itself could not be typed. Mistakes and warnings go to `findings`."""
@@ -68,7 +74,11 @@ def load(file: Path, findings: Findings) -> Configuration | None:
         _agree(account, settings, policies.get(account.policy), tariffs.get(account.tariff), str(file), findings)
     _check_calendars(policies, tariffs, calendars, origins, findings)
     keys = _check_files(file, settings, findings)
-    return Configuration(file, settings, folders, policies, tariffs, calendars, origins, keys)
+    found = Configuration(file, settings, folders, policies, tariffs, calendars, origins, keys)
+    if settings.gateway.backup and not found.copy.parent.is_dir():
+        folder = found.copy.parent
+        findings.warn(f"there is no folder {folder}, so no copy of the store is kept", key="[gateway] backup")
+    return found
 
 
 def beside(file: Path, name: str) -> Path:

@@ -22,11 +22,15 @@ Address = Annotated[int, Meta(ge=1, le=247)]
 
 
 class GatewayTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[gateway]`: who this gateway is, where it keeps its store, where files it names are looked for first."""
+    """`[gateway]`: who this gateway is, where it keeps its store, where files it names are looked for first.
+
+    `backup` is the folder of the store's verified copy; empty: `data`.
+    """
 
     id: Name
     data: str
     timezone: str
+    backup: str = ""
     folders: tuple[str, ...] = (".",)
 
 
