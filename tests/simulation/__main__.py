@@ -1,6 +1,6 @@
 """`make simulate SEED=n RUNS=k DAYS=d`: many runs on all cores; a failing one is made small and can be replayed.
 
-    python -m tests.simulation --seed 1 --runs 100 --days 7
+python -m tests.simulation --seed 1 --runs 100 --days 7
 """
 
 from __future__ import annotations
@@ -84,18 +84,18 @@ def _explain(result: Result, poll_s: int | None, *, small: bool) -> None:
     if small:
         result = minimised(result, poll_s=poll_s, tell=lambda text: print(f"  {text}", flush=True))
     for one in result.incidents:
-        print(f"  day {one.at_s / 86_400:.4f} incident {one.number}: {one.kind}")
+        print(f"  day {one.at_s / 86_400:.4f} {one.name}")
     print(f"play it again: {command(result, poll_s=poll_s)}")
 
 
 def _replay(options: argparse.Namespace) -> int:
     only = None
     if options.only is not None:
-        only = set() if options.only == "none" else {int(number) for number in options.only.split(",")}
+        only = set() if options.only == "none" else set(options.only.split(","))
     result = play(options.seed, options.days, until_days=options.until, only=only, poll_s=options.poll)
     print("\n".join(result.trace[-TRACE_SHOWN if options.trace is None else -options.trace :]))
     for one in result.incidents:
-        print(f"day {one.at_s / 86_400:.4f} incident {one.number}: {one.kind}")
+        print(f"day {one.at_s / 86_400:.4f} {one.name}")
     print("\n".join(result.violations) or "no promise broke")
     print(f"trace {result.trace_hash}")
     return 1 if result.violations else 0
@@ -111,7 +111,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--quick", action="store_true", help="do not make failing runs small")
     parser.add_argument("--name", default="simulation", help="under which name the figures are kept")
-    parser.add_argument("--only", help="replay with these incidents only: 3,17 or none")
+    parser.add_argument("--only", help="replay with these incidents only: power_cut:2,silence:1 or none")
     parser.add_argument("--until", type=float, help="replay until this day only")
     parser.add_argument("--trace", type=int, help="how many lines of the trace a replay shows")
     return parser.parse_args()

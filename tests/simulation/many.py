@@ -28,4 +28,8 @@ def results(pool: Pool, jobs: Sequence[Job]) -> Iterator[Result]:
 
 def _run(job: Job) -> Result:
     seed, days, poll_s = job
-    return play(seed, days, poll_s=poll_s)
+    try:
+        return play(seed, days, poll_s=poll_s)
+    except BaseException as error:
+        error.add_note(f"in the run of seed {seed}, {days:g} days")
+        raise

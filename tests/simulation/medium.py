@@ -112,7 +112,7 @@ class Medium:
 
     @contextmanager
     def worker(self) -> Iterator[None]:
-        """aiosqlite on the virtual loop, as long as the block lasts."""
+        """Aiosqlite on the virtual loop, as long as the block lasts."""
         CARD.set(self)
         with mock.patch.multiple(aiosqlite.core, Thread=_NoThread, SimpleQueue=lambda: _Queue(CARD.get())):
             yield
@@ -133,11 +133,11 @@ class Medium:
             self.on_cut()
         try:
             if life != self.life:
-                raise PowerCut  # noqa: TRY301 - what a dead process never hears
+                raise PowerCut
             result = self._run(function)
             if cut:
                 self.on_cut()
-                raise PowerCut  # noqa: TRY301
+                raise PowerCut
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to whoever waits, as in aiosqlite
             if future is not None and not future.done():
                 future.set_exception(error)

@@ -19,7 +19,7 @@ def minimised(result: Result, *, poll_s: int | None = None, tell: Callable[[str]
     wanted = invariant_of(result)
     plays = 0
 
-    def tried(days: float, only: Sequence[int]) -> Result | None:
+    def tried(days: float, only: Sequence[str]) -> Result | None:
         nonlocal plays
         if plays >= PLAYS_MAX:
             return None
@@ -29,20 +29,20 @@ def minimised(result: Result, *, poll_s: int | None = None, tell: Callable[[str]
 
     best = result
     days = min(result.days, result.broken_at_days + 0.05)
-    numbers = [one.number for one in result.incidents if one.at_s <= days * 86_400]
-    if (found := tried(days, numbers)) is None:
+    names = [one.name for one in result.incidents if one.at_s <= days * 86_400]
+    if (found := tried(days, names)) is None:
         days = result.days
-        numbers = [one.number for one in result.incidents]
+        names = [one.name for one in result.incidents]
     else:
         best = found
-    size = len(numbers)
+    size = len(names)
     while size >= 1:
         start = 0
-        while start < len(numbers):
-            fewer = numbers[:start] + numbers[start + size :]
+        while start < len(names):
+            fewer = names[:start] + names[start + size :]
             if (found := tried(days, fewer)) is not None:
                 tell(f"{len(fewer)} incidents are enough")
-                best, numbers = found, fewer
+                best, names = found, fewer
             else:
                 start += size
         size //= 2
@@ -54,8 +54,8 @@ def command(result: Result, *, poll_s: int | None = None) -> str:
     parts = [f"python -m tests.simulation --seed {result.seed} --days {result.days:g}"]
     if result.until_days < result.days:
         parts.append(f"--until {result.until_days:.3f}")
-    numbers = ",".join(str(one.number) for one in result.incidents)
-    parts.append(f"--only {numbers or 'none'}")
+    names = ",".join(one.name for one in result.incidents)
+    parts.append(f"--only {names or 'none'}")
     if poll_s is not None:
         parts.append(f"--poll {poll_s}")
     return " ".join(parts)

@@ -53,18 +53,18 @@ def play(
     days: float,
     *,
     until_days: float | None = None,
-    only: Collection[int] | None = None,
+    only: Collection[str] | None = None,
     poll_s: int | None = None,
     folder: Path | None = None,
 ) -> Result:
     """Play the run of this seed.
 
-    `only` are the numbers of the incidents to play, all if None; `until_days` ends it before its time: what happens
+    `only` are the names of the incidents to play, all if None; `until_days` ends it before its time: what happens
     until then is the same.
     """
     setting = setting_of(seed, days, poll_s=poll_s)
     until_days = days if until_days is None else min(until_days, days)
-    planned = [one for one in plan_of(setting) if only is None or one.number in only]
+    planned = [one for one in plan_of(setting) if only is None or one.name in only]
     planned = [one for one in planned if one.at_s < until_days * DAY_S]
     loop = VirtualLoop()
     with tempfile.TemporaryDirectory(dir=folder or _fast_folder()) as name, _repeatable(seed):

@@ -212,9 +212,7 @@ def _installation(variant: Variant, terms: Terms, poll_s: int, opening: str) -> 
         return load(folder / "gateway.toml")
 
 
-def installation(
-    variant: Variant, terms: Terms, *, poll_s: int, opening: str, card: Path, keys: str
-) -> Installation:
+def installation(variant: Variant, terms: Terms, *, poll_s: int, opening: str, card: Path, keys: str) -> Installation:
     """What the daemon would have read; the store lies in the folder `card`."""
     made = _installation(variant, terms, poll_s, opening)
     settings = made.configuration.settings

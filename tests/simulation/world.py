@@ -84,7 +84,9 @@ class World:
         (folder / "card").mkdir(parents=True)
         self.medium = Medium(folder / "card", self.chance("medium"))
         self.machine = Machine(loop.time, setting.started_utc_ms, has_rtc=setting.has_rtc)
-        self.plant = Simulation(load_scenario(setting.variant.scenario), folder, clock=_PlantClock(self), seed=setting.seed)
+        self.plant = Simulation(
+            load_scenario(setting.variant.scenario), folder, clock=_PlantClock(self), seed=setting.seed
+        )
         self.line = self.plant.line("lan")
         self.line.plugged = True
         self.meter = self.plant.meter(METER)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import Setting, World
 
 DAY_S = 86_400.0
+FAMILY_SHARE = 0.4
+"""In this share of the runs a family of incidents is there at all."""
 Act = Callable[["World", random.Random], None]
 
 
@@ -45,41 +47,42 @@ def incident(family: str, a_week: float) -> Callable[[Act], Act]:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One thing that happens in one run."""
+    """One thing that happens in one run: the `count`th of its kind, which stays so when other kinds are added."""
 
-    number: int
-    at_s: float
     kind: str
+    count: int
+    at_s: float
     stream: str
+
+    @property
+    def name(self) -> str:
+        """By which a replay names it: "power_cut:2"."""
+        return f"{self.kind}:{self.count}"
 
     def play(self, world: World) -> None:
         """Let it happen."""
         kind = KINDS[self.kind]
         world.faulted.add(kind.family)
         world.disturb(0.0)
-        world.tell(f"incident {self.number} {self.kind}")
+        world.tell(f"incident {self.name}")
         kind.act(world, random.Random(self.stream))
 
 
 def plan_of(setting: Setting) -> list[Incident]:
     """The incidents of a run, by time. Each run has only some families, so that each is also seen alone."""
     _load()
-    chance = random.Random(f"{setting.seed}/plan")
-    families = sorted({kind.family for kind in KINDS.values()})
-    bad = {family for family in families if chance.random() < 0.4}
-    found: list[tuple[float, str]] = []
+    found: list[Incident] = []
     for name in sorted(KINDS):
         kind = KINDS[name]
+        if random.Random(f"{setting.seed}/family/{kind.family}").random() >= FAMILY_SHARE:
+            continue
         own = random.Random(f"{setting.seed}/plan/{name}")
-        at_s = own.expovariate(kind.a_week / (7 * DAY_S))
+        at_s, count = own.expovariate(kind.a_week / (7 * DAY_S)), 0
         while at_s < setting.days * DAY_S:
-            if kind.family in bad:
-                found.append((at_s, name))
+            count += 1
+            found.append(Incident(name, count, at_s, f"{setting.seed}/{name}/{count}"))
             at_s += own.expovariate(kind.a_week / (7 * DAY_S))
-    return [
-        Incident(number, at_s, name, f"{setting.seed}/{name}/{at_s:.3f}")
-        for number, (at_s, name) in enumerate(sorted(found), start=1)
-    ]
+    return sorted(found, key=lambda one: (one.at_s, one.name))
 
 
 def _load() -> None:
