@@ -56,7 +56,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """The whole machine stands still for so long; what was due meanwhile runs afterwards."""
         self._now_s += seconds
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
         """A thread would run in real time, so there is none."""
         raise NotImplementedError(f"{func} wants a thread, which cannot be repeated")
 

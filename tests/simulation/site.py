@@ -1,4 +1,4 @@
-"""The installations a run may have: real configuration files, read by the production loader, and the meters behind them.
+"""The installations a run may have: real configuration files, read by the production loader, with their meters.
 
 Terms are those of the shipped prepaid ladder, some of them in hours instead of days so that a week sees every rung.
 """

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import random
 import shutil
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,7 @@ class World:
         self.faulted: set[str] = set()
         """What has ever happened in this run, by family; some promises hold only without some of it."""
         self.disturbed_s = 0.0
-        """When the last incident began or will be over; a promise with a deadline is only held against undisturbed time."""
+        """When the last incident began or will be over; promises with a deadline hold in undisturbed time only."""
         self.folder = folder
         self._trace = hashlib.blake2b(digest_size=16)
         self.trace: list[str] = []
@@ -94,7 +95,7 @@ class World:
         self.center = Center(
             GATEWAY,
             self.chance("center"),
-            send=lambda topic, payload: self.broker.send_down(topic, payload),
+            send=self.broker.send_down,
             later=self.later,
             now_ms=self.machine.true_utc_ms,
         )
@@ -111,7 +112,7 @@ class World:
         )
         self.process = Process(self)
         self.medium.on_cut = lambda: self.process.cut(self.chance("cut").uniform(1, 900))
-        self.medium.after_work = lambda raw: [call(raw) for call in self.on.committed] and None
+        self.medium.after_work = self._committed
 
     # -- for actors, incidents and invariants
 
@@ -212,6 +213,10 @@ class World:
         if link.owner is self.process:
             for call in self.on.said:
                 call(topic, payload)
+
+    def _committed(self, raw: sqlite3.Connection) -> None:
+        for call in self.on.committed:
+            call(raw)
 
     def _published(self, link: SimLink, topic: str, payload: bytes) -> None:
         what = topic.rpartition("/")[2]
