@@ -10,10 +10,10 @@ JOBS   ?= -n auto --maxprocesses=4
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types bench docs lock wheel clean
+.PHONY: help setup run test check lint types bench simulate teeth fuzz proof docs lock wheel clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create .venv with exactly the pinned, hashed packages
 
@@ -46,6 +46,23 @@ types: setup ## mypy --strict, tests too
 
 bench: setup ## speed as ratios against a bare floor
 	$(BIN)/python -m bench $(ARGS)
+
+SEED ?= 1
+RUNS ?= 20
+DAYS ?= 7
+
+simulate: setup ## the whole gateway in virtual time under faults: SEED=1 RUNS=20 DAYS=7
+	@$(BIN)/python -m tests.simulation --seed $(SEED) --runs $(RUNS) --days $(DAYS) $(ARGS)
+
+teeth: setup ## plant bugs and see the proofs catch them: caught / planted
+	@$(BIN)/python -m tests.teeth $(ARGS)
+
+fuzz: setup ## arbitrary bytes into every parser that faces the outside
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+proof: setup ## every proof at full size (hours); ARGS=--quick is the share of a landing
+	@$(BIN)/python -m tests.foreign
+	@$(BIN)/python -m tests.proof $(ARGS)
 
 # One line per generator. A test fails when the contract or the ladder is stale; the table of tests may lag behind.
 docs: setup ## regenerate what is generated in docs/ and ARCHITECTURE.md
