@@ -80,6 +80,7 @@ class Kernel:
     monotonic_ms: Callable[[], int]
     synchronised: Callable[[], bool]
     rtc_ms: Callable[[], int | None] = lambda: None
+    slept_ms: Callable[[], int] = lambda: 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class SystemClock:
         self._kernel = kernel or system_kernel()
         self._looked_ms = self._kernel.monotonic_ms()
         self._looked_wall_ms = self._kernel.wall_ms()
+        self._slept_ms = self._kernel.slept_ms()
         self._started_ms = self._observed_ms = self._looked_ms
         self._running_ms = 0
         self._bound_utc_ms = BUILD_UTC_MS
@@ -217,8 +219,8 @@ class SystemClock:
     def _look(self) -> int:
         """The monotonic clock as far as it can be believed: all time in this class is counted by it.
 
-        It never goes back. A leap ahead of a machine that was suspended, or of a hypervisor gone wrong, is no time
-        observed while running; a process that was merely stopped has a wall clock that says so, too.
+        It never goes back. A leap ahead that the wall clock knows nothing of is no time observed while running; a
+        process that was merely stopped for a while has a wall clock that says so, too.
         """
         monotonic_ms, wall_ms = self._kernel.monotonic_ms(), self._kernel.wall_ms()
         passed_ms, wall_passed_ms = monotonic_ms - self._looked_ms, wall_ms - self._looked_wall_ms
@@ -227,6 +229,9 @@ class SystemClock:
             self._observed_ms += min(passed_ms, max(wall_passed_ms, LOOK_MAX_MS))
         else:
             self._observed_ms += max(passed_ms, 0)
+        slept_ms, self._slept_ms = self._slept_ms, self._kernel.slept_ms()
+        if self._slept_ms - slept_ms > STEP_MS:
+            self._answer = self._anchor = None  # the monotonic clock stood still, and so would what it proves
         if abs(wall_passed_ms - passed_ms) > STEP_MS:
             self._steps.append(Step(self._moment(self._observed_ms), wall_passed_ms - passed_ms))
         return self._observed_ms
@@ -300,7 +305,13 @@ def system_kernel() -> Kernel:
         monotonic_ms=lambda: time.monotonic_ns() // 1_000_000,
         synchronised=kernel_synchronised,
         rtc_ms=read_rtc,
+        slept_ms=slept_ms,
     )
+
+
+def slept_ms() -> int:
+    """How long this machine was suspended since it booted."""
+    return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()) // 1_000_000
 
 
 def read_rtc() -> int | None:

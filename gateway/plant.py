@@ -47,6 +47,7 @@ class Plant:
         self._clock = clock
         self._live: LivePublisher | None = None
         self._bus_of: dict[str, Bus] = {}
+        self._witnesses: set[str] = set()
         make = bus_factory or build_bus
         self.buses: Mapping[str, Bus] = {
             bus.id: make(bus, installation, clock) for bus in installation.configuration.settings.bus
@@ -64,6 +65,9 @@ class Plant:
             )
             self.buses[table.bus].add(poll)
             self._bus_of[table.id] = self.buses[table.bus]
+            if point.profile.clock is not None:
+                self._witnesses.add(table.id)
+                clock.expect(f"meter:{table.id}")
         teller.subscribe(self._told)
 
     def watch(self, live: LivePublisher) -> None:
@@ -78,6 +82,8 @@ class Plant:
                 bus.wake(account.meter_id)
 
     def _seen(self, meter_id: str, observed: Observation) -> None:
+        if meter_id in self._witnesses:
+            self._clock.witness(f"meter:{meter_id}", observed.clock_ms)
         account = self._teller.account_of_meter(meter_id)
         if account is None or self._live is None:
             return

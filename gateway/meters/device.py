@@ -1,12 +1,13 @@
 """A meter on a bus: one poll reads what is wanted with the fewest requests and makes an `Observation` of it.
 
 Two rates: energy, power, switch and limit at every poll; voltages and the like every `slow_every_ms`; the serial
-number at the first poll and then hourly. Plan and decoders are compiled once, so that a poll is requests, one
-`struct` call each, and one pass over the values.
+number and the meter's own clock at the first poll and then hourly. Plan and decoders are compiled once, so that a poll
+is requests, one `struct` call each, and one pass over the values.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +16,7 @@ from math import ceil
 
 from gateway.clock import Clock
 from gateway.errors import MeterAnswerRefused, MeterError, WriteNotConfirmed
+from gateway.meters.dial import dial_words, shown_ms
 from gateway.meters.meter import Observation
 from gateway.meters.modbus import ModbusLink
 from gateway.meters.planner import Request, Span, plan
@@ -125,7 +127,9 @@ class ModbusMeter:
             raws += decode(await self._link.read(self.unit, request.fc, request.address, request.count))
         if slow:
             self._slow_at_ms = now_ms + self._slow_every_ms
-        serial = await self._read_serial() if now_ms >= self._serial_at_ms else None
+        asked = now_ms >= self._serial_at_ms
+        serial = await self._read_serial() if asked else None
+        clock_ms = await self._read_clock() if asked else None
         switch, trouble = await self._observe_switch(compiled, raws)
         import_wh, defect, quantum = self._judged_energy(compiled, raws)
         export_wh = None
@@ -144,6 +148,7 @@ class ModbusMeter:
             limit_w=None if self._limit is None else self._shown_limit_w(compiled, raws),
             serial=serial,
             values=_scaled(compiled.values, raws),
+            clock_ms=clock_ms,
         )
 
     async def read_switch(self) -> SwitchState | None:
@@ -220,6 +225,18 @@ class ModbusMeter:
             return None  # some firmware of a family does not tell it: no serial number is an answer, no failure
         (raw,) = compile_decoder([(0, place.type)], count, self._word_order)(payload)
         return None if raw == all_ones(place.type) or raw == 0 else str(raw)
+
+    async def _read_clock(self) -> int | None:
+        """A witness only: a firmware without it is no failure."""
+        dial = self.profile.clock
+        if dial is None:
+            return None
+        count = dial_words[dial.format]
+        try:
+            payload = await self._link.read(self.unit, dial.fc, dial.address, count)
+        except MeterAnswerRefused:
+            return None
+        return shown_ms(dial.format, struct.unpack(f">{count}H", payload))
 
     def _judged_energy(self, compiled: _Compiled, raws: list[int | float]) -> tuple[int | None, str | None, int]:
         if self._energy is None:

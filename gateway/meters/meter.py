@@ -21,6 +21,7 @@ class Observation:
     `import_wh` is None when the register was unbelievable by itself and `defect` says why (`nan`, `all_ones`,
     `not_available`, `out_of_range`), or when the device has no energy register (both None). `switch` is None when
     there is no switch or it could not be read (`switch_trouble` says why). `limit_w` None means no limit is in force.
+    `clock_ms` is what the meter's own clock shows, read as if it were UTC; None when it was not asked or has none.
     """
 
     import_wh: int | None
@@ -33,6 +34,7 @@ class Observation:
     limit_w: int | None
     serial: str | None
     values: Mapping[str, float | int]
+    clock_ms: int | None = None
 
 
 class Meter(Protocol):

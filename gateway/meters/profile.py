@@ -20,6 +20,7 @@ import msgspec
 
 from gateway import shipped
 from gateway.errors import ConfigError
+from gateway.meters.dial import DialFormat, dial_words
 from gateway.meters.registers import RegisterType, WordOrder, energy_scale, power_scale, type_words
 
 MAX_PROFILE_BYTES = 64 * 1024
@@ -69,6 +70,14 @@ class SerialNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: int
     type: RegisterType
     fc: int
+
+
+class Dial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the meter shows its own date and time, which only ever confirm or contradict ours."""
+
+    address: int
+    fc: int
+    format: DialFormat
 
 
 class Switch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,6 +159,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quirks: tuple[str, ...] = ()
     registers: dict[str, Register] = {}
     serial_number: SerialNumber | None = None
+    clock: Dial | None = None
     switch: Switch | None = None
     relay: Relay | None = None
     limit: Limit | None = None
@@ -215,7 +225,11 @@ def _places(folder: Path | None) -> list[Path]:
 
 
 _KNOWN_KEYS = sorted(
-    {field for struct in (Profile, Register, SerialNumber, Switch, Relay, Limit) for field in struct.__struct_fields__}
+    {
+        field
+        for struct in (Profile, Register, SerialNumber, Dial, Switch, Relay, Limit)
+        for field in struct.__struct_fields__
+    }
 )
 
 
@@ -263,6 +277,10 @@ def _check(profile: Profile, file: str) -> None:
         fits = register.address >= 0 and register.address + register.words <= 0x10000
         need(fits, f"registers.{name}", f"address {register.address} is outside 0..65535")
         need(register.fc in (None, 3, 4), f"registers.{name}.fc", f"{register.fc} does not read registers", "3 or 4")
+    if (dial := profile.clock) is not None:
+        fits = 0 <= dial.address <= 0x10000 - dial_words[dial.format]
+        need(fits, "clock.address", f"address {dial.address} is outside 0..65535")
+        need(dial.fc in (3, 4), "clock.fc", f"{dial.fc} does not read registers", "3 or 4")
     _check_units(profile, file)
     _check_actuators(profile, file)
 

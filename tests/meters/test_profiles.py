@@ -63,6 +63,9 @@ def test_a_profile_says_what_the_facts_say(fact: dict[str, Any], name: str) -> N
     if serial := fact.get("serial_number"):
         assert model.serial_number is not None
         assert (model.serial_number.address, model.serial_number.fc) == (serial["address"], serial["fc"])
+    told_clock = None if model.clock is None else (model.clock.address, model.clock.fc, model.clock.format.value)
+    clock = fact.get("clock")
+    assert told_clock == (None if clock is None else (clock["address"], clock["fc"], clock["format"]))
     assert model.marks_unavailable == ("invalid" in fact)
 
 
