@@ -22,6 +22,8 @@ from unittest import mock
 
 import aiosqlite.core
 
+from gateway.store import mark
+
 Work = tuple[asyncio.Future[Any] | None, Callable[[], Any]]
 _DELAYS_S = (0.0005, 0.002, 0.002, 0.01, 0.08)
 _PAGES_MAX = 1 << 30
@@ -57,6 +59,8 @@ class Medium:
         self.on_cut: Callable[[], None] = lambda: None
         self.after_work: Callable[[sqlite3.Connection], None] = lambda _: None
         self.life = 0
+        self.boot = 0
+        """Which boot of its machine this is."""
         self._chance = chance
         self._raw: sqlite3.Connection | None = None
         self._cut_in: int | None = None
@@ -114,7 +118,10 @@ class Medium:
     def worker(self) -> Iterator[None]:
         """Aiosqlite on the virtual loop, as long as the block lasts."""
         CARD.set(self)
-        with mock.patch.multiple(aiosqlite.core, Thread=_NoThread, SimpleQueue=lambda: _Queue(CARD.get())):
+        with (
+            mock.patch.multiple(aiosqlite.core, Thread=_NoThread, SimpleQueue=lambda: _Queue(CARD.get())),
+            mock.patch.object(mark, "boot_id", lambda: f"boot {CARD.get().boot}"),
+        ):
             yield
 
     def run_at(self, work: Work, life: int, at_s: float) -> float:
@@ -158,8 +165,8 @@ class Medium:
             most = raw.execute("PRAGMA page_count").fetchone()[0] if self._is_full else _PAGES_MAX
             raw.execute(f"PRAGMA max_page_count = {most}")
         result = function()
-        if isinstance(result, sqlite3.Connection):
-            self._raw, self._is_full = result, False
+        if self._raw is None and isinstance(result, sqlite3.Connection):
+            self._raw, self._is_full = result, False  # a later one is that of the copy
         elif self._raw is not None:
             self.after_work(self._raw)
         if trouble is Trouble.APPLIED:

@@ -54,6 +54,7 @@ class Process:
         self.life += 1
         if boot:
             world.machine.boot()
+            world.medium.boot += 1
             self._booted_life = life = self.life
             world.later(SYNCHRONISED_AFTER_S, lambda: self._ask_servers(life))
         world.tell(f"start {self.life}")
