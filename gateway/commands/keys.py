@@ -18,8 +18,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Meta, Struct
 
+from gateway import toml
 from gateway.commands.claims import Command, Name
-from gateway.config import document
 from gateway.errors import ConfigError
 
 MAX_KEYS = 32
@@ -87,7 +87,7 @@ class _KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
 def parse_keys(text: str, file: str = "headend-keys.toml") -> Keyring:
     """The keyring in a key file. Raises ConfigError naming the file, the key and what would be right."""
     try:
-        tables = msgspec.convert(document.parse_toml(text), _KeyFile, strict=True).key
+        tables = msgspec.convert(toml.parse(text), _KeyFile, strict=True).key
     except msgspec.ValidationError as error:
         hint = 'a table looks like: [[key]] kid = "k1", issuer = "utility", public = "...", roles = ["topup"]'
         raise ConfigError(str(error), file=file, hint=hint) from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
+from gateway import toml
 from gateway.errors import ConfigError
 
 T = TypeVar("T")
@@ -43,14 +43,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise ConfigError(f"{size} bytes; a configuration file has at most {MAX_FILE_BYTES}", file=str(path))
-        raw = tomllib.loads(path.read_bytes().decode("utf-8").removeprefix("\ufeff"))
+        raw = toml.parse(path.read_bytes().decode("utf-8").removeprefix("\ufeff"))
     except FileNotFoundError:
         raise ConfigError("there is no such file", file=str(path), hint=_neighbours(path)) from None
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"byte {error.start} is not UTF-8", file=str(path), hint="save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise ConfigError(f"is not TOML: {error}", file=str(path)) from None
     return {key: _plain(value) for key, value in raw.items()}
 

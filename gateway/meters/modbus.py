@@ -95,6 +95,17 @@ class _RawInput(_RawResponse):
     rtu_byte_count_pos = 2
 
 
+class _RawEcho(_RawResponse):
+    """The answer to a write as it came: pymodbus would take any coil value but 0 for on."""
+
+    rtu_frame_size = 8
+
+    def decode(self, data: bytes) -> None:
+        """Keep everything, to be compared as a whole."""
+        self.payload = data
+
+
+_ECHOES = tuple(type("_RawEchoOf", (_RawEcho,), {"function_code": code}) for code in (5, 6, 16))
 _READS: dict[int, type[ModbusPDU]] = {
     1: ReadCoilsRequest,
     2: ReadDiscreteInputsRequest,
@@ -110,6 +121,7 @@ class _Wire(TransactionManager):
         super().__init__(params, framer, 0, False, None, None, None)  # noqa: FBT003 - pymodbus' own order
         self.noise = b""
         self.heard_late = False
+        self.waiting = False
         self.last_heard_ms: Callable[[], None] = lambda: None
         self.max_until_disconnect = self.count_until_disconnect = 1 << 62
 
@@ -119,11 +131,13 @@ class _Wire(TransactionManager):
         self.noise = b""
         future: asyncio.Future[ModbusPDU] = self.loop.create_future()
         self.response_future = future
+        self.waiting = True
         handle = self.loop.call_later(timeout_s, _expire, future)
         try:
             self.pdu_send(request)
             return await future
         finally:
+            self.waiting = False
             handle.cancel()
 
     def callback_data(self, data: bytes, addr: tuple[str, int] | None = None) -> int:
@@ -142,7 +156,7 @@ class _Wire(TransactionManager):
 
     def callback_disconnected(self, exc: Exception | None) -> None:
         """The port or the peer is gone: whoever waits hears it now, not after the timeout."""
-        if not self.response_future.done():
+        if self.waiting and not self.response_future.done():
             self.response_future.set_exception(ConnectionResetError(str(exc or "closed by the other side")))
 
 
@@ -192,21 +206,17 @@ class ModbusLink:
     async def write_registers(self, unit: int, address: int, words: Sequence[int]) -> None:
         """FC16, sent once; returns when the device has acknowledged address and count. The caller reads back."""
         request = WriteMultipleRegistersRequest(dev_id=unit, address=address, registers=list(words))
-        answer = await self._transact(request)
-        if (answer.address, answer.count) != (address, len(words)):
-            self._refuse_echo(unit, 16, address)
+        await self._write(request, struct.pack(">HH", address, len(words)))
 
     async def write_register(self, unit: int, address: int, word: int) -> None:
         """FC06, sent once."""
-        answer = await self._transact(WriteSingleRegisterRequest(dev_id=unit, address=address, registers=[word]))
-        if (answer.address, list(answer.registers)) != (address, [word]):
-            self._refuse_echo(unit, 6, address)
+        request = WriteSingleRegisterRequest(dev_id=unit, address=address, registers=[word])
+        await self._write(request, request.encode())
 
     async def write_coil(self, unit: int, address: int, *, on: bool) -> None:
         """FC05, sent once."""
-        answer = await self._transact(WriteSingleCoilRequest(dev_id=unit, address=address, bits=[on]))
-        if answer.address != address or list(answer.bits)[:1] != [on]:
-            self._refuse_echo(unit, 5, address)
+        request = WriteSingleCoilRequest(dev_id=unit, address=address, bits=[on])
+        await self._write(request, request.encode())
 
     def keep_gap(self, gap_ms: int) -> None:
         """A device on this line needs at least this much silence before a request (RTU only)."""
@@ -261,9 +271,12 @@ class ModbusLink:
         self._soil()
         raise MeterAnswerRefused(f"{self._name(unit, fc, address)}: answer to function {answer.function_code} instead")
 
-    def _refuse_echo(self, unit: int, fc: int, address: int) -> None:
-        self._soil()
-        raise MeterAnswerRefused(f"{self._name(unit, fc, address)}: acknowledges another write than the one sent")
+    async def _write(self, request: ModbusPDU, echo: bytes) -> None:
+        answer = await self._transact(request)
+        if not isinstance(answer, _RawEcho) or answer.payload != echo:
+            self._soil()
+            where = self._name(request.dev_id, request.function_code, request.address)
+            raise MeterAnswerRefused(f"{where}: acknowledges another write than the one sent")
 
     async def _ready(self) -> _Wire:
         """The open wire, quiet and clean."""
@@ -315,7 +328,7 @@ class ModbusLink:
         if now_ms < self._retry_at_ms:
             raise LineAway(self.bus_id, f"bus {self.bus_id} ({self._where}): away, next try soon")
         decoder = DecodePDU(False)  # noqa: FBT003 - pymodbus' own order
-        for raw in (_RawCoils, _RawDiscretes, _RawHolding, _RawInput):
+        for raw in (_RawCoils, _RawDiscretes, _RawHolding, _RawInput, *_ECHOES):
             decoder.register(raw)
         wire = _Wire(self._params, FramerRTU(decoder) if self._serial else FramerSocket(decoder))
         wire.last_heard_ms = self._note_heard

@@ -8,7 +8,6 @@ docs/meters.md tells how to add a model without touching Python.
 from __future__ import annotations
 
 import re
-import tomllib
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
@@ -18,8 +17,9 @@ from typing import Literal
 
 import msgspec
 
-from gateway import shipped
+from gateway import shipped, toml
 from gateway.errors import ConfigError
+from gateway.meters.bounds import check_bounds
 from gateway.meters.dial import DialFormat, dial_words
 from gateway.meters.registers import RegisterType, WordOrder, energy_scale, power_scale, type_words
 
@@ -206,8 +206,8 @@ def read(path: Path, model: str) -> Profile:
 def parse(data: bytes, file: str, model: str) -> Profile:
     """One profile from the bytes of its file, checked; `file` and `model` are for messages and for comparison."""
     try:
-        table = tomllib.loads(data.decode(), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as reason:
+        table = toml.parse(data.decode(), parse_float=Decimal)
+    except ValueError as reason:
         raise ConfigError(f"is not TOML: {reason}", file=file) from None
     try:
         profile = msgspec.convert(table, Profile)
@@ -215,6 +215,7 @@ def parse(data: bytes, file: str, model: str) -> Profile:
         raise _explained(str(reason), file) from None
     if profile.model != model:
         raise ConfigError(f"says {profile.model!r}", file=file, key="model", hint=f"the file name says {model!r}")
+    check_bounds(profile, file)
     _check(profile, file)
     return profile
 
@@ -287,16 +288,16 @@ def _check(profile: Profile, file: str) -> None:
 
 def _check_units(profile: Profile, file: str) -> None:
     scales = ((profile.energy, energy_scale), (profile.energy_export, energy_scale), (profile.power, power_scale))
-    for name, scale_of in scales:
-        if not name:
-            continue
-        register = profile.registers[name]
+    scaled = [(f"registers.{name}", profile.registers[name], scale_of) for name, scale_of in scales if name]
+    if profile.limit is not None:
+        scaled.append(("limit.threshold", profile.limit.threshold, power_scale))
+    for key, register, scale_of in scaled:
         try:
             scale = scale_of(register.unit, register.scale)
         except ValueError as reason:
-            raise ConfigError(str(reason), file=file, key=f"registers.{name}.unit") from None
+            raise ConfigError(str(reason), file=file, key=f"{key}.unit") from None
         if scale <= 0:
-            raise ConfigError("must be positive", file=file, key=f"registers.{name}.scale")
+            raise ConfigError("must be positive", file=file, key=f"{key}.scale")
 
 
 def _check_actuators(profile: Profile, file: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.simulation.invariants.witness import Row, Witness, nano_of
+from tests.simulation.invariants.witness import Row, Witness, lifetime, nano_of
 from tests.simulation.site import policy_text
 
 ZONE = ZoneInfo("Europe/Zurich")
@@ -231,18 +231,13 @@ class Standing:
         """The rung and the balance of each snapshot belong together."""
         for account_id, account in self._witness.accounts.items():
             state = account["supply"]["state"]
-            balance_nano = self._balance_nano(account)
+            credit_nano, charge_nano = lifetime(account)
+            balance_nano = credit_nano - charge_nano
             minimum_nano = account["policy"]["restore_min_nano"]
             if state in ("LIMITED", "SUSPENDED") and balance_nano >= max(0, minimum_nano):
                 self._witness.world.violated("I10", f"{account_id} is {state} with {balance_nano} nano on the account")
             if state in ("NORMAL", "LOW_CREDIT") and balance_nano < 0:
                 self._witness.world.violated("I9", f"{account_id} is {state} with {balance_nano} nano on the account")
-
-    @staticmethod
-    def _balance_nano(account: dict[str, Any]) -> int:
-        credit = account["opening_nano"] + account["top_up_total_nano"] - account["reversal_total_nano"]
-        credit += account.get("adjusted_nano", 0) - account.get("withheld_nano", 0)
-        return int(credit - account["usage"]["net_nano"] - account["usage"]["vat_nano"])
 
 
 def attach(witness: Witness) -> None:

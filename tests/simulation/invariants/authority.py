@@ -1,0 +1,95 @@
+"""Nothing changes without a signature of somebody who may: every receipt has its order, every change its receipt (I14).
+
+What an account owns besides money (policy, tariffs, power, holds, lock-out) may differ from one transaction to the next
+only if that transaction holds an applied receipt of the command that says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from tests.simulation.invariants.witness import Row, Witness
+
+HELPFUL = frozenset({"top_up", "hold_set", "read_now"})
+"""Everything else can hurt and must prove that it is fresh."""
+RESYNCS = frozenset({"resync", "journal_resync"})
+FRESH_MS = 2 * 3_600_000 + 900_000
+"""A challenge is good for two hours at most; an expiry in these runs is one."""
+OWNED = {
+    "policy": {"policy_set"},
+    "tariffs": {"tariff_set"},
+    "contract_power_w": {"power_set"},
+    "holds": {"hold_set", "hold_release"},
+    "lockout": {"lockout_set", "lockout_release"},
+    "meter_id": set(),
+    "currency": set(),
+    "opening_nano": set(),
+}
+
+
+class Receipts:
+    """Each receipt answers something the head-end signed for this account, once."""
+
+    def __init__(self, witness: Witness) -> None:
+        self.fresh: set[str] = set()
+        """Commands applied since the last look."""
+        self._witness = witness
+        self._seen: dict[str, str] = {}
+        self._owned: dict[str, dict[str, Any]] = {}
+        self._restores = 0
+        witness.follow(self)
+        witness.after(self.look)
+
+    def begin(self) -> None:
+        """See `Reader`."""
+        self._seen = {}
+
+    def row(self, row: Row, true_ms: int) -> None:
+        """See `Reader`."""
+        if row["type"] != "receipt":
+            return
+        jti, world = row["command_id"], self._witness.world
+        if jti in self._seen:
+            world.violated("I3", f"row {row['seq']}: {jti} was answered before: {self._seen[jti]}, now {row['status']}")
+        self._seen[jti] = row["status"]
+        if row["status"] == "refused":
+            return
+        order = self._witness.order_of(jti)
+        account_id = "" if order is None else order.body.get("account_id", "")
+        if order is None or order.typ != row["command"] or account_id != row["account_id"]:
+            world.violated("I14", f"row {row['seq']}: {row['command']} {jti} for {row['account_id']} was never ordered")
+            return
+        if row["status"] != "applied":
+            return
+        self.fresh.add(row["command"])
+        age_ms = true_ms - _claims(order.token)["iat"] * 1000
+        if row["command"] not in HELPFUL and age_ms > FRESH_MS and not self._witness.head_lied:
+            world.violated("I14", f"row {row['seq']}: {row['command']} was applied {age_ms // 60_000} minutes after it was signed")
+
+    def look(self) -> None:
+        """What an account owns has changed only by a command."""
+        fresh, self.fresh = self.fresh, set()
+        if self._witness.restores != self._restores:
+            self._restores, self._owned = self._witness.restores, {}
+        for account_id, account in self._witness.accounts.items():
+            owned = {name: account.get(name) for name in OWNED}
+            before = self._owned.get(account_id)
+            self._owned[account_id] = owned
+            if before is None or owned == before or fresh & RESYNCS:
+                continue
+            for name, commands in OWNED.items():
+                if owned[name] != before[name] and not fresh & commands:
+                    self._witness.world.violated("I14", f"{account_id}: {name} changed and nobody said so")
+
+
+def _claims(token: bytes) -> dict[str, Any]:
+    payload = token.split(b".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
+    return found
+
+
+def attach(witness: Witness) -> None:
+    """Check whose word it was."""
+    Receipts(witness)
