@@ -65,8 +65,11 @@ class Receipts:
             return
         self.fresh.add(row["command"])
         age_ms = true_ms - _claims(order.token)["iat"] * 1000
+        minutes = age_ms // 60_000
         if row["command"] not in HELPFUL and age_ms > FRESH_MS and not self._witness.head_lied:
-            world.violated("I14", f"row {row['seq']}: {row['command']} was applied {age_ms // 60_000} minutes after it was signed")
+            world.violated(
+                "I14", f"row {row['seq']}: {row['command']} was applied {minutes} minutes after it was signed"
+            )
 
     def look(self) -> None:
         """What an account owns has changed only by a command."""

@@ -51,7 +51,7 @@ class Energy:
     def _charged_wh(self) -> int:
         """By the money where one price was in force all the time: so no resync can hide energy; else by the Wh."""
         accounts = self._witness.accounts.values()
-        if any(len(account["tariffs"]) != 1 or account["usage"]["tariff_ref"] not in (None, "sim@1") for account in accounts):
+        if any(len(account["tariffs"]) != 1 or account["tariffs"][0]["tariff_id"] != "sim" for account in accounts):
             return sum(account["usage"]["wh"] for account in accounts)
         return sum(self._paid_nano(account) for account in accounts) // PRICE_NANO_PER_WH
 

@@ -102,7 +102,9 @@ class Money:
     def _opening(self, book: Book, row: Row, amount_nano: int) -> None:
         order = self._witness.order_of(row["reference"])
         seeded = row["reference"].startswith(SEEDED)
-        expected = self._witness.world.setting.opening if seeded else order and order.body.get("opening_balance", "0.00")
+        expected = order and order.body.get("opening_balance", "0.00")
+        if seeded:
+            expected = self._witness.world.setting.opening
         if book.opened or not expected or nano_of(expected) != amount_nano:
             self._violated("I3", f"row {row['seq']}: an opening of {row['amount']}, {expected} was said")
         book.opened, book.register_wh = True, row.get("to_register_wh")
@@ -151,7 +153,7 @@ class Money:
         if begins is None and wh == 0:
             return  # nothing but days
         if begins != book.register_wh:
-            self._violated("I5", f"row {row['seq']}: charges from {begins} Wh, the row before ended at {book.register_wh}")
+            self._violated("I5", f"row {row['seq']}: charges from {begins} Wh, not from {book.register_wh}")
         elif wh != ends - begins + book.wrap_wh:
             self._violated("I5", f"row {row['seq']}: {wh} Wh between {begins} and {ends}, wraps {book.wrap_wh}")
         book.register_wh, book.wrap_wh = ends, 0

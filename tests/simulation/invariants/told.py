@@ -37,7 +37,7 @@ class Told:
     def _journal(self, payload: bytes) -> None:
         witness, seq = self._witness, json.loads(payload)["seq"]
         if seq > len(witness.bodies):
-            witness.world.violated("I4", f"row {seq} was told and is not stored; the store ends at {len(witness.bodies)}")
+            witness.world.violated("I4", f"row {seq} was told, the store ends at {len(witness.bodies)}")
         elif witness.bodies[seq - 1].encode() != payload:
             witness.world.violated("I7", f"row {seq} was told otherwise than it is stored")
 
@@ -45,7 +45,7 @@ class Told:
         witness, seq = self._witness, verdict.get("journal_seq")
         if not isinstance(seq, int):
             if verdict["status"] != "refused" and verdict.get("typ") not in UNRECORDED:
-                witness.world.violated("I4", f"{verdict['status']} was told of {verdict['jti']}, and no receipt is named")
+                witness.world.violated("I4", f"{verdict['status']} of {verdict['jti']} was told without a receipt")
             if verdict["status"] == "refused":
                 reason = str(verdict.get("reason"))
                 self.refused[reason] = self.refused.get(reason, 0) + 1

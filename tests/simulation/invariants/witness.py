@@ -78,8 +78,12 @@ class Witness:
         except sqlite3.ProgrammingError:
             return []  # closed since
 
-    def order_of(self, jti: str) -> Any:  # noqa: ANN401 - the head-end's Order, or None
-        """What the head-end signed under this id."""
+    def seen_ms(self, row: Row) -> int:
+        """The true time at which a row was first seen."""
+        return self._first_seen_ms[self.hashes[row["seq"]]]
+
+    def order_of(self, jti: str) -> Any:
+        """What the head-end signed under this id, an `Order` of its own; None for nothing."""
         return self.world.center.orders.get(jti)
 
     def _was_restored(self) -> None:
