@@ -71,10 +71,10 @@ class Witness:
 
     def query(self, sql: str, *values: object) -> list[Any]:
         """Ask the store directly; nothing while it is closed or in the middle of a transaction."""
-        if self.raw is None or self.raw.in_transaction:
+        if self.raw is None:
             return []
         try:
-            return self.raw.execute(sql, values).fetchall()
+            return [] if self.raw.in_transaction else self.raw.execute(sql, values).fetchall()
         except sqlite3.ProgrammingError:
             return []  # closed since
 
