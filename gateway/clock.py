@@ -241,13 +241,12 @@ class SystemClock:
 
         While the time is proven the proof alone is asked, at its oldest: corrections of a day add up to one.
         """
-        anchor, bound_ms = self._anchor, self._bound_ms(answer.monotonic_ms)
-        vouched = answer.utc_ms - bound_ms <= CORRECTION_MAX_MS
+        anchor, bound_ms, vouched = self._anchor, self._bound_ms(answer.monotonic_ms), False
         if anchor is not None:
             ahead_ms = answer.utc_ms - anchor.at(answer.monotonic_ms)
             if _age_ms(anchor, answer) <= AUTHENTIC_MS:
                 return ("proven", ahead_ms) if ahead_ms > CORRECTION_MAX_MS else None
-            vouched = vouched or abs(ahead_ms) <= CORRECTION_MAX_MS
+            vouched = abs(ahead_ms) <= CORRECTION_MAX_MS
         kernel_veto_ms = CORRECTION_MAX_MS if self._kernel.synchronised() else None
         kernel = _Witness(_Shown(self._looked_wall_ms, self._observed_ms), kernel_veto_ms, vouches=True)
         for name, witness in {"kernel": kernel, **self._witnesses}.items():

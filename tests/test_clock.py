@@ -35,10 +35,20 @@ class FakeKernel:
     wall_ms: int = REAL_MS
     monotonic_ms: int = 1_000
     synchronised: bool = False
+    rtc_ms: int | None = None
+    slept_ms: int = 0
 
     def clock(self) -> SystemClock:
         """A clock started on this machine now."""
-        return SystemClock(Kernel(lambda: self.wall_ms, lambda: self.monotonic_ms, lambda: self.synchronised))
+        return SystemClock(
+            Kernel(
+                wall_ms=lambda: self.wall_ms,
+                monotonic_ms=lambda: self.monotonic_ms,
+                synchronised=lambda: self.synchronised,
+                rtc_ms=lambda: self.rtc_ms,
+                slept_ms=lambda: self.slept_ms,
+            )
+        )
 
     def pass_ms(self, ms: int) -> None:
         """Real time passes on both clocks."""
@@ -72,9 +82,8 @@ def test_a_saved_bound_unmasks_a_clock_that_went_back() -> None:
 
 def test_a_signed_answer_proves_the_time_whatever_the_kernel_shows() -> None:
     """Decision 16: half the round trip is added; from then on the monotonic clock alone counts."""
-    kernel = FakeKernel(wall_ms=0)
+    kernel = FakeKernel(wall_ms=0, rtc_ms=REAL_MS - 60_000)
     clock = kernel.clock()
-    clock.resume(0, REAL_MS - 60_000)
     assert clock.now().trust is TimeTrust.UNKNOWN
     assert clock.authenticate(REAL_MS, kernel.monotonic_ms, 200)
     kernel.monotonic_ms += 5_000
