@@ -80,7 +80,7 @@ def survey(file: Path, findings: Findings) -> Installation | None:
 def _keys(file: Path, findings: Findings) -> Keyring:
     """Whose signatures count; a missing file was reported with the other files."""
     try:
-        return parse_keys(file.read_text(encoding="utf-8"), str(file)) if file.is_file() else {}
+        return parse_keys(file.read_text(encoding="utf-8"), str(file)) if loader.is_file(file) else {}
     except (OSError, UnicodeDecodeError) as error:
         findings.refuse(f"cannot be read: {error}", file=str(file))
     except ConfigError as error:

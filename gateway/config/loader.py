@@ -75,7 +75,7 @@ def load(file: Path, findings: Findings) -> Configuration | None:
     _check_calendars(policies, tariffs, calendars, origins, findings)
     keys = _check_files(file, settings, findings)
     found = Configuration(file, settings, folders, policies, tariffs, calendars, origins, keys)
-    if settings.gateway.backup and not found.copy.parent.is_dir():
+    if settings.gateway.backup and not _is_folder(found.copy.parent):
         folder = found.copy.parent
         findings.warn(f"there is no folder {folder}, so no copy of the store is kept", key="[gateway] backup")
     return found
@@ -83,12 +83,30 @@ def load(file: Path, findings: Findings) -> Configuration | None:
 
 def beside(file: Path, name: str) -> Path:
     """A path of the configuration: relative ones count from the folder of gateway.toml."""
-    return file.parent / Path(name).expanduser()
+    try:
+        return file.parent / Path(name).expanduser()
+    except RuntimeError:  # the home of nobody we know; then it is a name like any other, and no such file
+        return file.parent / name
+
+
+def is_file(path: Path) -> bool:
+    """There is such a file; a name that is too long, or a folder that may not be searched, has none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def find(kind: str, name: str, folders: tuple[Path, ...]) -> Path | None:
     """`<folder>/<kind>/<name>.toml`, in the first folder that has it."""
-    return next((path for folder in folders if (path := folder / kind / f"{name}.toml").is_file()), None)
+    return next((path for folder in folders if is_file(path := folder / kind / f"{name}.toml")), None)
 
 
 def known(kind: str, folders: tuple[Path, ...]) -> list[str]:
@@ -99,7 +117,7 @@ def known(kind: str, folders: tuple[Path, ...]) -> list[str]:
 def _folders(file: Path, settings: Settings, findings: Findings) -> tuple[Path, ...]:
     own = [beside(file, name) for name in settings.gateway.folders]
     for folder in own:
-        if not folder.is_dir():
+        if not _is_folder(folder):
             findings.refuse(f"there is no folder {folder}", file=str(file), key="[gateway] folders")
     return tuple(dict.fromkeys([*(folder.resolve() for folder in own), shipped.folder().resolve()]))
 
@@ -219,7 +237,7 @@ def _check_files(file: Path, settings: Settings, findings: Findings) -> Path:
         ("password_file", headend.password_file),
     ):
         path = beside(file, name)
-        if name and not path.is_file():
+        if name and not is_file(path):
             hint = "`prepaid-gateway headend keys` makes a pair to begin with" if key == "keys" else ""
             findings.refuse(f"there is no file {path}", file=str(file), key=f"[headend] {key}", hint=hint)
         elif name and (wrong := _unusable(key, path, beside(file, headend.key))):
@@ -231,13 +249,12 @@ def _unusable(key: str, path: Path, private: Path) -> tuple[str, str] | None:
     """What is wrong with a file of the link that is there, and what would be right."""
     if not os.access(path, os.R_OK):
         return "this user may not read it", "mode 640 and the group of the gateway's user"
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         match key:
             case "ca":
-                tls.load_verify_locations(path)
-            case "cert" if private.is_file() and os.access(private, os.R_OK):
-                tls.load_cert_chain(path, private)
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+            case "cert" if is_file(private) and os.access(private, os.R_OK):
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(path, private)
             case "password_file" if not path.read_text(encoding="utf-8").strip():
                 return "is empty", "the password on one line and nothing else"
     except ssl.SSLError as error:

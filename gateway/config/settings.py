@@ -12,7 +12,9 @@ from msgspec import Meta, Struct, field
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """Ids travel in MQTT topics and file names: letters, digits, dot, hyphen, underscore."""
-FileName = Annotated[str, Meta(max_length=100)]
+PathText = Annotated[str, Meta(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+"""A file, folder, port or host: one line of text."""
+FileName = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 """The name of a policy, tariff or model: a file of that name is looked for."""
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -28,17 +30,17 @@ class GatewayTable(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     id: Name
-    data: str
+    data: PathText
     timezone: str
-    backup: str = ""
-    folders: tuple[str, ...] = (".",)
+    backup: PathText = ""
+    folders: tuple[PathText, ...] = (".",)
 
 
 class RtuBus(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="rtu"):
     """`[[bus]]` on a serial line. `line` empty: what the meters on it are delivered with, if they agree."""
 
     id: Name
-    port: str
+    port: PathText
     line: str = ""
     timeout_ms: Annotated[int, Meta(ge=20, le=10_000)] = 500
     gap_ms: Annotated[int, Meta(ge=0, le=1_000)] = 20
@@ -48,7 +50,7 @@ class TcpBus(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", 
     """`[[bus]]` on Modbus TCP: a meter with a network socket or a converter."""
 
     id: Name
-    host: str
+    host: PathText
     port: Port = 502
     timeout_ms: Annotated[int, Meta(ge=20, le=10_000)] = 1_000
 
@@ -134,15 +136,15 @@ class HeadendTable(Struct, frozen=True, forbid_unknown_fields=True):
     `ca` empty: the system's authorities. `tls` false is for loopback and for a broker on the same protected network.
     """
 
-    host: str
-    keys: str
+    host: PathText
+    keys: PathText
     port: Port = 8883
     tls: bool = True
-    ca: str = ""
-    cert: str = ""
-    key: str = ""
+    ca: PathText = ""
+    cert: PathText = ""
+    key: PathText = ""
     username: str = ""
-    password_file: str = ""
+    password_file: PathText = ""
     keepalive_s: Annotated[int, Meta(ge=5, le=3_600)] = 30
     acknowledges: bool = True
     live_s: Annotated[int, Meta(ge=0, le=3_600)] = 0
