@@ -1,0 +1,161 @@
+"""`python -m tests.fuzz [TARGET...] --runs N --seed S`: fuzz parsers; guided by coverage where atheris is installed.
+
+What is found is written to `.cache/fuzz/<target>/`, printed as a Python literal, and replayed with `--replay FILE`.
+`--keep` adds to the committed corpus what reached new code, as few and as small inputs as do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests import figures
+from tests.fuzz import plain
+from tests.fuzz.measure import Stopwatch
+from tests.fuzz.plain import Result
+from tests.fuzz.target import CORPUS, FOUND, load, names
+
+HAVE_ATHERIS = importlib.util.find_spec("atheris") is not None
+_KEPT_BYTES = 1500
+_KEPT_FILES = 40
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 when nothing was found."""
+    asked = _parser().parse_args(arguments)
+    chosen = asked.target or names()
+    if asked.replay:
+        return _replay(chosen[0], Path(asked.replay))
+    totals: dict[str, str | int | float] = {"seed": asked.seed}
+    failed = False
+    for name in chosen:
+        guided = HAVE_ATHERIS and not asked.plain
+        result = (_guided if guided else _plain)(name, asked.runs, asked.seed, asked.seconds)
+        failed |= bool(result.error)
+        print(_line(name, result, guided=guided), flush=True)
+        if result.error:
+            _tell(name, result)
+        elif asked.keep and guided:
+            print(f"{name}: {keep(name)} inputs in the corpus", flush=True)
+        totals |= {
+            f"{name} inputs": result.inputs,
+            f"{name} inputs/s": round(result.inputs / max(result.seconds, 1e-3)),
+            f"{name} slowest ms": round(result.slowest_ms, 1),
+        }
+    if not asked.target:
+        figures.record("fuzz", totals)
+    return int(failed)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz the parsers that face the outside.")
+    parser.add_argument("target", nargs="*", choices=[*names(), []], help=f"one of {', '.join(names())}; default all")
+    parser.add_argument("--runs", type=int, default=20_000, help="inputs for each target")
+    parser.add_argument("--seconds", type=float, default=1e9, help="at most so long for each target")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plain", action="store_true", help="without guidance even where atheris is installed")
+    parser.add_argument("--keep", action="store_true", help="keep in the committed corpus what reached new code")
+    parser.add_argument("--replay", metavar="FILE", help="one input again, a file or a bytes literal")
+    return parser
+
+
+def _plain(name: str, runs: int, seed: int, seconds: float) -> Result:
+    return plain.run(name, runs, seed, seconds=seconds)
+
+
+def _guided(name: str, runs: int, seed: int, seconds: float) -> Result:
+    """Run the target under atheris in a child; what it reports is tried again here, without being watched."""
+    folder = FOUND / name
+    growing, seeds, slowest = folder / "corpus", folder / "seeds", folder / "slowest"
+    for place in (growing, seeds):
+        place.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("crash-*"):
+        old.unlink()
+    slowest.unlink(missing_ok=True)
+    target = load(name)
+    for number, data in enumerate(target.seeds()):
+        (seeds / f"seed-{number}").write_bytes(data)
+    (CORPUS / name).mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "tests.fuzz.guided", name, str(slowest), f"-runs={runs}", f"-seed={seed + 1}",
+               f"-max_len={target.max_bytes}", "-timeout=20", "-rss_limit_mb=1024", "-print_final_stats=1", "-close_fd_mask=0",
+               f"-max_total_time={int(min(seconds, 1e8)) or 1}", f"-artifact_prefix={folder}/crash-",
+               str(growing), str(CORPUS / name), str(seeds)]  # fmt: skip
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=_environment())
+    spent = time.perf_counter() - began
+    (folder / "log").write_text(done.stdout + done.stderr, encoding="utf-8")
+    count = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
+    inputs = int(count[1]) if count else 0
+    slowest_ms = float(slowest.read_text()) if slowest.exists() else 0.0
+    crashes = sorted(folder.glob("crash-*"))
+    if done.returncode == 0 and not crashes:
+        return Result(inputs, spent, slowest_ms)
+    for crash in crashes:
+        data = crash.read_bytes()
+        if error := _tried(name, data):
+            return Result(inputs, spent, slowest_ms, error, data)
+    return Result(inputs, spent, slowest_ms, f"the fuzzer ended with {done.returncode}; see {folder / 'log'}")
+
+
+def keep(name: str) -> int:
+    """Merge what was found by guidance into the committed corpus; how many inputs it has now."""
+    kept, merged = CORPUS / name, FOUND / name / "merged"
+    shutil.rmtree(merged, ignore_errors=True)
+    merged.mkdir(parents=True)
+    command = [sys.executable, "-m", "tests.fuzz.guided", name, os.devnull, "-merge=1", f"-max_len={_KEPT_BYTES}"]
+    places = [str(merged), str(FOUND / name / "seeds"), str(FOUND / name / "corpus")]
+    subprocess.run([*command, *places], capture_output=True, check=True, env=_environment())
+    for old in kept.iterdir():
+        if not old.name.startswith("bug-"):
+            old.unlink()
+    for path in sorted(merged.iterdir(), key=lambda path: path.stat().st_size)[:_KEPT_FILES]:
+        data = path.read_bytes()
+        (kept / hashlib.sha256(data).hexdigest()[:12]).write_bytes(data)
+    return len(list(kept.iterdir()))
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONHASHSEED": "0"}
+
+
+def _tried(name: str, data: bytes) -> str:
+    """What this input raises when it is checked here; empty when it passes."""
+    try:
+        Stopwatch(load(name).check).run(data)
+    except Exception as error:  # noqa: BLE001 - whatever a parser lets through is what is looked for
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _replay(name: str, source: Path) -> int:
+    error = _tried(name, source.read_bytes())
+    print(f"{name}: {error or 'accepted, or refused as it should be'}")
+    return int(bool(error))
+
+
+def _line(name: str, result: Result, *, guided: bool) -> str:
+    rate = result.inputs / max(result.seconds, 1e-3)
+    how = "guided" if guided else "plain"
+    return (
+        f"{name}: {result.inputs} inputs, {how}, {rate:.0f}/s, slowest {result.slowest_ms:.1f} ms: "
+        f"{'FOUND ' + result.error[:500] if result.error else 'nothing found'}"
+    )
+
+
+def _tell(name: str, result: Result) -> None:
+    path = FOUND / name / f"found-{hashlib.sha256(result.found).hexdigest()[:12]}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(result.found)
+    print(f"  input: {result.found!r}\n  again: python -m tests.fuzz {name} --replay {path.relative_to(Path.cwd())}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""The gateway, the keys and one good command of each kind that the targets and the signature proof share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway import shipped
+from gateway.commands import Body, Command
+from gateway.commands.claims import (
+    AccountCloseBody,
+    AccountOpenBody,
+    AckBody,
+    HoldReleaseBody,
+    HoldSetBody,
+    LockoutReleaseBody,
+    LockoutSetBody,
+    PolicySetBody,
+    PowerSetBody,
+    ReadNowBody,
+    ResendBody,
+    TariffSetBody,
+    TimeBody,
+    TopUpBody,
+    TopUpReverseBody,
+)
+from gateway.commands.keys import parse_keys
+from gateway.config import document
+from gateway.config.policies import PolicyDocument
+from gateway.config.tariffs import TariffDocument
+from gateway.prepayment.events import HoldKind
+from gateway.reference.sign import Signer
+
+GATEWAY = "gw-1"
+NOW_S = 1_767_000_000
+SIGNER = Signer(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), "k1", "utility")
+STRANGER = Signer(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))), "k1", "utility")
+KEYS = parse_keys(SIGNER.public_table())
+POLICY = document.load(shipped.folder() / "policies" / "prepaid.toml", PolicyDocument)
+TARIFF = document.load(shipped.folder() / "tariffs" / "ch-high-low.toml", TariffDocument)
+BLOCKS = document.load(shipped.folder() / "tariffs" / "it-blocks.toml", TariffDocument)
+COMMANDS: tuple[tuple[Command, Body], ...] = (
+    (Command.TOP_UP, TopUpBody("CH-1", 1, "20.00", "20.00", "CHF", "web")),
+    (Command.TOP_UP_REVERSE, TopUpReverseBody("CH-1", 1, "5.00", "5.00", "CHF", "mistake")),
+    (Command.ACCOUNT_OPEN, AccountOpenBody("CH-2", "m2", "CHF", 3000, POLICY, TARIFF, "12.50", 123456, "S1")),
+    (Command.ACCOUNT_CLOSE, AccountCloseBody("CH-1", "moved away")),
+    (Command.TARIFF_SET, TariffSetBody("CH-1", TARIFF)),
+    (Command.TARIFF_SET, TariffSetBody("CH-1", BLOCKS)),
+    (Command.POLICY_SET, PolicySetBody("CH-1", POLICY)),
+    (Command.POWER_SET, PowerSetBody("CH-1", 6000)),
+    (Command.HOLD_SET, HoldSetBody("CH-1", "h-1", HoldKind.LIFE_SUPPORT, datetime(2026, 3, 1, tzinfo=UTC))),
+    (Command.HOLD_RELEASE, HoldReleaseBody("CH-1", "h-1")),
+    (Command.LOCKOUT_SET, LockoutSetBody("CH-1", "work on the line")),
+    (Command.LOCKOUT_RELEASE, LockoutReleaseBody("CH-1")),
+    (Command.READ_NOW, ReadNowBody("CH-1")),
+    (Command.TIME, TimeBody("nonce-nonce-nonce", NOW_S * 1000)),
+    (Command.ACK, AckBody("abcdef0123456789", 7, "0" * 64, 3)),
+    (Command.RESEND, ResendBody(1, 9)),
+)
+
+
+def token(
+    command: Command, body: Body, *, signer: Signer = SIGNER, sequence: int = 1, challenge: str | None = None
+) -> bytes:
+    """A well-formed command."""
+    return signer.sign(
+        command, body, gateway_id=GATEWAY, sequence=sequence, now_s=NOW_S, challenge=challenge
+    )[1]  # fmt: skip

@@ -1,0 +1,44 @@
+"""gateway.toml and what it names, as `check` and the start read it: a list of mistakes, or an installation.
+
+The shipped policies, tariffs, calendars and profiles are read once and kept: they have targets of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from gateway.config import loader
+from gateway.config.findings import Findings
+from gateway.installation import survey
+from tests.config.drafts import GOOD, KEYS
+from tests.fuzz.documents import FILE
+from tests.fuzz.mutation import mutate_toml
+from tests.fuzz.target import Target
+
+_kept: Any
+for _name in ("load_calendar", "load_policy", "load_tariff", "known", "find"):
+    _kept = lru_cache(maxsize=256)(getattr(loader, _name))
+    setattr(loader, _name, _kept)
+(FILE.parent / "headend-keys.toml").write_text(KEYS, encoding="utf-8")
+
+
+def check(data: bytes) -> None:
+    FILE.write_bytes(data)
+    findings = Findings()
+    installation = survey(FILE, findings)
+    assert installation is not None or findings.errors
+    for error in findings.errors:
+        str(error)
+
+
+def seeds() -> Iterator[bytes]:
+    yield GOOD.encode()
+    yield GOOD.replace('port = "/dev/serial/by-id/usb-one"', 'port = "/dev/ttyUSB0"').encode()
+    yield GOOD.replace("tls = false", 'ca = "headend-keys.toml"\ncert = "x"\nkey = "~x"\npassword_file = "x"').encode()
+    yield GOOD.replace('timezone = "Europe/Zurich"', 'timezone = "UTC"\nfolders = [".", "x"]').encode()
+    yield GOOD.replace("address = 17", "address = 17\nchannel = 3").encode()
+
+
+TARGET = Target(check, seeds, mutate_toml, max_bytes=4000)
