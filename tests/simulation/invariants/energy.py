@@ -24,12 +24,15 @@ class Energy:
     def __init__(self, witness: Witness) -> None:
         self._witness = witness
         self._quantum_wh = QUANTUM_WH[witness.world.setting.variant.name]
+        self._delivered_wh = 0
+        """As of the last transaction: what was used since then may be in memory only."""
         witness.after(self.never_more)
         witness.world.on.settled.append(self.nothing_lost)
 
     def never_more(self) -> None:
         """Whatever crashed, came twice or was put back: nobody pays for what was not delivered."""
         world = self._witness.world
+        self._delivered_wh = world.delivered_wh
         if world.faulted & REGISTER_FAULTS or not self._witness.accounts:
             return
         charged_wh = self._charged_wh()
@@ -44,7 +47,7 @@ class Energy:
         if any(account["supply"]["state"] == "TERMINATED" for account in accounts.values()):
             return  # between two contracts nobody is charged
         open_wh = sum(case["wh"] for account in accounts.values() for case in account["register"]["cases"])
-        missing_wh = world.delivered_wh - self._charged_wh() - open_wh
+        missing_wh = self._delivered_wh - self._charged_wh() - open_wh
         if missing_wh > self._quantum_wh + UNREAD_WH:
             world.violated("I6", f"{missing_wh} Wh of {world.delivered_wh} are neither charged nor open")
 

@@ -28,8 +28,11 @@ class Book:
     """What resyncs have said: after a lost or restored store the head-end's books go on."""
     register_wh: int | None = None
     """Where the next charge begins."""
-    case: tuple[int, int] | None = None
-    wrap_wh: int = 0
+    gap: tuple[int | None, int] | None = None
+    """A charge began elsewhere than the one before ended: the same transaction must say why."""
+    excess_wh: int = 0
+    wraps_wh: int = 0
+    """Charged beyond the difference of the registers, and the wraps on record, since they were last the same."""
     references: set[str] = field(default_factory=set)
     last_top_up: Any = None
     last_reversal: Any = None
@@ -87,6 +90,10 @@ class Money:
                 told = f"{credit_nano} - {charge_nano} with {waiting_nano} not settled"
                 self._violated("I2", f"{account_id}: the rows say {book.balance_nano}, the account {told}")
             self._signed(account_id, account, book)
+            if book.gap is not None or (book.excess_wh and book.excess_wh != book.wraps_wh):
+                self._violated("I5", f"{account_id}: a gap {book.gap}, {book.excess_wh} Wh beyond the registers")
+            if book.excess_wh:
+                book.excess_wh = book.wraps_wh = 0
 
     def _signed(self, account_id: str, account: dict[str, Any], book: Book) -> None:
         """The lifetime totals are those of the highest accepted sequence, as the head-end signed them (I1)."""
@@ -148,15 +155,17 @@ class Money:
                 self._priced(row, line)
         wh = sum(line["wh"] for line in lines if line["component"] == "energy")
         if row["reference"].startswith("case:"):
+            if row["reference"] in book.references:
+                self._violated("I5", f"row {row['seq']}: {row['reference']} is charged twice")
+            book.references.add(row["reference"])
             return  # a difference that was open until now; its registers lie before those of the rows around it
         begins, ends = row.get("from_register_wh"), row.get("to_register_wh")
         if begins is None and wh == 0:
             return  # nothing but days
         if begins != book.register_wh:
-            self._violated("I5", f"row {row['seq']}: charges from {begins} Wh, not from {book.register_wh}")
-        elif wh != ends - begins + book.wrap_wh:
-            self._violated("I5", f"row {row['seq']}: {wh} Wh between {begins} and {ends}, wraps {book.wrap_wh}")
-        book.register_wh, book.wrap_wh = ends, 0
+            book.gap = (book.register_wh, begins)
+        book.excess_wh += wh - (ends - begins)
+        book.register_wh = ends
 
     def _priced(self, row: Row, line: dict[str, Any]) -> None:
         """Energy costs what its tariff says; the tariff is one the head-end signed (I2, I14)."""
@@ -179,14 +188,21 @@ class Money:
 
     def _register(self, book: Book, what: str, detail: dict[str, Any]) -> None:
         """What the rows say of the register between two charges: where it began, wrapped, or left a difference open."""
+        jump: tuple[int | None, int] | None = None
         if what == "register.opened":
-            book.register_wh = detail["register_wh"]
+            jump = (book.register_wh, detail["register_wh"])
         elif what == "register.wrapped":
-            book.wrap_wh += detail["wraps_at_wh"]
+            book.wraps_wh += detail["wraps_at_wh"]
         elif what in ("register.discontinuity", "register.unobserved") and "wh" not in detail:
-            if book.register_wh != detail["from_wh"]:
-                self._violated("I5", f"a difference from {detail['from_wh']} Wh, charged until {book.register_wh}")
-            book.register_wh = detail["to_wh"]
+            jump = (detail["from_wh"], detail["to_wh"])
+        if jump is None:
+            return
+        if book.gap is not None:
+            book.gap = None if book.gap[1] == jump[1] and book.gap[0] in (None, jump[0]) else book.gap
+        elif book.register_wh in (None, jump[0]):
+            book.register_wh = jump[1]
+        else:
+            self._violated("I5", f"a difference from {jump[0]} to {jump[1]} Wh, charged until {book.register_wh}")
 
 
 def attach(witness: Witness) -> None:

@@ -46,7 +46,7 @@ class Told:
         if not isinstance(seq, int):
             if verdict["status"] != "refused" and verdict.get("typ") not in UNRECORDED:
                 witness.world.violated("I4", f"{verdict['status']} of {verdict['jti']} was told without a receipt")
-            if verdict["status"] == "refused":
+            if verdict["status"] == "refused" and verdict.get("typ") not in UNRECORDED:
                 reason = str(verdict.get("reason"))
                 self.refused[reason] = self.refused.get(reason, 0) + 1
             return

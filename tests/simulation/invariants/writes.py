@@ -1,7 +1,7 @@
 """Every write to a device follows from committed state, at the moment it goes out (I8, I11, I12, I24).
 
 Decoded here from the bytes on the wire. Opening needs a committed state that says so: suspended, terminated, locked
-out, or a recorded trip of the limiter on a limited point. Closing and lifting a limit are free, but no relay may chatter.
+out, or a recorded trip of the limiter on a limited point. Closing and lifting a limit are free; no relay may chatter.
 """
 
 from __future__ import annotations
