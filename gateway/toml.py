@@ -1,7 +1,7 @@
 """TOML text -> plain tables, for every file somebody writes: any text gives a table or a ValueError that says why not.
 
-The standard library alone would end a start with something else than a sentence: nesting that exhausts the stack, keys of thousands of parts,
-and integers of thousands of digits, which cannot even be shown in a message.
+The standard library alone would end a start with something else than a sentence: nesting that exhausts the stack,
+keys of thousands of parts, and integers of thousands of digits, which cannot even be shown in a message.
 """
 
 from __future__ import annotations
