@@ -17,7 +17,8 @@ from pathlib import Path
 from tests.figures import recorded
 
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- figures: written by `make proof ARGS='--write docs/proof.md'`, do not edit -->\n", "<!-- /figures -->\n"
+BEGIN = "<!-- figures: written by `make proof ARGS='--write docs/proof.md'`, do not edit -->\n"
+END = "<!-- /figures -->\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def _write(path: Path) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *(one.name for one in PROOFS)], help="only these")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of {', '.join(one.name for one in PROOFS)}")
     parser.add_argument("--quick", action="store_true", help="the share that each landing takes")
     parser.add_argument("--write", help="put the figures into this document")
     return parser.parse_args()

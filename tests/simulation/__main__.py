@@ -31,10 +31,10 @@ def main() -> int:
     began = time.monotonic()
     seeds = range(options.seed, options.seed + options.runs)
     jobs = [(seed, options.days, options.poll) for seed in seeds]
-    repeated = jobs[:: max(1, len(jobs) // max(1, round(len(jobs) * options.repeat / 100)))] if options.repeat else []
+    repeated = jobs[:: max(1, len(jobs) // max(1, round(len(jobs) * options.repeat / 100)))] if options.repeat and not options.first else []
     print(f"{len(jobs)} runs of {options.days:g} days from seed {options.seed}", flush=True)
     with workers(options.jobs) as pool:
-        first = _collected(results(pool, jobs), len(jobs))
+        first = _collected(results(pool, jobs), len(jobs), stop=options.first)
         again = {result.seed: result for result in results(pool, repeated)}
     failed = sorted((result for result in first.values() if result.violations), key=lambda result: result.seed)
     unlike = [seed for seed, result in again.items() if result.trace_hash != first[seed].trace_hash]
@@ -65,14 +65,16 @@ def main() -> int:
     return 1 if failed or unlike else 0
 
 
-def _collected(coming: Iterable[Result], count: int) -> dict[int, Result]:
-    """By seed, with a sign of life now and then."""
+def _collected(coming: Iterable[Result], count: int, *, stop: bool) -> dict[int, Result]:
+    """By seed, with a sign of life now and then; `stop`: the first that fails is enough."""
     found: dict[int, Result] = {}
     told_s = time.monotonic()
     for result in coming:
         found[result.seed] = result
         if result.violations:
             print(f"seed {result.seed}: {result.violations[0][:300]}", flush=True)
+            if stop:
+                break
         if time.monotonic() - told_s > 60:
             told_s = time.monotonic()
             print(f"{len(found)} of {count}", flush=True)
@@ -110,6 +112,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeat", type=float, default=1.0, help="per cent of the runs that are played twice")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--quick", action="store_true", help="do not make failing runs small")
+    parser.add_argument("--first", action="store_true", help="stop at the first run that fails")
     parser.add_argument("--name", default="simulation", help="under which name the figures are kept")
     parser.add_argument("--only", help="replay with these incidents only: power_cut:2,silence:1 or none")
     parser.add_argument("--until", type=float, help="replay until this day only")
