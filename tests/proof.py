@@ -71,7 +71,8 @@ def _write(path: Path) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of {', '.join(one.name for one in PROOFS)}")
+    names = ", ".join(one.name for one in PROOFS)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of {names}")
     parser.add_argument("--quick", action="store_true", help="the share that each landing takes")
     parser.add_argument("--write", help="put the figures into this document")
     return parser.parse_args()

@@ -10,12 +10,12 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tests.figures import record
 from tests.simulation.incidents import KINDS
 from tests.simulation.invariants import names
-from tests.simulation.many import results, workers
+from tests.simulation.many import Job, results, workers
 from tests.simulation.minimise import command, invariant_of, minimised
 from tests.simulation.run import Result, play
 
@@ -30,8 +30,8 @@ def main() -> int:
         return _replay(options)
     began = time.monotonic()
     seeds = range(options.seed, options.seed + options.runs)
-    jobs = [(seed, options.days, options.poll) for seed in seeds]
-    repeated = jobs[:: max(1, len(jobs) // max(1, round(len(jobs) * options.repeat / 100)))] if options.repeat and not options.first else []
+    jobs: list[Job] = [(seed, options.days, options.poll) for seed in seeds]
+    repeated = [] if options.first else _share(jobs, options.repeat)
     print(f"{len(jobs)} runs of {options.days:g} days from seed {options.seed}", flush=True)
     with workers(options.jobs) as pool:
         first = _collected(results(pool, jobs), len(jobs), stop=options.first)
@@ -63,6 +63,13 @@ def main() -> int:
     if len(failed) > FAILURES_SHOWN:
         print("also:", ", ".join(f"{result.seed} ({invariant_of(result)})" for result in failed[FAILURES_SHOWN:]))
     return 1 if failed or unlike else 0
+
+
+def _share(jobs: Sequence[Job], percent: float) -> Sequence[Job]:
+    """So many per cent of the jobs, spread evenly; one at least unless it is 0."""
+    if not percent:
+        return []
+    return jobs[:: max(1, len(jobs) // max(1, round(len(jobs) * percent / 100)))]
 
 
 def _collected(coming: Iterable[Result], count: int, *, stop: bool) -> dict[int, Result]:
