@@ -11,7 +11,6 @@ import hashlib
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -21,7 +20,8 @@ from tests import figures
 from tests.fuzz import plain
 from tests.fuzz.measure import Stopwatch
 from tests.fuzz.plain import Result
-from tests.fuzz.target import CORPUS, FOUND, load, names
+from tests.fuzz.reached import Arc, arcs
+from tests.fuzz.target import CORPUS, FOUND, corpus, load, names
 
 HAVE_ATHERIS = importlib.util.find_spec("atheris") is not None
 _KEPT_BYTES = 1500
@@ -84,10 +84,24 @@ def _guided(name: str, runs: int, seed: int, seconds: float) -> Result:
     for number, data in enumerate(target.seeds()):
         (seeds / f"seed-{number}").write_bytes(data)
     (CORPUS / name).mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "tests.fuzz.guided", name, str(slowest), f"-runs={runs}", f"-seed={seed + 1}",
-               f"-max_len={target.max_bytes}", "-timeout=20", "-rss_limit_mb=1024", "-print_final_stats=1", "-close_fd_mask=0",
-               f"-max_total_time={int(min(seconds, 1e8)) or 1}", f"-artifact_prefix={folder}/crash-",
-               str(growing), str(CORPUS / name), str(seeds)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fuzz.guided",
+        name,
+        str(slowest),
+        f"-runs={runs}",
+        f"-seed={seed + 1}",
+        f"-max_len={target.max_bytes}",
+        "-timeout=20",
+        "-rss_limit_mb=1024",
+        "-print_final_stats=1",
+        f"-max_total_time={int(min(seconds, 1e8)) or 1}",
+        f"-artifact_prefix={folder}/crash-",
+        str(growing),
+        str(CORPUS / name),
+        str(seeds),
+    ]
     began = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=_environment())
     spent = time.perf_counter() - began
@@ -106,19 +120,24 @@ def _guided(name: str, runs: int, seed: int, seconds: float) -> Result:
 
 
 def keep(name: str) -> int:
-    """Merge what was found by guidance into the committed corpus; how many inputs it has now."""
-    kept, merged = CORPUS / name, FOUND / name / "merged"
-    shutil.rmtree(merged, ignore_errors=True)
-    merged.mkdir(parents=True)
-    command = [sys.executable, "-m", "tests.fuzz.guided", name, os.devnull, "-merge=1", f"-max_len={_KEPT_BYTES}"]
-    places = [str(merged), str(FOUND / name / "seeds"), str(FOUND / name / "corpus")]
-    subprocess.run([*command, *places], capture_output=True, check=True, env=_environment())
+    """Keep the smallest inputs that reach, in this order, lines after lines nobody reached before; how many."""
+    kept, target = CORPUS / name, load(name)
+    candidates = [*corpus(name).values(), *(path.read_bytes() for path in (FOUND / name / "corpus").iterdir())]
+    seen: set[Arc] = set()
+    for data in (*target.seeds(), *(data for file, data in corpus(name).items() if file.startswith("bug-"))):
+        seen |= arcs(target.check, data)
     for old in kept.iterdir():
         if not old.name.startswith("bug-"):
             old.unlink()
-    for path in sorted(merged.iterdir(), key=lambda path: path.stat().st_size)[:_KEPT_FILES]:
-        data = path.read_bytes()
-        (kept / hashlib.sha256(data).hexdigest()[:12]).write_bytes(data)
+    count = 0
+    for data in sorted(set(candidates), key=lambda data: (len(data), data)):
+        if count == _KEPT_FILES or len(data) > _KEPT_BYTES:
+            break
+        fresh = arcs(target.check, data) - seen
+        if fresh:
+            seen |= fresh
+            count += 1
+            (kept / hashlib.sha256(data).hexdigest()[:12]).write_bytes(data)
     return len(list(kept.iterdir()))
 
 

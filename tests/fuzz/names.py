@@ -11,12 +11,14 @@ from gateway.commands import Body, Command
 from gateway.commands.claims import (
     AccountCloseBody,
     AccountOpenBody,
+    AccountResyncBody,
     AckBody,
     HoldReleaseBody,
     HoldSetBody,
     LockoutReleaseBody,
     LockoutSetBody,
     PolicySetBody,
+    PositionBody,
     PowerSetBody,
     ReadNowBody,
     ResendBody,
@@ -30,6 +32,7 @@ from gateway.config import document
 from gateway.config.policies import PolicyDocument
 from gateway.config.tariffs import TariffDocument
 from gateway.prepayment.events import HoldKind
+from gateway.prepayment.supply import SupplyState
 from gateway.reference.sign import Signer
 
 GATEWAY = "gw-1"
@@ -40,10 +43,29 @@ KEYS = parse_keys(SIGNER.public_table())
 POLICY = document.load(shipped.folder() / "policies" / "prepaid.toml", PolicyDocument)
 TARIFF = document.load(shipped.folder() / "tariffs" / "ch-high-low.toml", TariffDocument)
 BLOCKS = document.load(shipped.folder() / "tariffs" / "it-blocks.toml", TariffDocument)
+_POSITION = PositionBody(
+    "3.20",
+    SupplyState.GRACE,
+    60_000,
+    2,
+    "30.00",
+    1,
+    "5.00",
+    150_000,
+    datetime(2026, 3, 2, tzinfo=UTC),
+    30_000,
+    None,
+    None,
+    "x",
+)
 COMMANDS: tuple[tuple[Command, Body], ...] = (
     (Command.TOP_UP, TopUpBody("CH-1", 1, "20.00", "20.00", "CHF", "web")),
     (Command.TOP_UP_REVERSE, TopUpReverseBody("CH-1", 1, "5.00", "5.00", "CHF", "mistake")),
     (Command.ACCOUNT_OPEN, AccountOpenBody("CH-2", "m2", "CHF", 3000, POLICY, TARIFF, "12.50", 123456, "S1")),
+    (
+        Command.ACCOUNT_RESYNC,
+        AccountResyncBody("CH-1", "run-run-run", "0123456789abcdef", 9, "0" * 64, "CHF", _POSITION),
+    ),
     (Command.ACCOUNT_CLOSE, AccountCloseBody("CH-1", "moved away")),
     (Command.TARIFF_SET, TariffSetBody("CH-1", TARIFF)),
     (Command.TARIFF_SET, TariffSetBody("CH-1", BLOCKS)),

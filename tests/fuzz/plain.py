@@ -31,7 +31,11 @@ class Result:
 
 def run(name: str, runs: int, seed: int, *, seconds: float = 1e9) -> Result:
     """The whole corpus of a target and then `runs` mutations of it, or as many as fit into the time."""
-    target = load(name)
+    return run_target(name, load(name), runs, seed, seconds=seconds)
+
+
+def run_target(name: str, target: Target, runs: int, seed: int, *, seconds: float) -> Result:
+    """The same for a target that is given."""
     watch = Stopwatch(target.check)
     before = signal.signal(signal.SIGVTALRM, _give_up)
     began = time.perf_counter()

@@ -1,6 +1,6 @@
 """What a fuzz target is: one parser that faces the outside, what must hold for any bytes, and where to begin.
 
-A target is a module in `tests/fuzz/targets/` with a `TARGET`; a new parser adds a file and nothing else. `check` returns
+A target is a module in `tests/fuzz/targets/` with a `TARGET`; a new parser adds a file, nothing else. `check` returns
 for an input that was accepted and found right or refused with the documented error; anything it raises is a finding.
 """
 

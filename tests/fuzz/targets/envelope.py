@@ -21,7 +21,6 @@ from tests.fuzz.names import COMMANDS, GATEWAY, KEYS, SIGNER, token
 from tests.fuzz.target import Target
 
 _PUBLIC = SIGNER.private.public_key()
-_REASONS = frozenset(Reason)
 
 
 def check(data: bytes) -> None:
@@ -34,7 +33,7 @@ def check(data: bytes) -> None:
     try:
         envelope = verify(raw, KEYS, GATEWAY)
     except CommandRefused as refusal:
-        assert refusal.reason in _REASONS, refusal
+        Reason(refusal.reason)
         msgspec.json.encode(refusal.detail)
         return
     claims = jwt.decode(raw, _PUBLIC, algorithms=["EdDSA"], audience=GATEWAY, options=_SIGNATURE_ONLY)

@@ -1,4 +1,4 @@
-"""What a broker may deliver to the reference head-end: nothing that arrives ends it, what is wrong is told as trouble."""
+"""What a broker may deliver to the reference head-end: nothing ends it, what is wrong is told as trouble."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ async def _deliver(data: bytes) -> None:
         topic = topics[data[at] % len(topics)]
         await headend._take(Inbound(topic, payload, False, lambda: None))
         at, count = at + 3 + size, count + 1
-    assert len(headend.rows) <= count and len(headend.intervals) <= count
+    assert len(headend.rows) <= count
+    assert len(headend.intervals) <= count
     for row in headend.rows:
         assert isinstance(row.body, dict)
 

@@ -1,4 +1,4 @@
-"""A journal as somebody received or exported it: the chain takes only what follows, by a second computation here (I7)."""
+"""A journal as it was received or exported: the chain takes only what follows, by a second computation here (I7)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def check(data: bytes) -> None:
             head = row.hash
     assert (chain.seq, chain.head) == (seq, head)
     reached, wrong = verify_lines(lines)
-    assert isinstance(wrong, str) and reached.seq >= 0
+    assert isinstance(wrong, str)
+    assert reached.seq >= 0
     if not wrong and any(line.strip() for line in lines):
         _follows([line.strip() for line in lines if line.strip()])
 
@@ -50,8 +51,7 @@ def seeds() -> Iterator[bytes]:
     yield b"\n".join(ROWS[:4])
     yield b"\n".join((ROWS[0], ROWS[2], ROWS[1]))
     yield b"\n".join(ROWS[2:5])
-    for row in ROWS:
-        yield row
+    yield from ROWS
 
 
 def mutate(data: bytes, chance: random.Random) -> bytes:

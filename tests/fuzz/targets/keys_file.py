@@ -14,7 +14,8 @@ def check(data: bytes) -> None:
         keys = parse_keys(data.decode("utf-8", "replace"))
     except ConfigError:
         return
-    assert keys and all(kid == key.kid and key.roles for kid, key in keys.items())
+    assert keys
+    assert all(kid == key.kid and key.roles for kid, key in keys.items())
 
 
 def seeds() -> Iterator[bytes]:

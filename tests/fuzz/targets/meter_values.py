@@ -1,4 +1,4 @@
-"""Registers with any content in an answer of the right length: an `Observation` that can be stored and sent, or MeterError."""
+"""Registers with any content, in an answer of the right length: an `Observation` that can be sent, or MeterError."""
 
 from __future__ import annotations
 

@@ -28,8 +28,26 @@ _PARSERS: tuple[Callable[[str], Any], ...] = (
     parse_price_per_kwh,
     parse_line,
 )
-_GOOD = ("72h", "15 min", "3 kW", "100 kWh", "8.1%", "10 calendar days", "3 working days", "08:00-15:00", "mon", "9600 8N1",
-         "2026-01-31", "Europe/Zurich", "CHF", "ch-flat", "20.00", "-3.2147", "0.3247", "99 d")  # fmt: skip
+_GOOD = (
+    "72h",
+    "15 min",
+    "3 kW",
+    "100 kWh",
+    "8.1%",
+    "10 calendar days",
+    "3 working days",
+    "08:00-15:00",
+    "mon",
+    "9600 8N1",
+    "2026-01-31",
+    "Europe/Zurich",
+    "CHF",
+    "ch-flat",
+    "20.00",
+    "-3.2147",
+    "0.3247",
+    "99 d",
+)
 
 
 def check(data: bytes) -> None:
