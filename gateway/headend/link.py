@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 SESSION_S = 30 * 24 * 3600
+TAKEN_OVER = "another client connected under the same name"
+"""In what is told of a connection that ended so (MQTT 5 reason 0x8E): a clone of this gateway may be alive."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.commands import MAX_TOKEN_BYTES
 from gateway.errors import LinkError
-from gateway.headend.link import Broker, Inbound, Will
+from gateway.headend.link import TAKEN_OVER, Broker, Inbound, Will
 from gateway.headend.trouble import explain, refused
 
 WINDOW = 20
@@ -40,6 +40,7 @@ LOSSY_GATHER_S = 0.1
 CONNECT_TIMEOUT_S = 10.0
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 _FAILURE = 0x80
+_TAKEN_OVER = 0x8E
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
@@ -283,7 +284,8 @@ class Session:
 
     def _on_disconnect(self, _: Client, __: object, ___: object, code: ReasonCode, ____: Properties | None) -> None:
         if code.value >= _FAILURE:
-            self._post(self._ended, f"{self._gone()} ({code.getName()})")
+            why = TAKEN_OVER if code.value == _TAKEN_OVER else code.getName()
+            self._post(self._ended, f"{self._gone()} ({why})")
 
     # ------------------------------------------------------------------------------------------------ in the event loop
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -13,7 +14,7 @@ from gateway.config.loader import Configuration, beside
 from gateway.errors import ConfigError
 from gateway.headend.connection import MqttLink
 from gateway.headend.downlink import Downlink
-from gateway.headend.link import Broker, Link, OnTrouble, Will
+from gateway.headend.link import TAKEN_OVER, Broker, Link, OnTrouble, Will
 from gateway.headend.live import LivePublisher
 from gateway.headend.status import StatusKeeper, will
 from gateway.headend.timesync import TimeSync
@@ -24,6 +25,12 @@ from gateway.teller import Teller
 
 LinkFactory = Callable[[Broker, Sequence[str], Will, SystemClock, OnTrouble], Link]
 """Makes the link: where, what to subscribe to, the last will, the clock, whom to tell of trouble."""
+
+CLONE_AGAIN_S = 3600.0
+"""Two gateways of one name throw each other out for ever: on record once in so long."""
+SHORT_MS = 120_000
+FLAPS = 5
+"""So many connections in a row that were this short: not every broker says who threw whom out (mosquitto does not)."""
 
 log = structlog.get_logger()
 
@@ -50,6 +57,10 @@ class Headend:
         link = (factory or mqtt_link)(broker_of(configuration), topics.inbound, will(gateway_id), clock, self._trouble)
         self._link = link
         self._away = ""
+        self._teller = teller
+        self._clock = clock
+        self._signs: Counter[str] = Counter()
+        self._sign = asyncio.Event()
         self._status = StatusKeeper(link, store, teller, clock, topics)
         self._uplink = Uplink(link, store, teller, topics, sleep=clock.sleep, acknowledges=table.acknowledges)
         self._timesync = TimeSync(link, clock, topics, clock.authenticate)
@@ -70,20 +81,43 @@ class Headend:
             for part in (self._link, self._status, self._uplink, self._timesync, self._downlink):
                 group.create_task(part.run(), name=f"headend.{type(part).__name__.lower()}")
             group.create_task(self._announce(), name="headend.announce")
+            group.create_task(self._suspect_clone(), name="headend.clone")
 
     async def farewell(self) -> None:
         """Say that this side goes off line; a last will is not sent for a clean end. Takes a second at most."""
         await self._status.farewell()
 
     async def _announce(self) -> None:
+        short = 0
         while True:
             session = await self._link.connected()
+            began_ms = self._clock.monotonic_ms()
             self._away = ""
             log.info("headend.connected", session=session)
             await self._link.lost(session)
+            short = short + 1 if self._clock.monotonic_ms() - began_ms < SHORT_MS else 0
+            if short and short % FLAPS == 0:
+                self._suspicious("headend.flapping")
+
+    def _suspicious(self, what: str) -> None:
+        self._signs[what] += 1
+        self._sign.set()
+
+    async def _suspect_clone(self) -> None:
+        """Put on record that somebody else may use this gateway's name (threat 4); the head-end tells the two apart."""
+        while True:
+            await self._sign.wait()
+            self._sign.clear()
+            signs, self._signs = self._signs, Counter()
+            for what, times in signs.items():
+                log.warning(what, times=times)
+                await self._teller.note(what, (("times", times),))
+            await self._clock.sleep(CLONE_AGAIN_S)
 
     def _trouble(self, why: str) -> None:
         """Log why there is no connection, once for each reason: a link may be away for weeks."""
+        if TAKEN_OVER in why:
+            self._suspicious("headend.taken_over")
         if why != self._away:
             self._away = why
             log.warning("headend.away", reason=why)

@@ -17,6 +17,8 @@ from msgspec import Struct, field
 
 from gateway.errors import ConfigError
 from gateway.prepayment.ledger import GENESIS
+from gateway.reference.branches import Trail
+from gateway.reference.known import Signed
 
 
 class Total(Struct):
@@ -50,6 +52,8 @@ class Content(Struct):
     topups: dict[str, Total] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
     place: Place = field(default_factory=Place)
+    trail: Trail = field(default_factory=Trail)
+    signed: dict[str, Signed] = field(default_factory=dict)
 
 
 class Book:
@@ -82,6 +86,12 @@ class Book:
                 file.flush()
                 os.fsync(file.fileno())
             draft.rename(self.path)
+
+    def keep_other(self, epoch: str, row: bytes) -> None:
+        """Append a row of a branch that is not followed to that branch's own file, beside the book."""
+        file = self.path.with_name(f"{self.path.stem}-branch-{epoch}.jsonl")
+        with file.open("ab") as kept:
+            kept.write(row + b"\n")
 
     def next_sequence(self, now_ms: int) -> int:
         """The next sequence of the issuer; never below the time in ms, so that a lost book does not lock us out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -26,9 +26,9 @@ class Taken(Enum):
 class Place(msgspec.Struct):
     """What the chain needs of a row; the rest of it is free."""
 
-    seq: int
+    seq: Annotated[int, msgspec.Meta(ge=1)]
     epoch: str
-    prev: str
+    prev: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Chain:
     @classmethod
     def before(cls, raw: bytes) -> Chain:
         """A chain that continues with this row, whose `prev` is taken on trust. Raises ValueError for no row."""
-        place = _place(raw)
+        place = place_of(raw)
         return cls(place.seq - 1, place.prev if place.seq > 1 else GENESIS)
 
     @property
@@ -61,9 +61,15 @@ class Chain:
         """The rows that are missing before those that wait."""
         return (self.seq + 1, min(self._early) - 1) if self._early else None
 
+    def drop_early(self, epoch: str) -> list[bytes]:
+        """Give away the rows of one epoch that wait: they turned out to be of another branch."""
+        given = [raw for raw in self._early.values() if place_of(raw).epoch == epoch]
+        self._early = {seq: raw for seq, raw in self._early.items() if raw not in given}
+        return given
+
     def take(self, raw: bytes) -> tuple[Taken, list[Checked]]:
         """Take one row; gives the rows that now follow, this one and any that waited. Raises ValueError for no row."""
-        place = _place(raw)
+        place = place_of(raw)
         if place.seq <= self.seq:
             return Taken.KNOWN, []
         if place.seq > self.seq + 1:
@@ -85,10 +91,12 @@ class Chain:
         return Checked(self.seq, self.epoch, self.head, msgspec.json.decode(raw))
 
 
-def _place(raw: bytes) -> Place:
+def place_of(raw: bytes) -> Place:
+    """Where a row says that it stands. Raises ValueError for no row."""
     try:
+        msgspec.json.decode(raw)  # the whole row: what `Place` skips may still be no JSON
         return msgspec.json.decode(raw, type=Place)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"is no journal row: {error}") from error
 
 
@@ -103,7 +111,7 @@ def verify_lines(lines: Iterable[bytes]) -> tuple[Chain, str]:
         if not raw:
             continue
         try:
-            place = _place(raw)
+            place = place_of(raw)
         except ValueError as error:
             return chain_ or Chain(), f"line {number} {error}"
         if chain_ is None:

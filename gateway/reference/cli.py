@@ -26,9 +26,11 @@ from gateway.headend.link import SESSION_S, Broker
 from gateway.headend.payloads import Live, VerdictMessage
 from gateway.prepayment.money import parse_money, wire_money
 from gateway.reference.book import Book
+from gateway.reference.branches import report
 from gateway.reference.chain import Checked, verify_lines
 from gateway.reference.headend import SETTLED, HeadEnd, NoAnswer
 from gateway.reference.options import parser
+from gateway.reference.resync import resync
 from gateway.reference.sign import load_private, new_id, new_signer, save_private
 
 APPLIED, REFUSED, USAGE, NO_ANSWER = 0, 1, 2, 3
@@ -45,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _verify(options)
             case "sign":
                 return _sign(options)
+            case "branches":
+                return _branches(options)
             case _:
                 return asyncio.run(_online(options))
     except NoAnswer as silence:
@@ -128,6 +132,15 @@ def _verify(options: argparse.Namespace) -> int:
     return APPLIED
 
 
+def _branches(options: argparse.Namespace) -> int:
+    """Print the branches; 1 when there is more than one."""
+    if not options.book.exists():
+        raise ConfigError("there is no such book", file=str(options.book))
+    trail = Book(options.book).read().trail
+    print("\n".join(report(trail)))
+    return REFUSED if trail.others else APPLIED
+
+
 def _sign(options: argparse.Namespace) -> int:
     command = Command(options.command)
     headend = _headend(options, follow=False)
@@ -175,6 +188,8 @@ async def _online(options: argparse.Namespace) -> int:
                 return REFUSED if headend.trouble else APPLIED
             case "topup":
                 verdict = await _topup(headend, options)
+            case "resync":
+                return await _resync(headend, options)
             case "ack":
                 await headend.connected(options.timeout)
                 await headend.acknowledge(options.epoch, options.seq, options.head)
@@ -204,6 +219,11 @@ async def _topup(headend: HeadEnd, options: argparse.Namespace) -> VerdictMessag
             raise
         kept = "the sale is kept in the book: give the same command again, it is sent again and sold once"
         raise NoAnswer(f"{silence}\n{kept}") from silence
+
+
+async def _resync(headend: HeadEnd, options: argparse.Namespace) -> int:
+    verdicts = await resync(headend, headend.book.read(), options.accounts, timeout_s=options.timeout)
+    return max((_told(verdict) for verdict in verdicts), default=APPLIED)
 
 
 async def _watch(headend: HeadEnd, seconds: float | None) -> None:

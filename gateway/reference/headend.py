@@ -27,7 +27,9 @@ from gateway.headend.payloads import Live, Status, TimeAsk, VerdictMessage
 from gateway.headend.topics import Topics
 from gateway.prepayment.money import parse_money, wire_money
 from gateway.reference.book import Book, Pending, Place, Total
+from gateway.reference.branches import Branches, two_alive
 from gateway.reference.chain import Chain, Checked, Taken
+from gateway.reference.known import Signed
 from gateway.reference.quarters import Quarters
 from gateway.reference.sign import Signer
 
@@ -36,6 +38,18 @@ ACK_AFTER_S = 0.2
 RESEND_AGAIN_S = 2.0
 ROWS_MAX = 10_000
 SETTLED = ("applied", "already_included")
+SETTLING = frozenset(
+    {
+        Command.HOLD_SET,
+        Command.HOLD_RELEASE,
+        Command.LOCKOUT_SET,
+        Command.LOCKOUT_RELEASE,
+        Command.TARIFF_SET,
+        Command.POLICY_SET,
+        Command.POWER_SET,
+    }
+)
+"""What stays in force and an old image may have forgotten."""
 
 
 class NoAnswer(GatewayError):
@@ -66,7 +80,7 @@ class HeadEnd:
         self.trouble = ""
         self._gateway_id = gateway_id
         self._signer = signer
-        self._book = book
+        self.book = book
         self._acknowledges = follow and acknowledge
         self._on_row = on_row
         self._on_live = on_live
@@ -76,12 +90,17 @@ class HeadEnd:
         self._waiting: dict[str, asyncio.Future[VerdictMessage]] = {}
         self._changed = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
-        place = book.read().place
-        self._chain = Chain(place.seq, place.head, place.epoch)
-        self._quarters = Quarters(place.interval_number)
+        content = book.read()
+        self._branches = Branches(content.trail)
+        self._quarters = Quarters(content.place.interval_number)
         self._resend_asked_s = 0.0
         self._resend_to = 0
         self._news = asyncio.Event()
+
+    @property
+    def _chain(self) -> Chain:
+        """The branch that is followed."""
+        return self._branches.main
 
     async def __aenter__(self) -> Self:
         """Start; returns at once, `connected` waits."""
@@ -127,7 +146,7 @@ class HeadEnd:
     ) -> VerdictMessage:
         """Sell credit: the account's next sequence and lifetime total. Raises NoAnswer; then it is sent again first."""
         await self.settle(account_id, timeout_s=timeout_s)
-        with self._book.change() as content:
+        with self.book.change() as content:
             before = content.topups.get(account_id, Total())
             after = Total(before.sequence + 1, before.total_nano + parse_money(amount))
             body = TopUpBody(account_id, after.sequence, amount, wire_money(after.total_nano), currency, channel)
@@ -138,7 +157,7 @@ class HeadEnd:
 
     def unanswered_nano(self, account_id: str) -> int | None:
         """The amount of a sale that got no verdict yet; it may have been credited all the same."""
-        content = self._book.read()
+        content = self.book.read()
         pending = content.pending.get(account_id)
         if pending is None:
             return None
@@ -146,11 +165,11 @@ class HeadEnd:
 
     async def settle(self, account_id: str, *, timeout_s: float = ANSWER_WITHIN_S) -> VerdictMessage | None:
         """Send an unanswered sale again, the same token; None when there is none. Raises NoAnswer."""
-        pending = self._book.read().pending.get(account_id)
+        pending = self.book.read().pending.get(account_id)
         if pending is None:
             return None
         verdict = await self.send_token(pending.jti, pending.token.encode(), timeout_s=timeout_s)
-        with self._book.change() as content:
+        with self.book.change() as content:
             content.pending.pop(account_id, None)
             if verdict.status in SETTLED:
                 content.topups[account_id] = pending.after
@@ -161,7 +180,12 @@ class HeadEnd:
         if command in HURTFUL:
             await self.until(lambda: self.status is not None and self.status.challenge, timeout_s)
         jti, token = self.sign(command, body)
-        return await self.send_token(jti, token, timeout_s=timeout_s)
+        verdict = await self.send_token(jti, token, timeout_s=timeout_s)
+        account_id: str = getattr(body, "account_id", "")
+        if verdict.status == "applied" and account_id and command in SETTLING:
+            with self.book.change() as content:
+                content.signed.setdefault(account_id, Signed()).take(body)
+        return verdict
 
     def sign(
         self, command: Command, body: Body, *, sequence: int | None = None, challenge: str | None = None
@@ -172,7 +196,7 @@ class HeadEnd:
             command,
             body,
             gateway_id=self._gateway_id,
-            sequence=sequence or self._book.next_sequence(_now_ms()),
+            sequence=sequence or self.book.next_sequence(_now_ms()),
             now_s=int(time.time()),
             challenge=challenge or known,
         )
@@ -239,8 +263,7 @@ class HeadEnd:
             elif topic == self.topics.verdict:
                 self._verdict(msgspec.json.decode(payload, type=VerdictMessage))
             elif topic == self.topics.status:
-                self.status = msgspec.json.decode(payload, type=Status)
-                await self._behind(self.status.seq or 0)
+                await self._stands(msgspec.json.decode(payload, type=Status))
             elif topic == self.topics.time_ask:
                 await self._time(msgspec.json.decode(payload, type=TimeAsk))
             elif topic == self.topics.interval:
@@ -253,21 +276,54 @@ class HeadEnd:
             self.trouble = f"{topic}: {error}"
             self._on_trouble(self.trouble)
 
+    async def _stands(self, status: Status) -> None:
+        """Answer a status with what is known of the journal, so that an old image is recognised at first contact."""
+        self.status = status
+        if not status.online or not status.epoch or not self._acknowledges:
+            return
+        self._branches.hear(status.epoch)
+        alive = two_alive(self._branches.trail)
+        if alive is not None:
+            self._trouble(f"two gateways with one identity: the epochs {alive[0]} and {alive[1]} speak in turns")
+        main = self._chain
+        await self._send(self.topics.ack, Command.ACK, AckBody(main.epoch, main.seq, main.head, run=status.epoch))
+        if not self._branches.elsewhere(status.epoch):
+            await self._behind(status.seq or 0)
+
     async def _row(self, raw: bytes) -> None:
         if not self._acknowledges and not self._chain.seq:
-            self._chain = Chain.before(raw)  # only looking: what came earlier is somebody else's business
-        taken, rows = self._chain.take(raw)
+            self._branches.begin(raw)  # only looking: what came earlier is somebody else's business
+        lost = self._branches.trail.main
+        taken, rows, other = self._branches.take(raw)
+        adopted = lost is not self._branches.trail.main
         for row in rows:
             if len(self.rows) < ROWS_MAX:
                 self.rows.append(row)
+            if other and self._acknowledges:
+                self.book.keep_other(row.epoch, msgspec.json.encode(row.body, order="sorted"))
             self._on_row(row)
-        if taken is Taken.BROKEN:
-            self.trouble = f"the journal forks after row {self._chain.seq}: a restored image, or a second gateway"
-            self._on_trouble(self.trouble)
+        if adopted:
+            self.trouble = ""
+        elif taken is Taken.BROKEN or (other and rows):
+            self._trouble(
+                f"the journal forks at row {rows[0].seq if rows else self._chain.seq + 1}: "
+                "a restored image, or a second gateway; see `headend branches`"
+            )
         gap = self._chain.gap
         if gap is not None:
             await self._behind(gap[1])
+        elif self._branches.gap is not None:
+            await self._ask(*self._branches.gap)
         self._news.set()
+
+    def _trouble(self, what: str) -> None:
+        self.trouble = what
+        self._on_trouble(what)
+
+    async def _ask(self, first: int, last: int) -> None:
+        if self._acknowledges and time.monotonic() - self._resend_asked_s >= RESEND_AGAIN_S:
+            self._resend_asked_s = time.monotonic()
+            await self._send(self.topics.resend, Command.RESEND, ResendBody(first, last))
 
     async def _behind(self, newest: int) -> None:
         """Ask for the rows that are missing up to `newest`, but not at every row that comes meanwhile."""
@@ -301,11 +357,14 @@ class HeadEnd:
             await self._news.wait()
             await asyncio.sleep(ACK_AFTER_S)
             self._news.clear()
-            if not self._chain.seq:
+            main = self._chain
+            if not main.seq:
                 continue
-            place = Place(self._chain.seq, self._chain.head, self._chain.epoch, self._quarters.number)
-            with self._book.change() as content:
-                content.place = place
+            place = Place(main.seq, main.head, main.epoch, self._quarters.number)
+            with self.book.change() as content:
+                content.place, content.trail = place, self._branches.trail
+            if self.status is not None and self._branches.elsewhere(self.status.epoch or ""):
+                continue  # the gateway has been told, in answer to its status
             body = AckBody(place.epoch, place.seq, place.head, place.interval_number or None)
             await self._send(self.topics.ack, Command.ACK, body)
 

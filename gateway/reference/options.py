@@ -15,6 +15,8 @@ EXAMPLES = """examples:
   headend send power_set account_id=CH-0001 contract_power_w=4500 --gateway gw-1 --private private.pem
   headend send tariff_set account_id=CH-0001 tariff=@tariff.toml --gateway gw-1 --private private.pem
   headend verify journal.jsonl
+  headend branches gw-1-book.json
+  headend resync --gateway gw-1 --private private.pem
 
 Give every command the --kid and --issuer of the key, and --host, --ca ... of the broker.
 A top-up that got no answer is kept in the book: the same command sends it again and sells nothing more.
@@ -53,9 +55,13 @@ def parser() -> argparse.ArgumentParser:
     ack.add_argument("--epoch", required=True, help="the row's epoch")
     ack.add_argument("--seq", type=int, required=True, help="the row's number")
     ack.add_argument("--head", required=True, help="the row's hash; `verify` prints all three of the last row")
+    resync = commands.add_parser("resync", help="end a rollback suspicion: tell the gateway what its books have lost")
+    resync.add_argument("accounts", nargs="*", help="default: every account the book has seen")
+    branches = commands.add_parser("branches", help="what the book knows of forks: restored images, clones")
+    branches.add_argument("book", type=Path, help="the head-end's book, such as gw-1-book.json")
     verify = commands.add_parser("verify", help="check an exported journal, one row on each line")
     verify.add_argument("file", type=Path, help="what `watch` wrote")
-    for one in (sign, send, topup, watch, ack):
+    for one in (sign, send, topup, watch, ack, resync):
         _names(one)
         _connection(one)
     return whole

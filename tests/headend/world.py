@@ -75,10 +75,12 @@ class World:
         broker = Broker("127.0.0.1", self.port, "headend")
         return HeadEnd(broker, GATEWAY, signer or self.signer, book or self.book, follow=follow)
 
-    def _link(self, broker: Broker, topics: Sequence[str], will: Will, clock: SystemClock, _: OnTrouble) -> Link:
-        self.link = MqttLink(
-            broker, topics, will=will, sleep=clock.sleep, on_trouble=self.troubles.append, backoff_s=(0.02, 0.2)
-        )
+    def _link(self, broker: Broker, topics: Sequence[str], will: Will, clock: SystemClock, told: OnTrouble) -> Link:
+        def trouble(why: str) -> None:
+            self.troubles.append(why)
+            told(why)
+
+        self.link = MqttLink(broker, topics, will=will, sleep=clock.sleep, on_trouble=trouble, backoff_s=(0.02, 0.2))
         return self.link
 
 

@@ -1,0 +1,175 @@
+"""What the rows of a journal say of each account, as far as a resync needs it: money, register, rung, notice.
+
+Only rows count, never what was sold or asked for: a row is what the gateway had committed. Lock-outs and holds are not
+in the rows; the head-end signed them, so it keeps those itself (`Signed`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from gateway.commands.claims import (
+    Body,
+    HeldBody,
+    HoldReleaseBody,
+    HoldSetBody,
+    LockoutReleaseBody,
+    LockoutSetBody,
+    PolicySetBody,
+    PositionBody,
+    PowerSetBody,
+    TariffSetBody,
+)
+from gateway.prepayment.supply import SupplyState
+
+_DATED = ("SYNCHRONISED", "AUTHENTICATED")
+_PROVEN = "AUTHENTICATED"
+_NOTICES = ("low", "grace", "limited", "suspended")
+
+
+class Known(Struct):
+    """One account as its rows leave it; instants as they were written, `*_ms` in the running time of its gateway."""
+
+    currency: str = ""
+    balance: str = "0.00"
+    register_wh: int | None = None
+    at: str | None = None
+    state: SupplyState | None = None
+    since_ms: int = 0
+    notice_ms: int | None = None
+    dated_at: str | None = None
+    standing_at: str | None = None
+    top_up: tuple[int, str] = (0, "0.00")
+    reversal: tuple[int, str] = (0, "0.00")
+    unobserved: int = 0
+
+
+class Signed(Struct):
+    """What was signed for one account and applied: what the rows do not tell again, or not in full."""
+
+    lockout: str | None = None
+    holds: dict[str, HeldBody] = field(default_factory=dict)
+    power: PowerSetBody | None = None
+    policy: PolicySetBody | None = None
+    tariffs: list[TariffSetBody] = field(default_factory=list)
+
+    def take(self, body: Body) -> None:
+        """A command that was applied."""
+        match body:
+            case LockoutSetBody():
+                self.lockout = body.reason
+            case LockoutReleaseBody():
+                self.lockout = None
+            case HoldSetBody():
+                self.holds[body.hold_id] = HeldBody(body.hold_id, body.kind, body.until)
+            case HoldReleaseBody():
+                self.holds.pop(body.hold_id, None)
+            case PowerSetBody():
+                self.power = body
+            case PolicySetBody():
+                self.policy = body
+            case TariffSetBody():
+                self.tariffs = [*self.tariffs, body][-8:]
+            case _:
+                pass
+
+
+def learn(accounts: dict[str, Known], row: dict[str, Any]) -> None:
+    """Take one row, in its order."""
+    account_id = row.get("account_id")
+    if not account_id:
+        return
+    known = accounts.setdefault(account_id, Known())
+    at, kind = row["at"], row["type"]
+    if kind == "entry":
+        _entry(known, row)
+    elif kind == "transition":
+        known.state = SupplyState(row["target"])
+        known.since_ms = at["running_ms"]
+        known.dated_at = at["utc"] if at["trust"] == _PROVEN else None
+        if row["rule"] == "resynced":  # its terms had begun before
+            known.since_ms -= row["detail"]["in_state_ms"]
+        elif row["rule"] != "protected":
+            known.notice_ms = None
+    elif kind == "notice" and row["template"] in _NOTICES:
+        known.notice_ms = at["running_ms"]
+    elif kind == "event":
+        _case(known, row)
+    elif kind == "receipt" and row["status"] == "applied" and row["command"] in ("top_up", "top_up_reverse"):
+        total = (row["detail"]["sequence"], row["detail"]["total"])
+        if row["command"] == "top_up":
+            known.top_up = total
+        else:
+            known.reversal = total
+
+
+def carried(old: Known, new: Known, *, lost_ms: int, resynced_ms: int) -> Known:
+    """The account after a resync: what the rows since then say, and what was taken over where they say nothing.
+
+    `lost_ms` is the running time of the lost branch's last row, `resynced_ms` that of the resync.
+    """
+    moved_ms = resynced_ms - lost_ms
+    merged = replace(new, top_up=max(old.top_up, new.top_up), reversal=max(old.reversal, new.reversal))
+    merged.at = old.at  # a resync names the register of the lost branch
+    merged.standing_at = new.standing_at or old.standing_at
+    if new.state is None or new.since_ms < resynced_ms:
+        merged.state = old.state
+        merged.since_ms = old.since_ms + moved_ms
+        merged.notice_ms = None if old.notice_ms is None else old.notice_ms + moved_ms
+        merged.dated_at = old.dated_at
+    return merged
+
+
+def position(known: Known, signed: Signed, running_ms: int) -> PositionBody:
+    """What a resync says of the account; `running_ms` is that of the newest row."""
+    return PositionBody(
+        balance=known.balance,
+        state=known.state or SupplyState.NORMAL,
+        in_state_ms=max(0, running_ms - known.since_ms),
+        top_up_sequence=known.top_up[0],
+        top_up_total=known.top_up[1],
+        reversal_sequence=known.reversal[0],
+        reversal_total=known.reversal[1],
+        register_wh=known.register_wh,
+        at=_instant(known.at),
+        notice_age_ms=None if known.notice_ms is None else max(0, running_ms - known.notice_ms),
+        dated_at=_instant(known.dated_at),
+        standing_at=_instant(known.standing_at),
+        lockout=signed.lockout,
+        holds=tuple(signed.holds.values()),
+    )
+
+
+def _case(known: Known, row: dict[str, Any]) -> None:
+    """Charging went on from another register: what lies between is a case for a person, and no resync charges it.
+
+    Energy used unobserved is only a case until the time is known: a resync has it charged by the time it took.
+    """
+    if row["what"] == "register.unobserved":
+        known.unobserved = row["detail"]["case_id"]
+    elif row["what"] == "register.discontinuity":
+        detail = row["detail"]
+        if detail["case_id"] != known.unobserved or known.register_wh == detail["from_wh"]:
+            known.register_wh = detail["to_wh"]
+            known.at = row["at"]["utc"] if row["at"]["trust"] in _DATED else None
+
+
+def _entry(known: Known, row: dict[str, Any]) -> None:
+    at = row["at"]
+    known.currency, known.balance = row["currency"], row["balance"]
+    of_a_case = row["reference"].startswith("case:")
+    if row.get("to_register_wh") is not None and not of_a_case:
+        known.register_wh = row["to_register_wh"]
+        known.at = at["utc"] if at["trust"] in _DATED else None
+    if row["kind"] == "opening":
+        known.state, known.since_ms = SupplyState.NORMAL, at["running_ms"]
+    if any(line["component"] == "standing" for line in row["lines"]):
+        known.standing_at = at["utc"]
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
