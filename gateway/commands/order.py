@@ -58,6 +58,7 @@ from gateway.prepayment.money import parse_money
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.tariff import Tariff
 
+LAST_UTC_MS = 253_370_764_800_000  # 9999-01-01
 HELPFUL = frozenset({Command.TOP_UP, Command.HOLD_SET})
 """Signature and sequence are enough, however late they come."""
 HURTFUL = frozenset(
@@ -246,4 +247,8 @@ def _utc_ms(instant: datetime | None) -> int | None:
     if instant is None:
         return None
     since = instant - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+    utc_ms = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+    if not 0 <= utc_ms <= LAST_UTC_MS:
+        hint = "an instant lies between 1970 and 9998, so that every time zone can show it"
+        raise CommandRefused(Reason.BAD_PAYLOAD, instant=instant.isoformat(), hint=hint)
+    return utc_ms

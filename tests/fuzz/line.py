@@ -33,12 +33,12 @@ for _byte in range(256):
         _crc = _crc >> 1 ^ 0xA001 if _crc & 1 else _crc >> 1
     _TABLE[_byte] = _crc
 
-Ask = Callable[[ModbusLink], Coroutine[Any, Any, bytes | None]]
+Ask = Callable[[ModbusLink], Coroutine[Any, Any, None]]
 _READS = ((3, 0, 2), (4, 72, 10), (1, 0, 9), (3, 0x100, 125), (2, 7, 1))
 _WRITES: tuple[tuple[bytes, Ask], ...] = (
-    (struct.pack(">BHH", 16, 0x57, 2), lambda link: link.write_registers(UNIT, 0x57, [1, 0])),  # type: ignore[arg-type,return-value]
-    (struct.pack(">BHH", 6, 0x1A, 1), lambda link: link.write_register(UNIT, 0x1A, 1)),  # type: ignore[arg-type,return-value]
-    (struct.pack(">BHH", 5, 3, 0xFF00), lambda link: link.write_coil(UNIT, 3, on=True)),  # type: ignore[arg-type,return-value]
+    (struct.pack(">BHH", 16, 0x57, 2), lambda link: link.write_registers(UNIT, 0x57, [1, 0])),
+    (struct.pack(">BHH", 6, 0x1A, 1), lambda link: link.write_register(UNIT, 0x1A, 1)),
+    (struct.pack(">BHH", 5, 3, 0xFF00), lambda link: link.write_coil(UNIT, 3, on=True)),
 )
 
 
@@ -182,7 +182,7 @@ async def _serial(_loop: Any, factory: Callable[[], Any], *_: Any, **__: Any) ->
 
 _LOOP = VirtualLoop()
 _SETTINGS = parse_line("9600 8N1")
-pymodbus_transport.create_serial_connection = _serial  # the port is the only thing that is not real
+vars(pymodbus_transport)["create_serial_connection"] = _serial  # the port is the only thing that is not real
 
 
 def seeds() -> Iterator[bytes]:

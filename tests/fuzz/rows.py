@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.prepayment.account import Account
-from gateway.prepayment.events import HoldKind, HoldSet, Reading, TopUp
+from gateway.prepayment.events import Event, HoldKind, HoldSet, Reading, TopUp
 from gateway.prepayment.intervals import Interval, Quality
 from gateway.prepayment.ledger import EpochOpened, Happening, Record
 from gateway.prepayment.step import apply
@@ -22,7 +22,7 @@ def _lived() -> tuple[Account, list[Record]]:
         EpochOpened(at(), "0123456789abcdef", "0" * 64, "1.0"),
         Happening(at(), "", "x", (("a", 1),)),
     ]
-    events = [
+    events: list[Event] = [
         Reading(at(HOUR_MS), 5_000, power_w=5_000),
         TopUp(at(HOUR_MS + 1), "c1", 1, 5 * NANO, 5 * NANO, "CHF", "web"),
         HoldSet(at(HOUR_MS + 2), "c2", "h1", HoldKind.DISPUTE, None),

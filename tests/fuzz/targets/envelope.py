@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import jwt
 import msgspec
@@ -43,7 +44,7 @@ def check(data: bytes) -> None:
     assert msgspec.convert(claims["body"], type(envelope.body)) == envelope.body
 
 
-_SIGNATURE_ONLY = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+_SIGNATURE_ONLY: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
 
 
 def _encoded(part: bytes) -> bytes:

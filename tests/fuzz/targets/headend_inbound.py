@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ import msgspec
 from gateway.errors import LinkError
 from gateway.headend.link import Broker, Inbound
 from gateway.headend.payloads import Live, Status, TimeAsk, VerdictMessage
-from gateway.reference.book import Book
+from gateway.reference.book import Book, Content
 from gateway.reference.headend import HeadEnd
 from gateway.reference.sign import Signer
 from gateway.store.codec import wire_interval
@@ -24,7 +24,6 @@ from tests.fuzz.rows import INTERVAL, ROWS
 from tests.fuzz.target import Target
 from tests.fuzz.virtual import VirtualLoop
 
-_FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-book-"))
 _LOOP = VirtualLoop()
 
 
@@ -42,16 +41,26 @@ class Away:
         raise LinkError("away")
 
 
-_BOOK = Book(_FOLDER / "book.json")
-_HEADEND: list[HeadEnd] = []
+class Memory(Book):
+    """A book that is not written down: files are not the subject here."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("book.json"))
+        self.content = Content()
+
+    def read(self) -> Content:
+        return self.content
+
+    @contextmanager
+    def change(self) -> Iterator[Content]:
+        yield self.content
 
 
 def _fresh() -> HeadEnd:
     """A head-end that has seen two rows of the journal and waits for one verdict."""
     signer = Signer(cast("Any", Stamp()), "k1", "utility")
-    headend = HeadEnd(Broker("127.0.0.1", 1, "fuzz"), GATEWAY, signer, _BOOK)
+    headend = HeadEnd(Broker("127.0.0.1", 1, "fuzz"), GATEWAY, signer, Memory())
     headend.link = cast("Any", Away())
-    headend._book.next_sequence = lambda now_ms: now_ms  # type: ignore[method-assign] # a file is not the subject
     return headend
 
 
