@@ -106,6 +106,10 @@ class Database:
 
         return await self._told(marked)
 
+    async def adopt(self, life: Life) -> None:
+        """Begin the mark with what was found on opening; raises CommitUnknown."""
+        await self._told(lambda _: self.mark.committed(life.commits, life.seal))
+
     async def aside(self, work: Callable[[], T]) -> T:
         """Run something else on the connection's thread, between transactions; its errors are the caller's."""
         return await self._call(lambda _: work())

@@ -86,12 +86,12 @@ def prune(connection: sqlite3.Connection, at: Moment) -> int:
     if at.trust.proven:
         connection.execute("DELETE FROM interval WHERE start_utc_ms < ?", (at.utc_ms - RETENTION_MS,))
     for account_id, count in connection.execute(
-        "SELECT account_id, count(*) FROM interval GROUP BY account_id"
+        "SELECT CAST(account_id AS BLOB), count(*) FROM interval GROUP BY account_id"  # rotten text must not stop us
     ).fetchall():
         if count > ROWS_MAX:
             connection.execute(
                 "DELETE FROM interval WHERE number IN "
-                "(SELECT number FROM interval WHERE account_id = ? ORDER BY number LIMIT ?)",
+                "(SELECT number FROM interval WHERE account_id = CAST(? AS TEXT) ORDER BY number LIMIT ?)",
                 (account_id, count - ROWS_MAX),
             )
     return connection.total_changes - before

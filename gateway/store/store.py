@@ -72,11 +72,12 @@ class Store:
         try:
             head, life = await database.run(lambda raw: _verified(raw, path, database.mark.found))
             fatal = database.mark.died_executing()
-            if fatal is not None:
+            if fatal is None:
+                await database.adopt(life)
+            else:
                 await database.change(
                     lambda raw, found: (None, orders.crashed(raw, found, fatal.origin, fatal.attempt)), settles=True
                 )
-            database.mark.committed(life.commits, life.seal)
         except CommitUnknown as error:
             await database.close()
             if is_damage(error.__cause__):

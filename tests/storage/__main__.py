@@ -1,0 +1,75 @@
+"""The proofs of the store at any size.
+
+    python -m tests.storage images --seed 1 --images 200000   power cuts
+    python -m tests.storage rot --seed 1 --flips 10000        flipped bits
+    python -m tests.storage faults --seed 1                   an error at every call of a scripted day
+
+Each prints one line, and what went wrong with the command that replays it. `--process-count` is how many run at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections.abc import Sequence
+
+from tests.figures import record, recorded
+from tests.storage import faults, images, rot
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one proof; 0 when nothing was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.storage")
+    parser.add_argument("proof", choices=("images", "rot", "faults"))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--images", type=int, default=200_000)
+    parser.add_argument("--flips", type=int, default=10_000)
+    parser.add_argument("--process-count", type=int, default=2)
+    options = parser.parse_args(arguments)
+    began = time.monotonic()
+    match options.proof:
+        case "images":
+            said, wrong = _images(options.seed, options.images, options.process_count)
+        case "rot":
+            said, wrong = _rot(options.seed, options.flips, options.process_count)
+        case _:
+            said, wrong = _faults(options.seed, options.process_count)
+    print(f"{options.proof}: {said}, {time.monotonic() - began:.0f} s, {len(wrong)} wrong")
+    for line in wrong[:10]:
+        print(f"  {line}")
+    if wrong:
+        size = {"images": f" --images {options.images}", "rot": f" --flips {options.flips}"}.get(options.proof, "")
+        print(f"again: python -m tests.storage {options.proof} --seed {options.seed}{size}")
+    return 1 if wrong else 0
+
+
+def _images(seed: int, count: int, processes: int) -> tuple[str, list[str]]:
+    found, pace = images.many(seed, count, processes)
+    _keep({"images": found.images, "images_per_s": round(pace), "images_resumed": found.resumed})
+    return f"{found.images} images ({found.resumed} gone on with), {pace:.0f} a second", found.wrong
+
+
+def _rot(seed: int, flips: int, processes: int) -> tuple[str, list[str]]:
+    found = rot.Rotten()
+    with multiprocessing.Pool(processes) as pool:
+        shares = [(seed + 1_000_000 * number, max(flips // processes, 1)) for number in range(processes)]
+        for each in pool.starmap(rot.rot, shares):
+            found.add(each)
+    _keep({"flips": found.flips, "flips_refused": found.damaged + found.refused, "flips_harmless": found.harmless})
+    return f"{found.flips} flips, {found.damaged + found.refused} refused, {found.harmless} harmless", found.wrong
+
+
+def _faults(seed: int, processes: int) -> tuple[str, list[str]]:
+    found = faults.everywhere(seed, processes)
+    _keep({"faults": found.faults, "faults_days": found.days})
+    return f"{found.faults} faults in {found.days} days", found.wrong
+
+
+def _keep(figures: dict[str, int]) -> None:
+    record("storage", {**recorded().get("storage", {}), **figures})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
