@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from gateway.prepayment.ledger import GENESIS
+from gateway.reference import shape
 from gateway.reference.chain import Chain, Checked, Taken, place_of
 from gateway.reference.known import Known, carried, learn
 
@@ -67,6 +68,7 @@ class Branches:
 
         Raises ValueError for no row.
         """
+        shape.check(raw)
         place = place_of(raw)
         number = self._other(place.seq, place.epoch, place.prev)
         if number is None:

@@ -267,12 +267,12 @@ class HeadEnd:
             elif topic == self.topics.time_ask:
                 await self._time(msgspec.json.decode(payload, type=TimeAsk))
             elif topic == self.topics.interval:
-                self._interval(msgspec.json.decode(payload))
+                self._interval(msgspec.json.decode(payload, type=dict[str, Any]))
             else:
                 live = msgspec.json.decode(payload, type=Live)
                 self.live[live.account_id] = live
                 self._on_live(live)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
             self.trouble = f"{topic}: {error}"
             self._on_trouble(self.trouble)
 

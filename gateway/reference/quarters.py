@@ -25,8 +25,10 @@ class Quarters:
         self._repeated: tuple[int, int, float] = (0, 0, 0.0)
 
     def take(self, interval: dict[str, Any], now_s: float) -> list[dict[str, Any]]:
-        """Take one; gives those that now follow."""
-        number: int = interval.get("number", 0)
+        """Take one; gives those that now follow. Raises ValueError for what is no quarter-hour."""
+        number = interval.get("number")
+        if not isinstance(number, int) or number < 1:
+            raise ValueError(f"is no quarter-hour: its number is {number!r:.40}")
         if number <= self.number:
             return []
         if number != self.number + 1:
