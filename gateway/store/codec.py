@@ -73,7 +73,7 @@ def restore(account_id: str, snapshot_format: int, text: str) -> Account:
     try:
         account = _snapshots.decode(text)
         lost = _lost(msgspec.json.decode(text), msgspec.json.decode(msgspec.json.encode(account)))
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise StoreDamaged(f"{where} cannot be read ({error}); {advice}") from error
     if lost or account.account_id != account_id:
         raise StoreDamaged(f"{where} holds {lost or account.account_id}, unknown here; {advice}")

@@ -128,13 +128,13 @@ def _create(draft: Path) -> sqlite3.Connection:
 
 
 async def _fill(database: Database, out: sqlite3.Connection) -> None:
-    seq, number = 0, await database.run(lambda raw: cursors.position(raw, cursors.INTERVAL))
+    seq, count, number = 0, 0, await database.run(lambda raw: cursors.position(raw, cursors.INTERVAL))
     while len(rows := await database.run(partial(journal.rows_after, seq=seq, limit=SLICE))) == SLICE:
         await database.aside(partial(journal.insert, out, rows))
         seq = rows[-1].seq
     while len(found := await database.run(partial(quarters.columns_after, number=number, limit=SLICE))) == SLICE:
         await database.aside(partial(quarters.insert, out, found))
-        number = found[-1][0]
+        number, count = found[-1][0], count + len(found)
 
     def last(
         raw: sqlite3.Connection,
@@ -151,7 +151,7 @@ async def _fill(database: Database, out: sqlite3.Connection) -> None:
         for table, content in zip(_SUMMED, changing, strict=True):
             for row in content:
                 out.execute(f"INSERT INTO {table} VALUES ({lives.marks(row)})", row)  # noqa: S608  same
-        lives.create(out, life)
+        lives.create(out, replace(life, interval_count=count + len(found)))
 
     await database.aside(finish)
 

@@ -128,7 +128,7 @@ def _check(head: Head, found: Row) -> _Place:
     try:
         place = _places.decode(found.body)
         right = found.hash == chain(head.hash, found.body)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _damaged(found.seq, f"it cannot be read ({error})") from error
     if not right or (place.seq, place.epoch, place.prev) != (found.seq, found.epoch, head.hash):
         raise _damaged(found.seq, "its hash does not follow from its content and the row before")

@@ -38,6 +38,7 @@ class Life:
     head_seq: int = 0
     head_hash: str = GENESIS
     interval_number: int = 0
+    interval_count: int = 0
     commits: int = 0
     restored: str = ""
     account_sum: str = "0"
@@ -72,7 +73,7 @@ def write(raw: sqlite3.Connection, life: Life) -> None:
     """Replace the row; the caller commits."""
     raw.execute(
         "UPDATE life SET running_ms = ?, bound_utc_ms = ?, head_seq = ?, head_hash = ?, interval_number = ?, "
-        "commits = ?, restored = ?, account_sum = ?, command_sum = ?, cursor_sum = ?, seal = ?",
+        "interval_count = ?, commits = ?, restored = ?, account_sum = ?, command_sum = ?, cursor_sum = ?, seal = ?",
         (*astuple(life), life.seal),
     )
 

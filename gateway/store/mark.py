@@ -116,5 +116,5 @@ def _decoded(line: bytes) -> Said | None:
         return None
     try:
         return msgspec.json.decode(text, type=Said)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

@@ -46,7 +46,8 @@ def append(connection: sqlite3.Connection, life: Life, intervals: Iterable[tuple
         start_utc_ms = interval.start_utc_ms
         values.append((number, account_id, start_utc_ms, body, _crc(number, account_id, start_utc_ms, body)))
     insert(connection, values)
-    return replace(life, interval_number=life.interval_number + len(values))
+    count = len(values)
+    return replace(life, interval_number=life.interval_number + count, interval_count=life.interval_count + count)
 
 
 def insert(connection: sqlite3.Connection, values: Iterable[Columns]) -> None:
@@ -75,13 +76,18 @@ def columns_after(connection: sqlite3.Connection, number: int, limit: int) -> li
 def verify(connection: sqlite3.Connection, life: Life, delivered: int) -> None:
     """Check the quarter-hours that are still to be sent, so many at most; raises StoreDamaged."""
     columns_after(connection, delivered, CHECKED_ROWS)
-    (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM interval").fetchone()
+    last, count = connection.execute("SELECT coalesce(max(number), 0), count(*) FROM interval").fetchone()
     if last > life.interval_number:
         raise StoreDamaged(f"quarter-hour {last}: {life.interval_number} was the last one written. {ADVICE}")
+    if count != life.interval_count:
+        raise StoreDamaged(f"{count} quarter-hours are there and not {life.interval_count}. {ADVICE}")
 
 
-def prune(connection: sqlite3.Connection, at: Moment) -> int:
-    """Delete what is older than the retention (proven time only) or beyond the count; give the number deleted."""
+def prune(connection: sqlite3.Connection, life: Life, at: Moment) -> tuple[int, Life]:
+    """Delete what is older than the retention (proven time only) or beyond the count; give the number deleted.
+
+    The caller commits.
+    """
     before = connection.total_changes
     if at.trust.proven:
         connection.execute("DELETE FROM interval WHERE start_utc_ms < ?", (at.utc_ms - RETENTION_MS,))
@@ -94,7 +100,8 @@ def prune(connection: sqlite3.Connection, at: Moment) -> int:
                 "(SELECT number FROM interval WHERE account_id = CAST(? AS TEXT) ORDER BY number LIMIT ?)",
                 (account_id, count - ROWS_MAX),
             )
-    return connection.total_changes - before
+    count = connection.total_changes - before
+    return count, replace(life, interval_count=life.interval_count - count)
 
 
 def _crc(*columns: str | int) -> int:

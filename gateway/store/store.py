@@ -200,7 +200,7 @@ class Store:
 
     async def prune_intervals(self, at: Moment) -> int:
         """Delete quarter-hours past their retention and return how many; money is never deleted."""
-        return await self._database.change(lambda raw, life: (quarters.prune(raw, at), life))
+        return await self._database.change(lambda raw, life: quarters.prune(raw, life, at))
 
     async def attempt(self, origin: Origin, *, attempts_max: int) -> Attempt:
         """Look a command up and, unless it is answered, out of sequence or has used its attempts, mark it as begun.

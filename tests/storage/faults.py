@@ -44,7 +44,7 @@ class Trouble:
     def code(self, call: str) -> int:
         """The SQLite result of a call while it lasts; negative: half of it is written."""
         match self.kind, call:
-            case "eio", "write":
+            case "eio", "write" | "log":
                 return IOERR_WRITE
             case "eio", "sync":
                 return IOERR_FSYNC
@@ -54,9 +54,9 @@ class Trouble:
                 return IOERR_DELETE
             case ("eio", "open") | ("full", "create"):
                 return CANTOPEN
-            case "full", "write":
+            case ("full", "write" | "log") | ("log full", "log"):
                 return FULL
-            case "short", "write":
+            case "short", "write" | "log":
                 return -FULL
             case _:
                 return 0
@@ -80,7 +80,7 @@ class Saboteur:
 
     def write(self, path: str, offset: int, data: bytes) -> int:
         """A write."""
-        return self._next("write")
+        return self._next("log" if path.endswith("-wal") else "write")
 
     def truncate(self, path: str, size: int) -> int:
         """A truncation."""

@@ -176,7 +176,7 @@ class Examiner:
         self._found.resumed += 1
 
 
-def examine(seed: int, images: int, *, flushes: bool = True, share: float = 1.0, per_op: int = IMAGES_PER_OP) -> Found:
+def examine(seed: int, images: int, *, flushes: bool = True, share: float = 1.0, lives: int = LIVES) -> Found:
     """Rebuild and open up to so many images of the lives of one seed; `share` of the moments, the others are skipped.
 
     Without `flushes` the medium ignores them: then an image may be refused or be older, but never be wrong.
@@ -185,7 +185,7 @@ def examine(seed: int, images: int, *, flushes: bool = True, share: float = 1.0,
 
     async def main(folder: Path) -> None:
         examiner = Examiner(folder, found, lying=not flushes)
-        for number, life in enumerate(lives):
+        for number, life in enumerate(lived):
             medium = Medium(life.files, flushes=flushes)
             medium.told = life.told
             for place, op in enumerate(life.ops):
@@ -193,13 +193,13 @@ def examine(seed: int, images: int, *, flushes: bool = True, share: float = 1.0,
                 chance = random.Random(f"{seed}/{number}/{place}")
                 if op.kind == "commit" or chance.random() >= share:
                     continue
-                for variant, files in enumerate(medium.images(chance, per_op)):
+                for variant, files in enumerate(medium.images(chance, IMAGES_PER_OP)):
                     if found.images >= images:
                         return
                     where = f"seed {seed}, life {number}, operation {place} ({op.kind} {op.name}), variant {variant}"
                     await examiner.examine(life, files, medium.told, where)
 
-    lives = list(record(seed))
+    lived = list(record(seed, lives))
     with tempfile.TemporaryDirectory(dir=scratch()) as name, ExitStack() as stack:
         stack.enter_context(mock.patch.object(mark, "boot_id", return_value="another boot"))
         stack.enter_context(inline())

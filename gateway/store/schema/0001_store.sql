@@ -2,8 +2,8 @@
 -- each delivery point stands; both change in one transaction. Applied once, in order; PRAGMA user_version says how far.
 
 -- One row, rewritten by every transaction that changes anything (`commits` counts them): how long the gateway has run
--- and the latest time it can prove; the head of the journal and the last number given to a quarter-hour, so that rows
--- lost at the end are noticed; where the store was restored from until that is on record; and sums over the rows of
+-- and the latest time it can prove; the head of the journal, the last number given to a quarter-hour and how many there
+-- are, so that lost rows are noticed; where the store was restored from until that is on record; and sums over the rows of
 -- the tables that have no chain. `seal` is the digest of all the other columns (gateway/store/life.py).
 CREATE TABLE life (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -12,6 +12,7 @@ CREATE TABLE life (
     head_seq INTEGER NOT NULL,
     head_hash TEXT NOT NULL,
     interval_number INTEGER NOT NULL,
+    interval_count INTEGER NOT NULL,
     commits INTEGER NOT NULL,
     restored TEXT NOT NULL,
     account_sum TEXT NOT NULL,
