@@ -68,7 +68,7 @@ class Book:
             return msgspec.json.decode(self.path.read_bytes(), type=Content)
         except FileNotFoundError:
             return Content()
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             hint = "restore it from a backup: with an empty book new top-ups would be taken for old ones"
             raise ConfigError(f"is not a head-end's book: {error}", file=str(self.path), hint=hint) from error
 
