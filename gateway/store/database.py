@@ -204,7 +204,7 @@ def _configure(raw: sqlite3.Connection, path: Path) -> None:
 
 def check_pages(raw: sqlite3.Connection, path: Path) -> None:
     """Let SQLite look at the structure of its file; raises StoreDamaged."""
-    problems = [text for (text,) in raw.execute("PRAGMA quick_check(3)")]
+    problems = [" ".join(text.split()) for (text,) in raw.execute("PRAGMA quick_check(3)")]
     if problems != ["ok"]:
         raise StoreDamaged(f"{path}: the file is damaged ({'; '.join(problems)}). {ADVICE}")
 
