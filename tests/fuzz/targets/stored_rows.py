@@ -27,6 +27,7 @@ def check(data: bytes) -> None:
         mark._decoded(body + b"%08x\n" % zlib.crc32(body))
         mark._decoded(body)
         return
+    body = body.decode("utf-8", "replace").encode()  # SQLite gives text
     found = Row(1, "0123456789abcdef", chain(GENESIS, body), body)
     try:
         place = journal._check(Head("", 0, GENESIS), found)
