@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 QUARTER_MS = 15 * 60 * 1000
 MINUTES_PER_DAY = 24 * 60
+QUARTERS_KEPT = 96
+"""Local times remembered: polls ask for the same few again and again; more would only grow for weeks (I20)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -62,6 +64,6 @@ def quarters_of_day(day: date, zone: str) -> int:
     return (midnight_utc_ms(day + timedelta(days=1), zone) - midnight_utc_ms(day, zone)) // QUARTER_MS
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=QUARTERS_KEPT)
 def _quarter(number: int, zone: str) -> datetime:
     return local_time(number * QUARTER_MS, zone)
