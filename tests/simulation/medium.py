@@ -120,7 +120,7 @@ class Medium:
         CARD.set(self)
         with (
             mock.patch.multiple(aiosqlite.core, Thread=_NoThread, SimpleQueue=lambda: _Queue(CARD.get())),
-            mock.patch.object(mark, "boot_id", lambda: f"boot {CARD.get().boot}"),
+            mock.patch.object(mark, "boot_id", _boot_id),
         ):
             yield
 
@@ -180,6 +180,10 @@ class Medium:
             if self.troubled_writes <= 0:
                 self.trouble, self.troubled_writes = Trouble.NONE, None
         return trouble
+
+
+def _boot_id() -> str:
+    return f"boot {CARD.get().boot}"
 
 
 def _ends(function: Callable[[], Any]) -> bool:

@@ -186,6 +186,11 @@ TERMS = (
 )
 
 
+def tariff_text() -> str:
+    """The tariff of every run at its beginning."""
+    return _TARIFF
+
+
 def policy_text(terms: Terms) -> str:
     """The policy file of a run."""
     return _POLICY.format(
