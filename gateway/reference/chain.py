@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from gateway.commands.claims import Epoch
 from gateway.prepayment.ledger import GENESIS, chain
 
 WAITING_MAX = 1000
@@ -24,10 +25,10 @@ class Taken(Enum):
 
 
 class Place(msgspec.Struct):
-    """What the chain needs of a row; the rest of it is free."""
+    """What the chain needs of a row; the rest of it is free. An epoch names a file, so it is a word."""
 
     seq: Annotated[int, msgspec.Meta(ge=1)]
-    epoch: str
+    epoch: Epoch
     prev: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -18,6 +18,7 @@ from gateway.reference.book import Book, Content
 from gateway.reference.headend import HeadEnd
 from gateway.reference.sign import Signer
 from gateway.store.codec import wire_interval
+from tests.fuzz.documents import FILE
 from tests.fuzz.mutation import mutate_json
 from tests.fuzz.names import GATEWAY
 from tests.fuzz.rows import INTERVAL, ROWS
@@ -45,11 +46,16 @@ class Memory(Book):
     """A book that is not written down: files are not the subject here."""
 
     def __init__(self) -> None:
-        super().__init__(Path("book.json"))
+        super().__init__(FILE.with_name("book.json"))
         self.content = Content()
+        self.branches: list[str] = []
 
     def read(self) -> Content:
         return self.content
+
+    def keep_other(self, epoch: str, row: bytes) -> None:
+        assert re.fullmatch(r"[A-Za-z0-9_-]*", epoch), "the name of a file comes from the wire"
+        self.branches.append(epoch)
 
     @contextmanager
     def change(self) -> Iterator[Content]:
