@@ -189,15 +189,12 @@ def load(driver: Driver, headend: Headend, chance: random.Random) -> None:
         time.sleep(chance.uniform(0, 0.02))
 
 
-@pytest.mark.timeout(900)
-def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
-    """Books alone, hours of meter time each second: after each kill every acknowledged cent and rated Wh is there."""
-    print(f"KILLS={KILLS} KILL_SEED={SEED}")
-    chance = random.Random(SEED)
+def kill(path: Path, kills: int, seed: int) -> Headend:
+    """Kill the books so often; gives the head-end, to which everything was acknowledged in the end."""
+    chance = random.Random(seed)
     headend = Headend(chance)
-    path = tmp_path / "store.db"
     began_ns = time.monotonic_ns()
-    for _ in range(KILLS):
+    for _ in range(kills):
         driver = Driver(path, began_ns, headend)
         if chance.random() < 0.15:
             time.sleep(chance.uniform(0.05, 0.6))  # while it is starting
@@ -221,5 +218,13 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
     for account_id, register_wh in driver.registers.items():
         assert found[account_id] == (register_wh, register_wh), "the last reading charged everything up to it"
         assert headend.accounts[account_id].acknowledged == len(headend.accounts[account_id].totals_nano) - 1
+    assert headend.acknowledgements >= kills, "there was load"
+    return headend
+
+
+@pytest.mark.timeout(900)
+def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    """Books alone, hours of meter time each second: after each kill every acknowledged cent and rated Wh is there."""
+    print(f"KILLS={KILLS} KILL_SEED={SEED}")
+    headend = kill(tmp_path / "store.db", KILLS, SEED)
     print(f"{headend.acknowledgements} acknowledged, {headend.crashed_before} given up after two crashes and sent anew")
-    assert headend.acknowledgements >= KILLS, "there was load"
