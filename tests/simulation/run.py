@@ -63,7 +63,7 @@ def play(
     until then is the same.
     """
     setting = setting_of(seed, days, poll_s=poll_s)
-    until_days = days if until_days is None else min(until_days, days)
+    until_days = setting.days if until_days is None else min(until_days, setting.days)
     planned = [one for one in plan_of(setting) if only is None or one.name in only]
     planned = [one for one in planned if one.at_s < until_days * DAY_S]
     loop = VirtualLoop()

@@ -77,11 +77,12 @@ def plan_of(setting: Setting) -> list[Incident]:
         if random.Random(f"{setting.seed}/family/{kind.family}").random() >= FAMILY_SHARE:
             continue
         own = random.Random(f"{setting.seed}/plan/{name}")
-        at_s, count = own.expovariate(kind.a_week / (7 * DAY_S)), 0
+        a_second = kind.a_week / (7 * DAY_S) * setting.pace
+        at_s, count = own.expovariate(a_second), 0
         while at_s < setting.days * DAY_S:
             count += 1
             found.append(Incident(name, count, at_s, f"{setting.seed}/{name}/{count}"))
-            at_s += own.expovariate(kind.a_week / (7 * DAY_S))
+            at_s += own.expovariate(a_second)
     return sorted(found, key=lambda one: (one.at_s, one.name))
 
 
