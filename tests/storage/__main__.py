@@ -3,6 +3,7 @@
     python -m tests.storage images --seed 1 --images 200000   power cuts
     python -m tests.storage rot --seed 1 --flips 10000        flipped bits
     python -m tests.storage faults --seed 1                   an error at every call of a scripted day
+    python -m tests.storage syscalls                          is what is recorded what the kernel sees? (needs strace)
 
 Each prints one line, and what went wrong with the command that replays it. `--process-count` is how many run at once.
 """
@@ -16,13 +17,13 @@ import time
 from collections.abc import Sequence
 
 from tests.figures import record, recorded
-from tests.storage import faults, images, rot
+from tests.storage import faults, images, rot, syscalls
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one proof; 0 when nothing was wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.storage")
-    parser.add_argument("proof", choices=("images", "rot", "faults"))
+    parser.add_argument("proof", choices=("images", "rot", "faults", "syscalls"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--images", type=int, default=200_000)
     parser.add_argument("--flips", type=int, default=10_000)
@@ -34,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             said, wrong = _images(options.seed, options.images, options.process_count)
         case "rot":
             said, wrong = _rot(options.seed, options.flips, options.process_count)
+        case "syscalls":
+            count, wrong = syscalls.compare()
+            said = f"{count} calls compared"
+            _keep({"syscalls_compared": count})
         case _:
             said, wrong = _faults(options.seed, options.process_count)
     print(f"{options.proof}: {said}, {time.monotonic() - began:.0f} s, {len(wrong)} wrong")
