@@ -7,10 +7,11 @@ journal, flushed, and only then renamed over the copy before. The policy is in d
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,8 @@ from gateway.store.journal import Head, Row
 from gateway.store.life import ADVICE, Life
 
 SLICE = 500
+ROOM_BYTES = 16 << 20
+"""What must stay free beside a new copy."""
 SET_ASIDE_MAX = 8
 """A medium that has damaged the store this often is not given another one."""
 FROM_COPY = "backup"
@@ -91,7 +94,10 @@ def restore(store: Path, copy: Path, damage: StoreDamaged) -> Path | None:
 async def write(database: Database, copy: Path) -> str:
     """Write a new copy; gives why there is none, or "". Raises CommitUnknown when the store cannot be read."""
     draft = copy.with_name(copy.name + ".new")
+    (pages,) = await database.run(lambda raw: raw.execute("PRAGMA page_count").fetchone())
+    (page_bytes,) = await database.run(lambda raw: raw.execute("PRAGMA page_size").fetchone())
     try:
+        _refuse_crowded(copy.parent, pages * page_bytes)
         out = await database.aside(lambda: _create(draft))
         try:
             await _fill(database, out)
@@ -100,6 +106,8 @@ async def write(database: Database, copy: Path) -> str:
             await database.aside(out.close)
         await database.aside(lambda: _publish(draft, copy))
     except (sqlite3.Error, OSError, StoreDamaged) as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)  # half a copy must not take the room that the store needs
         return str(error)
     return ""
 
@@ -113,6 +121,13 @@ def running_ms(copy: Path) -> int | None:
             return lives.read(raw).running_ms
     except (sqlite3.Error, StoreDamaged):
         return None
+
+
+def _refuse_crowded(folder: Path, wanted: int) -> None:
+    """A copy must never be what fills the disk that the store is on; raises OSError."""
+    free = shutil.disk_usage(folder).free
+    if free < wanted + ROOM_BYTES:
+        raise OSError(errno.ENOSPC, f"a copy takes {wanted} bytes, {free} are free and {ROOM_BYTES} must stay so")
 
 
 def _create(draft: Path) -> sqlite3.Connection:

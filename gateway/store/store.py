@@ -182,10 +182,11 @@ class Store:
         def work(raw: sqlite3.Connection, life: Life) -> tuple[None, Life]:
             return None, cursors.move(raw, life, JOURNAL, seq)
 
-        found = await self.row(seq)
+        known = await self._database.run(lambda raw: (journal.row(raw, seq), cursors.position(raw, JOURNAL)))
+        found, position = known
         if found is None or (found.epoch, found.hash) != (epoch, head):
             return False
-        if seq > await self.cursor():
+        if seq > position:
             await self._database.change(work)
         return True
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StoreDamaged, StoreError
-from gateway.store import Store, copies, journal, mark
+from gateway.store import Head, Store, copies, journal, mark
+from gateway.store import life as lives
 from tests.counter import Counter
 from tests.prepayment.worlds import NANO, at
 
@@ -220,6 +221,27 @@ def test_a_copy_that_cannot_be_written_harms_nothing(books: Counter, tmp_path: P
     asyncio.run(story())
     assert copies.running_ms(tmp_path / "nowhere" / "copy.db") is None
     assert copies.running_ms(copy_of(books)) == 30 * 900_000
+
+
+def test_a_copy_never_fills_the_disk(books: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threat 8: without room to spare no copy is begun, the one before stays, and half a copy is removed."""
+    before = copy_of(books).read_bytes()
+
+    async def story() -> str:
+        store = await Store.open(books.path)
+        reason = await store.back_up(copy_of(books))
+        await store.close()
+        return reason
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 30, 0, copies.ROOM_BYTES))
+        assert "must stay so" in asyncio.run(story())
+    with monkeypatch.context() as patch:
+        patch.setattr(copies, "verify", lambda _: (_ for _ in ()).throw(sqlite3.OperationalError("disk I/O error")))
+        patch.setattr("gateway.store.store._verified", lambda raw, *_: (Head("", 0, ""), lives.read(raw)))
+        assert asyncio.run(story()) == "disk I/O error"
+    assert copy_of(books).read_bytes() == before
+    assert not list(books.path.parent.glob("*.new"))
 
 
 def test_a_partition_without_room_for_the_draft_is_no_damage(books: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
