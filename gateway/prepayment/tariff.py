@@ -155,7 +155,7 @@ def _precedence(tariff: Tariff) -> tuple[str, int]:
 def _check_dates(tariff: Tariff) -> None:
     try:
         ZoneInfo(tariff.time_zone)
-    except ZoneInfoNotFoundError:
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{tariff.time_zone!r} is not a known time zone") from None
     for day in (tariff.valid_from, tariff.valid_to):
         if day is not None and date.fromisoformat(day).isoformat() != day:
