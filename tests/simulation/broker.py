@@ -67,6 +67,7 @@ class SimBroker:
         self.weather = Weather()
         self.to_center: Callable[[str, bytes], None] = lambda _topic, _payload: None
         self.published: Callable[[SimLink, str, bytes], None] = lambda _link, _topic, _payload: None
+        self.said: Callable[[SimLink, str, bytes], None] = lambda _link, _topic, _payload: None
         self.links: list[SimLink] = []
         self._chance = chance
         self._session = _Session()
