@@ -1,11 +1,7 @@
-"""When the time is asked for, how often, and which answer counts (decision 16)."""
-
-from __future__ import annotations
+"""When the time is asked for: at each connection, every half minute until answered, hourly after that (decision 16)."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -16,228 +12,214 @@ from gateway.headend.payloads import TimeAsk
 from gateway.headend.timesync import AGAIN_S, ANSWER_WITHIN_S, NUDGE_MS, TimeSync
 from gateway.headend.topics import Topics
 from tests.counter import HandClock
-from tests.headend.world import until
-
-if TYPE_CHECKING:
-    from gateway.headend.link import Link
-
-UTC_MS = 1_800_000_000_000
 
 
-class Sleeper(HandClock):
-    """Somebody who sleeps until the test says that the time is over."""
+class Line:
+    """A link that the test connects and breaks; `sent` are the nonces asked, `broken` refuses to send."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.broken = False
+        self.sessions = 0
+        self.losing: dict[int, asyncio.Event] = {}
+        self.waited_for: list[int] = []
+
+    async def connected(self) -> int:
+        self.sessions += 1
+        self.losing[self.sessions] = asyncio.Event()
+        return self.sessions
+
+    async def lost(self, session: int) -> None:
+        self.waited_for.append(session)
+        await self.losing[session].wait()
+
+    async def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self.sent.append((topic, msgspec.json.decode(payload, type=TimeAsk).nonce))
+        if self.broken:
+            raise LinkError("gone")
+
+
+class Stopwatch(HandClock):
+    """Who sleeps says for how long, and goes on when the test lets it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.sleeping: list[tuple[float, asyncio.Future[None]]] = []
+        self.asleep: dict[float, asyncio.Event] = {}
+        self.slept: list[float] = []
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for the test."""
-        future = asyncio.get_running_loop().create_future()
-        self.sleeping.append((seconds, future))
-        try:
-            await future
-        finally:
-            self.sleeping = [entry for entry in self.sleeping if entry[1] is not future]
-
-    def seconds(self) -> list[float]:
-        """For how long, each."""
-        return [seconds for seconds, _ in self.sleeping]
-
-    def over(self) -> None:
-        """All of it has passed."""
-        for seconds, future in self.sleeping:
-            self.running_ms += int(seconds * 1000)
-            future.set_result(None)
-
-
-class Broken:
-    """A link whose sessions the test ends, and which may refuse to send."""
-
-    def __init__(self) -> None:
-        self.session = 0
-        self.topics: list[str] = []
-        self.asked: list[str] = []
-        self.refuses = False
-        self.ended = asyncio.Event()
-
-    async def connected(self) -> int:
-        """At once, a new session each time."""
-        self.session += 1
-        self.ended = asyncio.Event()
-        return self.session
-
-    async def lost(self, session: int) -> None:
-        """When the test ends it."""
-        assert session == self.session
-        await self.ended.wait()
-
-    async def send(self, topic: str, payload: bytes) -> None:
-        """Remember the nonce."""
-        self.topics.append(topic)
-        if self.refuses:
-            raise LinkError("the connection broke")
-        self.asked.append(msgspec.json.decode(payload, type=TimeAsk).nonce)
+        self.slept.append(seconds)
+        self.asleep[seconds] = asyncio.Event()
+        await self.asleep[seconds].wait()
 
 
 class Scene:
-    """A `TimeSync` that runs, and what it handed to the clock."""
+    """The asker with its line and stopwatch; `verdict` is what the clock says of an answer."""
 
     def __init__(self) -> None:
-        self.clock = Sleeper()
-        self.wire = Broken()
+        self.line, self.clock, self.verdict = Line(), Stopwatch(), True
         self.taken: list[tuple[int, int, int]] = []
-        self.believes = True
-        self.sync = TimeSync(cast("Link", self.wire), self.clock, Topics("gw"), self._authenticate)
+        self.sync = TimeSync(self.line, self.clock, Topics("gw-1"), self._authenticate)  # type: ignore[arg-type]
 
     def _authenticate(self, utc_ms: int, at_ms: int, rtt_ms: int) -> bool:
         self.taken.append((utc_ms, at_ms, rtt_ms))
-        return self.believes
+        return self.verdict
 
-    async def asked(self, times: int) -> str:
-        """The nonce of the nth question."""
-        await until(lambda: len(self.wire.asked) == times and self.clock.sleeping)
-        return self.wire.asked[-1]
-
-
-@asynccontextmanager
-async def running() -> AsyncIterator[Scene]:
-    """It runs for the length of a test."""
-    scene = Scene()
-    task = asyncio.create_task(scene.sync.run())
-    try:
-        yield scene
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    def answer(self, utc_ms: int = 1) -> None:
+        """The newest question is answered."""
+        self.sync.answer(TimeBody(self.line.sent[-1][1], utc_ms))
 
 
-def test_the_intervals_are_those_of_the_contract() -> None:
-    """Decision 16: hourly, again after 30 s; somebody who signed something else is asked after 2 s."""
+async def settled() -> None:
+    """Everything that can run has run."""
+    for _ in range(12):
+        await asyncio.sleep(0)
+
+
+def scene(story: Callable[[Scene], object]) -> None:
+    """Play a story with the asker running."""
+
+    async def play() -> None:
+        one = Scene()
+        task = asyncio.create_task(one.sync.run())
+        await settled()
+        try:
+            await story(one)  # type: ignore[misc]
+            assert not task.done()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await settled()
+        assert {left for left in asyncio.all_tasks() if left is not asyncio.current_task()} == set()
+
+    asyncio.run(play())
+
+
+def test_the_terms_of_asking() -> None:
+    """Hourly, half a minute for an answer, a nudge after two seconds."""
     assert (AGAIN_S, ANSWER_WITHIN_S, NUDGE_MS) == (3600.0, 30.0, 2000)
 
 
-async def test_without_an_answer_another_nonce_is_asked_after_30_seconds() -> None:
-    """Decision 16: each question has a nonce of its own, of 144 random bits, on the topic of its own."""
-    async with running() as scene:
-        first = await scene.asked(1)
-        assert scene.clock.seconds() == [30.0]
-        scene.clock.over()
-        second = await scene.asked(2)
-        assert len({first, second}) == 2
-        assert {len(first), len(second)} == {24}
-        assert set(scene.wire.topics) == {Topics("gw").time_ask}
+def test_it_asks_until_somebody_answers_and_then_hourly() -> None:
+    """Decision 16: each question has a nonce of its own, on its topic; an answer brings an hour of peace."""
+
+    async def story(it: Scene) -> None:
+        assert [topic for topic, _ in it.line.sent] == [Topics("gw-1").time_ask]
+        assert it.clock.slept == [30.0]
+        it.clock.asleep[30.0].set()
+        await settled()
+        assert len({nonce for _, nonce in it.line.sent}) == 2
+        assert all(len(nonce) == 24 for _, nonce in it.line.sent)
+        it.answer()
+        await settled()
+        assert it.clock.slept == [30.0, 30.0, 3600.0]
+        assert len(it.line.sent) == 2
+        it.clock.asleep[3600.0].set()
+        await settled()
+        assert len(it.line.sent) == 3
+        assert it.clock.slept == [30.0, 30.0, 3600.0, 30.0]
+
+    scene(story)
+
+
+def test_an_answer_is_not_waited_for_when_there_was_one() -> None:
+    """During the hour after an answer only the end of the session or of the hour asks again."""
+
+    async def story(it: Scene) -> None:
+        it.answer()
+        await settled()
+        it.sync.nudge()
+        await settled()
+        assert len(it.line.sent) == 1
+        it.line.losing[1].set()
+        await settled()
+        assert it.line.sessions == 2
+        assert len(it.line.sent) == 2
+
+    scene(story)
+
+
+def test_a_lost_session_begins_anew() -> None:
+    """A new connection asks at once, whether the old one ended in silence or while sending."""
+
+    async def story(it: Scene) -> None:
+        it.line.losing[1].set()
+        await settled()
+        assert (it.line.sessions, len(it.line.sent)) == (2, 2)
+        it.line.broken = True
+        it.clock.asleep[30.0].set()
+        await settled()
+        assert it.line.sessions == 2  # it waits until the link has seen it, too
+        assert it.line.waited_for == [1, 2, 2]
+        it.line.broken = False
+        it.line.losing[2].set()
+        await settled()
+        assert (it.line.sessions, len(it.line.sent)) == (3, 4)
+
+    scene(story)
+
+
+@pytest.mark.parametrize(("rtt_ms", "good"), [(0, True), (30_000, True), (30_001, False)])
+def test_an_answer_is_in_time_for_thirty_seconds(rtt_ms: int, good: bool) -> None:
+    """Threat 13: the clock is told when it arrived and how long it took; a late one is not passed on."""
+
+    async def story(it: Scene) -> None:
+        began_ms = it.clock.monotonic_ms()
+        it.clock.advance(rtt_ms)
+        if good:
+            it.answer(77)
+            assert it.taken == [(77, began_ms + rtt_ms, rtt_ms)]
+            return
+        with pytest.raises(CommandRefused) as refused:
+            it.answer(77)
+        assert (refused.value.reason, it.taken) == ("stale_command", [])
+        assert "newest nonce" in str(refused.value.detail["hint"])
+
+    scene(story)
+
+
+def test_a_nonce_is_used_up_by_one_answer_and_another_is_never_taken() -> None:
+    """Threat 13: neither a replayed answer nor one to a nonce that we did not send."""
+
+    async def story(it: Scene) -> None:
         with pytest.raises(CommandRefused, match="stale_command"):
-            scene.sync.answer(TimeBody(first, UTC_MS))
-        assert scene.taken == []
-
-
-async def test_after_an_answer_it_is_an_hour_until_the_next_question() -> None:
-    """Decision 16: hourly, so that the proof of a day is renewed long before it ends."""
-    async with running() as scene:
-        scene.sync.answer(TimeBody(await scene.asked(1), UTC_MS))
-        await until(lambda: scene.clock.seconds() == [3600.0])
-        scene.clock.over()
-        await scene.asked(2)
-        assert scene.clock.seconds() == [30.0]
-
-
-async def test_an_answer_the_clock_does_not_believe_is_asked_for_again_in_30_seconds() -> None:
-    """Threat 13: a leap is confirmed by answers over an hour, so they must be asked for more than hourly."""
-    async with running() as scene:
-        scene.believes = False
-        nonce = await scene.asked(1)
-        scene.clock.advance(40)
-        with pytest.raises(CommandRefused, match="clock_untrusted") as caught:
-            scene.sync.answer(TimeBody(nonce, UTC_MS))
-        assert dict(caught.value.detail) == {"rtt_ms": 40, "utc_ms": UTC_MS}
+            it.sync.answer(TimeBody("not-our-nonce", 1))
+        it.answer()
         with pytest.raises(CommandRefused, match="stale_command"):
-            scene.sync.answer(TimeBody(nonce, UTC_MS))
-        assert scene.taken == [(UTC_MS, 40, 40)], "one answer for each"
-        assert scene.clock.seconds() == [30.0]
-        scene.clock.over()
-        await scene.asked(2)
+            it.answer()
+        assert len(it.taken) == 1
+
+    scene(story)
 
 
-@pytest.mark.parametrize(("late_ms", "reason"), [(30_000, None), (30_001, "stale_command")])
-async def test_a_nonce_is_worth_30_seconds(late_ms: int, reason: str | None) -> None:
-    """Decision 16: an answer that somebody kept back is no answer."""
-    async with running() as scene:
-        nonce = await scene.asked(1)
-        scene.clock.advance(late_ms)
-        if reason is None:
-            scene.sync.answer(TimeBody(nonce, UTC_MS))
-            assert scene.taken == [(UTC_MS, 30_000, 30_000)]
-        else:
-            with pytest.raises(CommandRefused, match=reason) as caught:
-                scene.sync.answer(TimeBody(nonce, UTC_MS))
-            assert caught.value.detail["hint"] == "answer the newest nonce at once"
+def test_a_refused_answer_is_told_and_asked_again() -> None:
+    """Decision 16: an answer that the clock does not believe is no answer; the question comes again in time."""
+
+    async def story(it: Scene) -> None:
+        it.verdict = False
+        it.clock.advance(3)
+        with pytest.raises(CommandRefused) as refused:
+            it.answer(77)
+        assert (refused.value.reason, refused.value.detail) == ("clock_untrusted", {"rtt_ms": 3, "utc_ms": 77})
+        await settled()
+        assert it.clock.slept == [30.0]
+        it.clock.asleep[30.0].set()
+        await settled()
+        assert len(it.line.sent) == 2
+
+    scene(story)
 
 
-async def test_the_round_trip_begins_with_the_question() -> None:
-    """Decision 16: measured from this question, not from an earlier one."""
-    async with running() as scene:
-        await scene.asked(1)
-        scene.clock.over()
-        nonce = await scene.asked(2)
-        scene.clock.advance(7)
-        scene.sync.answer(TimeBody(nonce, UTC_MS))
-        assert scene.taken == [(UTC_MS, 30_007, 7)]
+@pytest.mark.parametrize(("waited_ms", "again"), [(2000, False), (2001, True)])
+def test_a_nudge_asks_again_when_nobody_answered_for_two_seconds(waited_ms: int, again: bool) -> None:
+    """Somebody signed something, so the head-end is there: the old nonce is void and a new one is sent."""
 
+    async def story(it: Scene) -> None:
+        it.clock.advance(waited_ms)
+        old = it.line.sent[-1][1]
+        it.sync.nudge()
+        await settled()
+        assert len(it.line.sent) == 1 + again
+        assert (it.line.sent[-1][1] != old) is again
 
-@pytest.mark.parametrize(("waited_ms", "questions"), [(2_000, 1), (2_001, 2)])
-async def test_a_head_end_that_signs_something_is_asked_again(waited_ms: int, questions: int) -> None:
-    """Decision 16: after a broker lost the question, the next sign of life asks it again, but not in a burst."""
-    async with running() as scene:
-        first = await scene.asked(1)
-        scene.clock.advance(waited_ms)
-        scene.sync.nudge()
-        scene.sync.nudge()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        await scene.asked(questions)
-        if questions == 2:
-            with pytest.raises(CommandRefused, match="stale_command"):
-                scene.sync.answer(TimeBody(first, UTC_MS))
-
-
-async def test_an_answered_question_is_not_nudged() -> None:
-    """Every signed command nudges; that must not make hourly questions of the answered kind more frequent."""
-    async with running() as scene:
-        scene.sync.answer(TimeBody(await scene.asked(1), UTC_MS))
-        await until(lambda: scene.clock.seconds() == [3600.0])
-        scene.clock.advance(10_000)
-        scene.sync.nudge()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert (len(scene.wire.asked), scene.clock.seconds()) == (1, [3600.0])
-
-
-@pytest.mark.parametrize("answered", [False, True])
-async def test_a_new_session_asks_at_once(answered: bool) -> None:
-    """Decision 16: at each connection, whether the last question was answered or not."""
-    async with running() as scene:
-        nonce = await scene.asked(1)
-        if answered:
-            scene.sync.answer(TimeBody(nonce, UTC_MS))
-            await until(lambda: scene.clock.seconds() == [3600.0])
-        scene.wire.ended.set()
-        await scene.asked(2)
-        await until(lambda: scene.clock.seconds() == [30.0])
-        assert scene.wire.session == 2
-
-
-async def test_a_link_that_breaks_while_asking_is_waited_for() -> None:
-    """Threat 19: no question goes into the void again and again; the next session asks."""
-    async with running() as scene:
-        await scene.asked(1)
-        scene.wire.refuses = True
-        scene.clock.over()
-        await until(lambda: len(scene.wire.topics) == 2)
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert len(scene.wire.topics) == 2
-        scene.wire.refuses = False
-        scene.wire.ended.set()
-        await scene.asked(2)
-        assert scene.wire.session == 2
+    scene(story)

@@ -1,0 +1,98 @@
+"""What became of each mutant, kept between runs, and the survivors that are known, each with its reason."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.mutation import tree
+from tests.mutation.judges import SURVIVED
+from tests.mutation.mutants import Mutant
+
+_FILE = tree.CACHE / "results.jsonl"
+SURVIVORS = Path(__file__).parent / "survivors.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A survivor that is understood: why no test can, or need, notice the change."""
+
+    name: str
+    module: str
+    scope: str
+    before: str
+    after: str
+    reason: str
+
+
+def survivors() -> dict[str, Known]:
+    """The listed survivors by the name of their mutant."""
+    listed = tomllib.loads(SURVIVORS.read_text(encoding="utf-8")).get("survivor", [])
+    return {entry["name"]: Known(**entry) for entry in listed}
+
+
+class Results:
+    """A result counts as long as what led to it stands.
+
+    A kill needs the module and the file of the test that killed; a survival needs every test and all code as it was.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[str, str]] = {}
+        self.load()
+
+    def load(self) -> None:
+        """Read what this process and its children wrote down."""
+        for line in _FILE.read_text(encoding="utf-8").splitlines() if _FILE.exists() else ():
+            name, by, digest = json.loads(line)
+            self._kept[name] = by, digest
+
+    def of(self, mutant: Mutant) -> str | None:
+        """The test that killed it, empty when it survived, None when that is not known (any more)."""
+        by, digest = self._kept.get(mutant.name, (None, ""))
+        return None if by is None or digest != _digest(mutant, by) else by
+
+    def put(self, mutant: Mutant, by: str) -> None:
+        """Write it down now: an interrupted run goes on where it was."""
+        line = json.dumps([mutant.name, by, _digest(mutant, by)])
+        tree.CACHE.mkdir(parents=True, exist_ok=True)
+        with _FILE.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        self._kept[mutant.name] = by, _digest(mutant, by)
+
+
+def forget() -> None:
+    """Begin from nothing."""
+    _FILE.unlink(missing_ok=True)
+
+
+def _digest(mutant: Mutant, by: str) -> str:
+    if by == SURVIVED:
+        return tree.surroundings() + tree.digest(*tree.tests())
+    return tree.digest(mutant.module, by.split("::", maxsplit=1)[0])
+
+
+def entry(mutant: Mutant, reason: str) -> str:
+    """The mutant as an entry of survivors.toml."""
+    facts = {
+        "name": mutant.name,
+        "module": mutant.module,
+        "scope": mutant.scope,
+        "before": mutant.before,
+        "after": mutant.after,
+        "reason": reason,
+    }
+    return "[[survivor]]\n" + "".join(f"{key} = {_text(value)}\n" for key, value in facts.items())
+
+
+def score(mutants: Iterable[Mutant], results: Results) -> tuple[int, int]:
+    """How many were judged, and how many of them were noticed."""
+    judged = [by for by in (results.of(mutant) for mutant in mutants) if by is not None]
+    return len(judged), sum(by != SURVIVED for by in judged)
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
