@@ -70,7 +70,9 @@ async def audit(site: Site, known: Content) -> dict[str, int]:
         assert len(began) <= 1, "the first reading is never taken twice"
         used_wh = 0 if account.register.wh is None else account.register.wh - began[0]
         credit_nano = parse_money(OPENING) + account.top_up_total_nano
-        assert account.balance_nano == credit_nano - used_wh * NANO_PER_WH, "every Wh once, to the last nano"
+        assert account.balance_nano == credit_nano - used_wh * NANO_PER_WH, (
+            f"every Wh once, to the last nano: {account}"
+        )
         entries = [row for row in rows if row["type"] == "entry" and row["account_id"] == account_id]
         assert sum(parse_money(entry["amount"]) for entry in entries) == account.settled_balance_nano
         assert account.register.cases == ()

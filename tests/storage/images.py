@@ -83,7 +83,7 @@ def record(seed: int, lives: int = LIVES, steps: int = STEPS, *, flushes: bool =
                 (Path(folder) / name).write_bytes(content)
             found = books(Path(folder), seed * 100 + number)
             if before is not None:
-                for name in ("clock", "sequence", "totals", "wh", "orders", "reversed_nano"):
+                for name in ("clock", "sequence", "totals", "wh", "orders", "reversed_nano", "reversals"):
                     setattr(found, name, deepcopy(getattr(before, name)))
             life = _lived(files, found, steps, f"boot-{seed}-{number}", clean=chance.random() < 0.5)
         yield life
@@ -122,7 +122,7 @@ def _lived(files: Files, found: Books, steps: int, boot: str, *, clean: bool) ->
         asyncio.run(main())
     life.told = min(life.states)
     life.books = Books(found.path, found.clock, found.sequence, found.totals, wh=found.wh, orders=found.orders)
-    life.books.reversed_nano = found.reversed_nano
+    life.books.reversed_nano, life.books.reversals = found.reversed_nano, found.reversals
     return life
 
 
@@ -164,7 +164,7 @@ class Examiner:
     async def _resume(self, life: Life, where: str) -> None:
         """Go on with it: every command is delivered again and is carried out once in all."""
         found = books(self._path.parent, 0)
-        for name in ("clock", "sequence", "totals", "wh", "orders", "reversed_nano"):
+        for name in ("clock", "sequence", "totals", "wh", "orders", "reversed_nano", "reversals"):
             setattr(found, name, deepcopy(getattr(life.books, name)))
         try:
             await found.start(*ACCOUNTS)

@@ -38,6 +38,7 @@ class Books(Counter):
     orders: list[Order] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
     reversed_nano: dict[str, tuple[int, int]] = field(default_factory=dict)
+    reversals: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     async def start_accounts(self, *accounts: str) -> None:
         """Open the accounts that are not there, as the file would seed them."""
@@ -71,6 +72,7 @@ class Books(Counter):
         if total_nano + NANO > self.totals.get(account_id, (0, 0))[1]:
             return
         self.reversed_nano[account_id] = number + 1, total_nano + NANO
+        self.reversals[f"jti-{len(self.orders)}"] = account_id, total_nano + NANO
         total = wire_money(total_nano + NANO)
         body = TopUpReverseBody(account_id, number + 1, wire_money(NANO), total, "CHF", "charged back")
         await self.command(Command.TOP_UP_REVERSE, body)
@@ -132,9 +134,9 @@ class Books(Counter):
             account = self.teller.accounts[account_id]
             assert (account.top_up_sequence, account.top_up_total_nano) == (number, total_nano), "credit as signed"
         taken = dict.fromkeys(self.teller.accounts, 0)
-        for order in self.orders:
-            if order.command is Command.TOP_UP_REVERSE and self.answers[order.command_id].status == "applied":
-                taken[order.account_id] += NANO
+        for command_id, (account_id, total_nano) in self.reversals.items():
+            if self.answers[command_id].status == "applied":  # the total takes what was refused before along
+                taken[account_id] = max(taken[account_id], total_nano)
         found = {account_id: account.reversal_total_nano for account_id, account in self.teller.accounts.items()}
         assert found == taken, "taken back as answered"
         assert {answer.status for answer in self.answers.values()} <= set(VerdictStatus)
