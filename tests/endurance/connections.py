@@ -35,8 +35,8 @@ from tests.meters.wall import RTU
 
 SLOPE_MAX = 8.0
 """Bytes per connection; one task, future or thread left behind is several hundred."""
-SWING_MAX = 60_000
-"""Cancelled timers stay in the event loop until there are a hundred of them, or their time comes."""
+SWING_MAX = 120_000
+"""Cancelled timers stay in the event loop until there are a hundred of them, or their time comes; caches fill."""
 LOOKS = 60
 WITHIN_S = 10.0
 
