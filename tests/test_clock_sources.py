@@ -22,3 +22,8 @@ def test_a_kernel_that_may_not_be_asked_is_answered_by_the_mark(
     assert not clock.kernel_synchronised()
     mark.touch()
     assert clock.kernel_synchronised()
+
+
+def test_a_machine_without_the_question_is_like_one_that_forbids_it() -> None:
+    """Decision 16: no adjtimex, no claim."""
+    assert clock._no_adjtimex(None) == -1

@@ -100,6 +100,15 @@ def test_the_rtc_is_read_once_and_runs_on() -> None:
     assert asked(clock, kernel, REAL_MS + 200 * MIN_MS + FIVE_MIN_MS)
 
 
+def test_an_answer_far_behind_is_no_better_than_one_ahead() -> None:
+    """Threat 12: found by `tests.time`: a term of days begun under a time five hours behind begins the day before."""
+    kernel = blind()
+    clock = kernel.clock()
+    clock.resume(0, REAL_MS - 5 * HOUR_MS)
+    assert not asked(clock, kernel, REAL_MS - 5 * HOUR_MS)
+    assert doubted(clock) == [("nobody", 0)]
+
+
 def test_a_witness_that_lost_its_time_says_nothing() -> None:
     """An RTC with an empty battery shows the year 2000: below what is certainly past it neither vouches nor vetoes."""
     for lost_ms, believed in ((FIVE_MIN_MS + 1, True), (FIVE_MIN_MS, False)):

@@ -52,7 +52,7 @@ _STUBBORN_MS = 50 * MIN_MS
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One change of rung: true instant, true time powered until then, and the newest notice before it (same count)."""
+    """One change of rung: true instant, true time powered until then, the newest notice before it (same count)."""
 
     true_ms: int
     powered_ms: int
@@ -60,6 +60,7 @@ class Move:
     source: SupplyState
     target: SupplyState
     noticed_ms: int | None
+    proven: bool
 
 
 @dataclass
@@ -220,6 +221,9 @@ class Life:
             case "suspend":
                 machine.suspend(lie.by_ms)
                 self.diary.absent += [*range(self.diary_minute, self.now_ms // MIN_MS + 7)]
+            case "restart":
+                self._commit()
+                self._boot()
             case "silence":
                 self._silent_until_ms = self.now_ms + lie.by_ms
             case "stubborn":
@@ -270,9 +274,8 @@ class Life:
         self.account = outcome.account
         for record in outcome.records:
             if isinstance(record, Transition):
-                move = Move(
-                    self.machine.true_ms, self._powered_ms, record.rule, before, record.target, self._noticed_ms
-                )
+                when, proven = (self.machine.true_ms, self._powered_ms), self._believed_ms is not None
+                move = Move(*when, record.rule, before, record.target, self._noticed_ms, proven)
                 self.diary.moves.append(move)
             if isinstance(record, Notice) and record.template in ("grace", "limited"):
                 self._noticed_ms = self._powered_ms

@@ -64,6 +64,8 @@ def _early(life: Life, move: Move, before: Move | None) -> list[str]:
         found.append("a hold stands")
     if move.rule == "offline_debt_cap":
         return found if debt_nano >= policy.offline_debt_cap_nano else [*found, "the offline cap is not reached"]
+    if not move.proven:
+        found.append("nobody has told the time since the start")
     term, cap_nano = policy.grace, policy.grace_debt_cap_nano
     if move.source is SupplyState.LIMITED:
         term, cap_nano = policy.limit_term, 10**18

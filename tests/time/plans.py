@@ -73,7 +73,7 @@ def plan(seed: int, days: int) -> Plan:
         nano_per_wh=price,
         night_nano_per_wh=price if chance.random() < 0.8 else price // 2,
         standing_nano=chance.choice((0, NANO // 4)),
-        opening_nano=chance.choice((NANO // 10, NANO, 3 * NANO)),
+        opening_nano=chance.choice((NANO // 2, NANO, 3 * NANO)),
         watts=tuple(chance.choice((0, 200, 500, 1_000, 3_000)) for _ in range(24 * days)),
         top_ups=tuple(
             sorted((chance.randrange(whole_ms) // MIN_MS * MIN_MS, NANO * chance.randint(1, 12))
@@ -96,8 +96,8 @@ def lies(seed: int, days: int) -> tuple[Lie, ...]:
     chance = random.Random(f"lies {seed}")
     found = []
     kinds: tuple[str, ...] = ("step", "step", "claim", "unclaim", "honest", "answer", "answer", "stubborn", "late")
-    kinds += ("forged", "again", "silence", "back", "leap", "suspend", "rtc")
-    few = dict.fromkeys(("back", "leap", "suspend"), 2)
+    kinds += ("forged", "again", "silence", "back", "leap", "suspend", "rtc", "restart")
+    few = dict.fromkeys(("back", "leap", "suspend", "restart"), 2)
     for number in range(chance.choice((1, 3, 8, 25, 60))):
         what = chance.choice(kinds)
         if what in few:
@@ -112,6 +112,21 @@ def lies(seed: int, days: int) -> tuple[Lie, ...]:
             by_ms = chance.choice((2, 30, 60)) * HOUR_MS
         found.append(Lie(chance.randrange(days * DAY_MS) // MIN_MS * MIN_MS, what, by_ms))
     return tuple(sorted(found, key=lambda lie: lie.at_ms))
+
+
+def script(number: int) -> tuple[Lie, ...]:
+    """Lies that belong together: a restart while nobody answers or somebody lies, under a wall clock years off."""
+    restart = (Lie(2 * MIN_MS, "silence", 30 * HOUR_MS), Lie(3 * MIN_MS, "unclaim"), Lie(4 * MIN_MS, "restart"))
+    return (
+        (
+            Lie(2 * MIN_MS, "silence", 20 * HOUR_MS),
+            *restart[1:],
+            Lie(5 * MIN_MS, "step", -40 * DAY_MS),
+            Lie(6 * MIN_MS, "suspend", 10 * HOUR_MS),
+        ),
+        (*restart, Lie(5 * MIN_MS, "step", 3_652 * DAY_MS), Lie(6 * MIN_MS, "claim")),
+        (Lie(2 * MIN_MS, "stubborn", 40 * DAY_MS), Lie(3 * MIN_MS, "step", -3_652 * DAY_MS), *restart[1:]),
+    )[(number + 2) % 3]
 
 
 def _policy(chance: random.Random) -> Policy:

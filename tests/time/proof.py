@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .life import Diary, Life
 from .oracle import civil, violations
-from .plans import MIN_MS, Lie, Plan, lies, plan
+from .plans import MIN_MS, Lie, Plan, lies, plan, script
 
 LIES_PER_LIFE = 3
 
@@ -34,7 +34,7 @@ def run(seed: int, *, days: int = 5, total: Sum | None = None) -> list[str]:
     broken = [f"truthful: {wrong}" for wrong in violations(true)]
     _count(total, true, ())
     for variant in range(LIES_PER_LIFE):
-        told = lies(seed * LIES_PER_LIFE + variant, days)
+        told = lies(seed * LIES_PER_LIFE + variant, days) if variant else script(seed)
         lied = Life(lived, told)
         lied.live()
         _count(total, lied, told)
