@@ -6,48 +6,28 @@ acknowledges, and answers the time. What it keeps is the truth the invariants co
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+from tests.simulation.chain import Chain
+from tests.simulation.known import position
 from tests.simulation.signer import Order, Signer
+from tests.simulation.till import NANO, Till, Wish, money, nano_of
 
-NANO = 1_000_000_000
-GENESIS = "0" * 64
+__all__ = ["NANO", "Center", "Order", "Till", "money", "nano_of"]
+
 ACK_AFTER_S = 2.0
 OFFER_AGAIN_S = 600.0
 SIGN_AGAIN_S = 300.0
 TRIES_MAX = 12
 RESEND_AGAIN_S = 60.0
+PERSON_AFTER_S = 1500.0
+"""How long until a person looks at a fork."""
 STALE = frozenset({"stale_command", "expired", "out_of_sequence", "crashed_before", "clock_untrusted", "busy"})
 """Refusals that say nothing of the command itself: it is signed again."""
 Later = Callable[[float, Callable[[], None]], None]
-
-
-@dataclass(slots=True)
-class Till:
-    """The credit sold for one account: entry n of `totals_nano` is the lifetime total after sale n.
-
-    `reversed_nano` is the same for what was taken back.
-    """
-
-    totals_nano: list[int] = field(default_factory=lambda: [0])
-    confirmed: int = 0
-    open_sale: Order | None = None
-    reversed_nano: list[int] = field(default_factory=lambda: [0])
-    reversals: int = 0
-    open_reversal: Order | None = None
-
-
-@dataclass(slots=True)
-class Wish:
-    """A command that is sent until it is answered for good."""
-
-    order: Order
-    tries: int = 1
 
 
 class Center:
@@ -70,12 +50,13 @@ class Center:
         self.time_late_s = 0.0
         self.orders: dict[str, Order] = {}
         self.tills: dict[str, Till] = {}
-        self.rows: list[dict[str, Any]] = []
-        self.hashes = [GENESIS]
+        self.chain = Chain()
         self.intervals: dict[int, dict[str, Any]] = {}
         self.interval_number = 0
         """All quarter-hours up to this one are here."""
-        self.forked = False
+        self.clone_alive = False
+        """A second gateway answers to the same name: nobody resyncs before it is found (threat 4)."""
+        self.resyncs = 0
         self.status: dict[str, Any] = {}
         self.supply: dict[str, str] = {}
         """The state of each account as its rows told it."""
@@ -86,10 +67,27 @@ class Center:
         self._later = later
         self._now_ms = now_ms
         self._wishes: dict[str, Wish] = {}
-        self._held: dict[int, tuple[dict[str, Any], bytes]] = {}
+        self._signed: dict[str, dict[str, Any]] = {}
+        self._person_comes = False
+        self._resynced: set[str] = set()
         self._ack_due = False
         self._resend_asked_ms = -(10**9)
         self._topic = f"prepaid/1/{gateway_id}/"
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The journal as it is believed."""
+        return self.chain.rows
+
+    @property
+    def hashes(self) -> list[str]:
+        """The hash after each row; the first is that of no row."""
+        return self.chain.hashes
+
+    @property
+    def forked(self) -> bool:
+        """Rows came that do not continue these, and nobody has looked at it yet."""
+        return self.chain.forked
 
     # -- faults
 
@@ -106,13 +104,13 @@ class Center:
 
     def restore(self, rows: int) -> None:
         """From its own backup: the rows after these are forgotten; what it signed is kept elsewhere (threat 23)."""
-        del self.rows[rows:], self.hashes[rows + 1 :]
-        self._held.clear()
+        self.chain.forget(rows)
         self._ask_again()
 
     def heal(self) -> None:
         """Everything about it is right again."""
         self.answers_time, self.time_error_ms, self.time_late_s = True, 0, 0.0
+        self.clone_alive = False
         self.come_back()
 
     # -- commands
@@ -216,16 +214,18 @@ class Center:
         self._tell("time/answer", "time", {"nonce": nonce, "utc_ms": self._now_ms() + self.time_error_ms})
 
     def _hear_status(self, status: dict[str, Any]) -> None:
-        news = status.get("epoch") != self.status.get("epoch")
         self.status = status
-        if status.get("online") and news and self.rows:
-            self._acknowledge()  # what we know of it, at the first contact of each of its lives
+        if status.get("online"):
+            self._acknowledge(run=status["epoch"])  # what we know of it, so that an old image is found out at once
+            self._call_somebody()
         self._ask_again()
 
     def _verdict(self, verdict: dict[str, Any]) -> None:
         order = self.orders.get(verdict["jti"])
         if order is None:
             return
+        if verdict["status"] == "applied" and order.status != "applied":
+            self._remember(order)
         order.verdicts.append(verdict)
         if len(order.verdicts) > 1 and order.jti not in self._wishes:
             order.verdicts[1:] = [verdict]
@@ -243,6 +243,7 @@ class Center:
         assert order is not None
         if verdict["status"] in ("applied", "already_included"):
             till.confirmed += 1
+            till.last_sale = order
         elif verdict["reason"] in STALE:
             self._sale(account_id, till, str(order.body["currency"]))
         else:
@@ -270,31 +271,79 @@ class Center:
         self._offer(order)
 
     def _row(self, payload: bytes) -> None:
-        row = json.loads(payload)
-        seq = row["seq"]
-        if seq <= len(self.rows):
-            digest = hashlib.sha256(bytes.fromhex(row["prev"]) + payload).hexdigest()
-            self.forked = self.forked or digest != self.hashes[seq]
-            self._ack_soon()
-            return
-        self._held[seq] = (row, payload)
-        while (found := self._held.get(len(self.rows) + 1)) is not None:
-            row, payload = found
-            if row["prev"] != self.hashes[-1]:
-                self.forked = True
-                break
-            del self._held[row["seq"]]
-            self._take(row, payload)
+        self._learn(self.chain.take(payload))
+        self._call_somebody()
         self._ask_again()
         self._ack_soon()
 
-    def _take(self, row: dict[str, Any], payload: bytes) -> None:
-        self.rows.append(row)
-        self.hashes.append(hashlib.sha256(bytes.fromhex(row["prev"]) + payload).hexdigest())
-        if row["type"] == "transition":
-            self.supply[row["account_id"]] = row["target"]
+    def _learn(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            if row["type"] == "transition":
+                self.supply[row["account_id"]] = row["target"]
+
+    # -- a lost or doubled gateway
+
+    def _remember(self, order: Order) -> None:
+        """What rows do not tell: lock-outs and holds that we signed."""
+        body = order.body
+        kept = self._signed.setdefault(str(body.get("account_id", "")), {"lockout": None, "holds": {}})
+        match order.typ:
+            case "lockout_set":
+                kept["lockout"] = body["reason"]
+            case "lockout_release":
+                kept["lockout"] = None
+            case "hold_set":
+                kept["holds"][body["hold_id"]] = {name: body[name] for name in body if name != "account_id"}
+            case "hold_release":
+                kept["holds"].pop(body["hold_id"], None)
+            case "account_resync":
+                self._resynced.add(body["account_id"])
+
+    def _call_somebody(self) -> None:
+        """A fork or a suspicion is for a person, who comes after a while, and again until it is settled."""
+        if not self._person_comes and (self.forked or self.status.get("rollback")):
+            self._person_comes = True
+            self._later(PERSON_AFTER_S, self._person)
+
+    def _person(self) -> None:
+        self._person_comes = False
+        if self._away or self.clone_alive or not self.status.get("online"):
+            pass
+        elif self.status.get("rollback"):
+            for account_id in sorted({row["account_id"] for row in self.rows if row.get("account_id")}):
+                self._resync(account_id)
+        elif self.forked and self._resynced:
+            self._go_on_with_the_other()
+        self._ask_again()
+        self._call_somebody()
+
+    def _resync(self, account_id: str) -> None:
+        kept = self._signed.get(account_id, {"lockout": None, "holds": {}})
+        signed = {"lockout": kept["lockout"], "holds": list(kept["holds"].values())}
+        body = {
+            "account_id": account_id, "run": self.status["epoch"], "currency": "CHF",
+            "epoch": self.rows[-1]["epoch"], "seq": len(self.rows), "head": self.hashes[-1],
+        }  # fmt: skip
+        if (known := position(self.rows, account_id, signed)) is not None:
+            body["position"] = known
+        self.command("account_resync", body)
+
+    def _go_on_with_the_other(self) -> None:
+        rows = self.chain.adopt()
+        if rows is None:
+            return
+        self._learn(rows)
+        self._resynced.clear()
+        self.resyncs += 1
+        self.intervals.clear()
+        self.interval_number = -1
+        for till in self.tills.values():
+            if till.last_sale is not None:  # applied by the branch that is lost, perhaps
+                self._send("command", till.last_sale.token)
 
     def _interval(self, interval: dict[str, Any]) -> None:
+        if self.interval_number < 0:
+            self.interval_number = interval["number"] - 1  # the first one of another branch
         self.intervals[interval["number"]] = interval
         while self.interval_number + 1 in self.intervals:
             self.interval_number += 1
@@ -302,26 +351,27 @@ class Center:
 
     def _ask_again(self) -> None:
         """Ask for the rows that are missing, as far as the gateway said that there are any."""
-        newest = max(self._held, default=0)
-        if self.status.get("online"):
-            newest = max(newest, self.status["seq"])
-        due = self._now_ms() - self._resend_asked_ms > RESEND_AGAIN_S * 1000
-        if newest > len(self.rows) and not self.forked and due:
+        missing = self.chain.missing(self.status["seq"] if self.status.get("online") else 0)
+        if missing is not None and self._now_ms() - self._resend_asked_ms > RESEND_AGAIN_S * 1000:
             self._resend_asked_ms = self._now_ms()
-            self._tell("resend", "resend", {"from_seq": len(self.rows) + 1, "to_seq": newest})
+            self._tell("resend", "resend", {"from_seq": missing[0], "to_seq": missing[1]})
 
     def _ack_soon(self) -> None:
         if not self._ack_due:
             self._ack_due = True
             self._later(ACK_AFTER_S, self._acknowledge)
 
-    def _acknowledge(self) -> None:
+    def _acknowledge(self, run: str = "") -> None:
         self._ack_due = False
-        if self.rows:
-            body = {"epoch": self.rows[-1]["epoch"], "seq": len(self.rows), "head": self.hashes[-1]}
-            if self.interval_number:
-                body["interval_number"] = self.interval_number
-            self._tell("ack", "ack", body)
+        if not self.rows and not run:
+            return
+        epoch = self.rows[-1]["epoch"] if self.rows else ""
+        body: dict[str, Any] = {"epoch": epoch, "seq": len(self.rows), "head": self.hashes[-1]}
+        if run:
+            body["run"] = run
+        if self.interval_number > 0:
+            body["interval_number"] = self.interval_number
+        self._tell("ack", "ack", body)
 
     def _tell(self, topic: str, typ: str, body: dict[str, Any]) -> None:
         self._send(topic, self.sign(typ, body, fresh=False).token)
@@ -329,15 +379,3 @@ class Center:
     def _send(self, topic: str, token: bytes) -> None:
         if not self._away:
             self._publish(self._topic + topic, token)
-
-
-def money(nano: int) -> str:
-    """Decimal text of nano-units."""
-    return f"{nano // NANO}.{nano % NANO:09d}"
-
-
-def nano_of(text: str) -> int:
-    """Nano-units of decimal text."""
-    whole, _, part = text.lstrip("-").partition(".")
-    value = int(whole) * NANO + int(part.ljust(9, "0"))
-    return -value if text.startswith("-") else value

@@ -75,6 +75,7 @@ class World:
         self.loop = loop
         self.violations: list[str] = []
         self.healed = False
+        self._images = 0
         self.bypassed = False
         self._wanted_w = 0
         self.on = Observers()
@@ -182,6 +183,13 @@ class World:
         self.disturb(off_s)
         self.process.cut(off_s)
 
+    def take_image(self) -> Image:
+        """Copy the card as it is at this instant, between two writes."""
+        self._images += 1
+        image = Image(self, self.folder / f"image-{self._images}")
+        self.medium.copy_to(image.folder)
+        return image
+
     def stand_still(self, seconds: float, *, asleep: bool) -> None:
         """The machine stands still; `asleep`: its monotonic clock, too. The rest of the world is late by as much."""
         self.tell(f"stands still for {seconds:.0f} s")
@@ -229,6 +237,22 @@ class World:
         if link.owner is self.process:  # a clone speaks for itself
             for call in self.on.published:
                 call(topic, payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A copy of the card."""
+
+    world: World
+    folder: Path
+
+    def put_back(self) -> None:
+        """The power goes, this takes the place of the card, and the power comes back."""
+        self.world.cut(20.0)
+        self.world.medium.replace_by(self.folder)
+        self.world.tell("an old image")
+        for call in self.world.on.restored:
+            call()
 
 
 class _PlantClock:

@@ -1,0 +1,98 @@
+"""The head-end's copy of the journal: the branch it believes, the rows of another, and those that were given up.
+
+A restored image or a clone shows as a row whose number is known and whose hash is not. Which branch goes on is for a
+person to say (`adopt`); both are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+GENESIS = "0" * 64
+LOOK_BACK = 50
+Row = dict[str, Any]
+
+
+class Chain:
+    """`rows` and `hashes` (one more, from the genesis) are what the head-end believes."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.hashes = [GENESIS]
+        self.lost: list[Row] = []
+        """Rows of branches that were given up."""
+        self._held: dict[int, tuple[Row, bytes]] = {}
+        self._other: dict[int, tuple[Row, bytes]] = {}
+
+    @property
+    def forked(self) -> bool:
+        """Rows have come that do not continue these."""
+        return bool(self._other)
+
+    def take(self, payload: bytes) -> list[Row]:
+        """One row as it came; gives the rows that are believed now and were not before."""
+        row = json.loads(payload)
+        seq = row["seq"]
+        if seq < len(self.hashes):
+            if _hash(row, payload) != self.hashes[seq]:
+                self._other[seq] = (row, payload)
+            return []
+        if self.forked:
+            self._other[seq] = (row, payload)  # whose it is shows when the first one of them is there
+            return []
+        self._held[seq] = (row, payload)
+        return self._drain()
+
+    def missing(self, newest: int) -> tuple[int, int] | None:
+        """The rows to ask for, when the gateway says that it has `newest`."""
+        if self.forked:
+            first = min(self._other)
+            if self.hashes[first - 1] != self._other[first][0]["prev"] and first > 1:
+                return max(1, first - LOOK_BACK), first - 1
+            last = first
+            while last + 1 in self._other:
+                last += 1
+            return (last + 1, newest) if newest > last else None
+        newest = max(newest, max(self._held, default=0))
+        return (len(self.rows) + 1, newest) if newest > len(self.rows) else None
+
+    def forget(self, rows: int) -> None:
+        """Only so many rows are left: the backup was older."""
+        del self.rows[rows:], self.hashes[rows + 1 :]
+        self._held.clear()
+        self._other.clear()
+
+    def ignore_other(self) -> None:
+        """The other branch was nobody's: a clone that is gone."""
+        self._other.clear()
+
+    def adopt(self) -> list[Row] | None:
+        """Go on with the other branch; gives its rows, None as long as its beginning is not there."""
+        if not self._other:
+            return []
+        first = min(self._other)
+        if first >= len(self.hashes) or self._other[first][0]["prev"] != self.hashes[first - 1]:
+            return None
+        self.lost += self.rows[first - 1 :]
+        del self.rows[first - 1 :], self.hashes[first:]
+        self._held, self._other = self._other, {}
+        return self._drain()
+
+    def _drain(self) -> list[Row]:
+        taken = []
+        while (found := self._held.get(len(self.rows) + 1)) is not None:
+            row, payload = found
+            del self._held[row["seq"]]
+            if row["prev"] != self.hashes[-1]:
+                self._other[row["seq"]] = found
+                break
+            self.rows.append(row)
+            self.hashes.append(_hash(row, payload))
+            taken.append(row)
+        return taken
+
+
+def _hash(row: Row, payload: bytes) -> str:
+    return hashlib.sha256(bytes.fromhex(row["prev"]) + payload).hexdigest()

@@ -1,0 +1,56 @@
+"""Where a list of rows leaves an account: what the head-end tells a gateway that has lost them (docs/mqtt.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DATED = ("SYNCHRONISED", "AUTHENTICATED")
+NOTICES = ("low", "grace", "limited", "suspended")
+
+
+def position(  # noqa: C901, PLR0912 - an arm for each kind of row
+    rows: list[dict[str, Any]], account_id: str, signed: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The body of a resync; `signed` is what the head-end keeps of its own: lock-out and holds. None: never seen."""
+    found: dict[str, Any] = {}
+    since_ms, notice_ms, unobserved = 0, None, 0
+    for row in rows:
+        if row.get("account_id") != account_id:
+            continue
+        at, kind = row["at"], row["type"]
+        if kind == "entry":
+            found["balance"] = row["balance"]
+            if row["kind"] == "opening":
+                found["state"], since_ms = "NORMAL", at["running_ms"]
+            if row.get("to_register_wh") is not None and not row["reference"].startswith("case:"):
+                _register(found, row, row["to_register_wh"])
+        elif kind == "transition":
+            found["state"], since_ms = row["target"], at["running_ms"]
+            found["dated_at"] = at["utc"] if at["trust"] == "AUTHENTICATED" else None
+            if row["rule"] == "resynced":
+                since_ms -= row["detail"]["in_state_ms"]
+            elif row["rule"] != "protected":
+                notice_ms = None
+        elif kind == "notice" and row["template"] in NOTICES:
+            notice_ms = at["running_ms"]
+        elif kind == "event" and row["what"] == "register.unobserved":
+            unobserved = row["detail"]["case_id"]
+        elif kind == "event" and row["what"] == "register.discontinuity":
+            detail = row["detail"]
+            if detail["case_id"] != unobserved or found.get("register_wh") == detail["from_wh"]:
+                _register(found, row, detail["to_wh"])
+        elif kind == "receipt" and row["status"] == "applied" and row["command"] in ("top_up", "top_up_reverse"):
+            name = "top_up" if row["command"] == "top_up" else "reversal"
+            found[f"{name}_sequence"], found[f"{name}_total"] = row["detail"]["sequence"], row["detail"]["total"]
+    if "state" not in found:
+        return None
+    last_ms = rows[-1]["at"]["running_ms"]
+    found["in_state_ms"] = max(0, last_ms - since_ms)
+    if notice_ms is not None:
+        found["notice_age_ms"] = max(0, last_ms - notice_ms)
+    return {name: value for name, value in (found | signed).items() if value is not None}
+
+
+def _register(found: dict[str, Any], row: dict[str, Any], register_wh: int) -> None:
+    found["register_wh"] = register_wh
+    found["at"] = row["at"]["utc"] if row["at"]["trust"] in DATED else None
