@@ -366,8 +366,8 @@ def _consistent(account: Account, known: Position) -> bool:
         (account.reversal_sequence, account.reversal_total_nano, known.reversal_sequence, known.reversal_total_nano),
     )
     return all(
-        total == known_total if sequence == known_sequence else (total < known_total) == (sequence < known_sequence)
-        for sequence, total, known_sequence, known_total in ours
+        (sequence < theirs, sequence > theirs) == (total < their_total, total > their_total)
+        for sequence, total, theirs, their_total in ours
     )
 
 
