@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,6 +16,7 @@ from tests.fuzz.target import Target
 
 _SHM = Path("/dev/shm")
 FILE = Path(tempfile.mkdtemp(prefix="fuzz-", dir=_SHM if _SHM.is_dir() else None)) / "fuzzed.toml"
+atexit.register(shutil.rmtree, FILE.parent, ignore_errors=True)
 
 
 def target(kind: str, load: Callable[[Path], object]) -> Target:

@@ -135,8 +135,13 @@ def pieces(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def check(data: bytes, *, tcp: bool) -> None:
-    """Play one script against a link that was just opened."""
-    _LOOP.play(_play(data or b"\0", tcp=tcp))
+    """Play one script against a link that was just opened; the port is the only thing that is not real."""
+    names = vars(pymodbus_transport)
+    before, names[_OPENS] = names[_OPENS], _serial
+    try:
+        _LOOP.play(_play(data or b"\0", tcp=tcp))
+    finally:
+        names[_OPENS] = before
 
 
 async def _play(data: bytes, *, tcp: bool) -> None:
@@ -182,7 +187,7 @@ async def _serial(_loop: Any, factory: Callable[[], Any], *_: Any, **__: Any) ->
 
 _LOOP = VirtualLoop()
 _SETTINGS = parse_line("9600 8N1")
-vars(pymodbus_transport)["create_serial_connection"] = _serial  # the port is the only thing that is not real
+_OPENS = "create_serial_connection"
 
 
 def seeds() -> Iterator[bytes]:

@@ -44,6 +44,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             assert not self.complaints, f"asyncio complains: {self.complaints}"
             return result
         finally:
+            asyncio.set_event_loop(None)
             self.complaints.clear()
             self._scheduled.clear()  # type: ignore[attr-defined]
             self._ready.clear()  # type: ignore[attr-defined]

@@ -17,17 +17,20 @@ from tests.fuzz.documents import FILE
 from tests.fuzz.mutation import mutate_toml
 from tests.fuzz.target import Target
 
-_kept: Any
-for _name in ("load_calendar", "load_policy", "load_tariff", "known", "find"):
-    _kept = lru_cache(maxsize=256)(getattr(loader, _name))
-    setattr(loader, _name, _kept)
+_READERS = ("load_calendar", "load_policy", "load_tariff", "known", "find")
+_REAL: dict[str, Any] = {name: vars(loader)[name] for name in _READERS}
+_KEPT: dict[str, Any] = {name: lru_cache(maxsize=256)(reader) for name, reader in _REAL.items()}
 (FILE.parent / "headend-keys.toml").write_text(KEYS, encoding="utf-8")
 
 
 def check(data: bytes) -> None:
     FILE.write_bytes(data)
     findings = Findings()
-    installation = survey(FILE, findings)
+    vars(loader).update(_KEPT)
+    try:
+        installation = survey(FILE, findings)
+    finally:
+        vars(loader).update(_REAL)
     assert installation is not None or findings.errors
     for error in findings.errors:
         str(error)
