@@ -28,8 +28,8 @@ from tests.figures import record
 
 POLL_S = 60
 STARTED_UTC_S = 1_767_600_000  # a Monday of January 2026
-SLOPE_MAX, SWING_MAX = 1.0, 60_000
-"""Bytes per poll; and by how much a sound process swings (cancelled timers, troubles), which a short run sees."""
+SLOPE_MAX, SWING_MAX = 1.0, 120_000
+"""Bytes per poll; and by how much a sound process swings (cancelled timers, caches), which a short run sees."""
 ROWS_PER_ACCOUNT_DAY_MAX = 60
 """What this house gives occasion for: a dozen troubles a day, each with its end, notices, sales, charges."""
 LOOKS = 120
