@@ -105,7 +105,7 @@ async def write(database: Database, copy: Path) -> str:
         finally:
             await database.aside(out.close)
         await database.aside(lambda: _publish(draft, copy))
-    except (sqlite3.Error, OSError, StoreDamaged) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError, StoreDamaged) as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)  # half a copy must not take the room that the store needs
         return str(error)
@@ -119,7 +119,7 @@ def running_ms(copy: Path) -> int | None:
     try:
         with closing(sqlite3.connect(copy)) as raw:
             return lives.read(raw).running_ms
-    except (sqlite3.Error, StoreDamaged):
+    except (sqlite3.Error, UnicodeDecodeError, StoreDamaged):
         return None
 
 
@@ -200,7 +200,7 @@ def _say_restored(draft: Path) -> None:
             layout.bring_up_to_date(raw, draft)
             _, life = verify(raw)
             journal.verify(raw, life, whole=True)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             if is_damage(error):
                 raise StoreDamaged(f"it is damaged ({error})") from error
             raise

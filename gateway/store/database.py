@@ -27,6 +27,7 @@ from gateway.store.life import ADVICE, Life
 from gateway.store.mark import Mark
 
 T = TypeVar("T")
+_Trouble = sqlite3.Error | OSError | UnicodeDecodeError
 Change = Callable[[sqlite3.Connection, Life], tuple[T, Life]]
 """Writes and gives its result with the life that is to be written."""
 
@@ -69,7 +70,7 @@ class Database:
         database = cls(connection, path, mark)
         try:
             await database._call(lambda raw: _configure(raw, path))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             await database.close()
             raise _cannot_open(path, error) from error
         except StoreError:
@@ -138,7 +139,7 @@ class Database:
         """Run on the connection's thread; an error of SQLite or of the mark becomes CommitUnknown."""
         try:
             return await self._call(work)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             raise CommitUnknown(
                 f"{self._path}: a transaction failed ({_name(error)}: {error}), so it may or may not be stored. "
                 f"The process ends and decides after opening the store again; check the free space and the medium"
@@ -160,7 +161,7 @@ class Database:
             raw.execute("BEGIN IMMEDIATE")
             result = work(raw)
             raw.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             self._unknown = True  # and no ROLLBACK: what a failed COMMIT left behind is for the next opening to judge
             if _of_the_medium(error):
                 self.mark.settled()
@@ -209,7 +210,7 @@ def check_pages(raw: sqlite3.Connection, path: Path) -> None:
         raise StoreDamaged(f"{path}: the file is damaged ({'; '.join(problems)}). {ADVICE}")
 
 
-def _cannot_open(path: Path, error: sqlite3.Error | OSError) -> StoreError:
+def _cannot_open(path: Path, error: _Trouble) -> StoreError:
     code = _name(error)
     if code.startswith("SQLITE_BUSY"):
         return StoreError(
@@ -223,15 +224,18 @@ def _cannot_open(path: Path, error: sqlite3.Error | OSError) -> StoreError:
 
 
 def is_damage(error: BaseException | None) -> bool:
-    """The file itself is wrong: its pages, or text in it that is none (for which SQLite has no code)."""
+    """The file itself is wrong: its pages, or text in it that is none (for which SQLite has no code).
+
+    Rotten text in a message of SQLite's is no text either, so that Python cannot even make an error of it.
+    """
     if not isinstance(error, sqlite3.Error):
-        return False
+        return isinstance(error, UnicodeDecodeError)
     return _name(error).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "decode to UTF-8" in str(error)
 
 
-def _of_the_medium(error: sqlite3.Error | OSError) -> bool:
+def _of_the_medium(error: _Trouble) -> bool:
     return isinstance(error, OSError) or _name(error).startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN"))
 
 
-def _name(error: sqlite3.Error | OSError) -> str:
+def _name(error: _Trouble) -> str:
     return str(getattr(error, "sqlite_errorname", type(error).__name__))

@@ -21,6 +21,6 @@ def accounts(path: Path) -> list[Account]:
             found = raw.execute("SELECT account_id, format, snapshot FROM account ORDER BY account_id").fetchall()
         finally:
             raw.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: cannot be read ({error})") from error
     return [codec.restore(*columns) for columns in found]

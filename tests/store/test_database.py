@@ -146,6 +146,17 @@ def test_a_damaged_page_is_found_on_opening(tmp_path: Path) -> None:
     assert "damaged" in refusal(path, StoreDamaged)
 
 
+def test_rot_in_the_text_of_the_schema_is_damage(tmp_path: Path) -> None:
+    """Threat 7: SQLite then complains with the rotten text itself, which Python cannot decode; found by flipping bits."""
+    path = tmp_path / "store.db"
+    asyncio.run(opened(path))
+    content = path.read_bytes()
+    path.write_bytes(
+        content.replace(b"TRIGGER journal_never_changes", b"TRIGGER journal_n\xd4ver_chan\xd4es XYZ"[:29], 1)
+    )
+    assert "damaged" in refusal(path, StoreDamaged)
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     """A downgrade does not guess at tables it does not know."""
     path = tmp_path / "store.db"
