@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.simulation.invariants.witness import Row, Witness, lifetime, nano_of
+from tests.simulation.invariants.witness import Row, Witness, lifetime, nano_of, vouched
 from tests.simulation.site import policy_text
 
 ZONE = ZoneInfo("Europe/Zurich")
@@ -30,10 +30,15 @@ EDGES = {
     "grace_over": (("GRACE",), "LIMITED"),
     "grace_over_no_limit": (("GRACE",), "SUSPENDED"),
     "offline_debt_cap": (("GRACE",), "LIMITED"),
+    "unconfirmed_debt_cap": (("GRACE",), "LIMITED"),
     "limit_over": (("LIMITED",), "SUSPENDED"),
     "closed": (("NORMAL", "LOW_CREDIT", "GRACE", "LIMITED", "SUSPENDED"), "TERMINATED"),
 }
-ESCALATIONS = frozenset({"grace_over", "grace_over_no_limit", "offline_debt_cap", "limit_over"})
+BY_MONEY = {"offline_debt_cap": 1, "unconfirmed_debt_cap": 2}
+"""Escalations that need neither a term nor the time: so many times the offline debt cap must be owed."""
+ESCALATIONS = frozenset({"grace_over", "grace_over_no_limit", "limit_over", *BY_MONEY})
+RESYNCED = "resynced"
+"""A resync puts an account where the head-end's rows say it stood, with its terms as far as they had run."""
 NOTICES = frozenset({"grace", "limited", "suspended"})
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LATE_MS = 120_000
@@ -98,6 +103,8 @@ class Rung:
     running_ms: int = 0
     true_ms: int = 0
     notice_ms: int | None = None
+    told_by_head: bool = False
+    """Since a resync only the head-end knows how long this has lasted."""
     holds: dict[str, int | None] = field(default_factory=dict)
     """Holds the head-end set and nobody released: id -> true time of its end."""
 
@@ -124,6 +131,8 @@ class Ladder:
             self._moved(row, true_ms)
         elif kind == "notice" and row["template"] in NOTICES:
             self.rungs[row["account_id"]].notice_ms = row["at"]["running_ms"]
+        elif kind == "event" and row["what"] == "rollback.resynced":
+            self.rungs[row["account_id"]].told_by_head = True
         elif kind == "entry" and row["kind"] == "opening":
             self.rungs[row["account_id"]] = Rung(running_ms=row["at"]["running_ms"], true_ms=true_ms)
         elif kind == "receipt" and row["status"] == "applied":
@@ -160,8 +169,11 @@ class Ladder:
 
     def _moved(self, row: Row, true_ms: int) -> None:
         rung = self.rungs.setdefault(row["account_id"], Rung())
-        sources, target = EDGES.get(row["rule"], ((), ""))
         seq, balance_nano = row["seq"], nano_of(row["balance"])
+        if row["rule"] == RESYNCED and rung.told_by_head:
+            rung.state = row["target"]
+            return
+        sources, target = EDGES.get(row["rule"], ((), ""))
         if row["source"] not in sources or row["target"] != target or row["source"] != rung.state:
             self._violated("I9", f"row {seq}: {row['source']} -> {row['target']} by {row['rule']}, from {rung.state}")
         policy = self.policy(row["policy"])
@@ -172,38 +184,50 @@ class Ladder:
         elif row["rule"] in ("restored", "restored_low"):
             if balance_nano < nano_of(policy["restore"]["min_balance"]):
                 self._violated("I9", f"row {seq}: restored at {row['balance']}")
-        elif row["rule"] == "credit_gone" and balance_nano >= 0:
+        elif row["rule"] == "credit_gone" and balance_nano >= 0 and self._vouched(row):
             self._violated("I9", f"row {seq}: credit gone at {row['balance']}")
         rung.state, rung.running_ms, rung.true_ms = row["target"], row["at"]["running_ms"], true_ms
+        rung.told_by_head = False
 
     def _escalated(self, row: Row, true_ms: int, rung: Rung, policy: dict[str, Any]) -> None:
         """Something got worse for the customer: every condition and every guard, computed again."""
-        seq, running_ms, rule = row["seq"], row["at"]["running_ms"], row["rule"]
+        seq, rule = row["seq"], row["rule"]
         balance_nano = nano_of(row["balance"])
-        if balance_nano >= 0:
+        if balance_nano >= 0 and self._vouched(row):
             self._violated("I8", f"row {seq}: {rule} at {row['balance']}")
-        notice_ms = duration_ms(policy["grace"]["min_after_notice"])
-        if rung.notice_ms is None or running_ms - rung.notice_ms < notice_ms:
-            self._violated("I9", f"row {seq}: {rule}, the notice was given at {rung.notice_ms}, now {running_ms}")
-        if running_ms - rung.running_ms < duration_ms(policy["guards"]["min_dwell"]):
-            self._violated("I12", f"row {seq}: {rule} after {running_ms - rung.running_ms} ms in {rung.state}")
+        if rule != "unconfirmed_debt_cap" and not rung.told_by_head:
+            self._waited(row, rung, policy)
         held = [hold for hold, ends_ms in rung.holds.items() if ends_ms is None or true_ms + LATE_MS < ends_ms]
         if held and not self._witness.head_lied:
             self._violated("I8", f"row {seq}: {rule} although {held} is in force")
-        if rule == "offline_debt_cap":
-            if balance_nano > -nano_of(policy["guards"]["offline_debt_cap"]):
+        if rule in BY_MONEY:
+            owed_nano = BY_MONEY[rule] * nano_of(policy["guards"]["offline_debt_cap"])
+            if balance_nano > -owed_nano and self._vouched(row):
                 self._violated("I8", f"row {seq}: {rule} at {row['balance']}")
             return
         if row["at"]["trust"] != "AUTHENTICATED":
             self._violated("I8", f"row {seq}: {rule} while the time is {row['at']['trust']}")
         part = policy["limit"] if rule == "limit_over" else policy["grace"]
         cap = part.get("debt_cap")
-        if cap is None or balance_nano > -nano_of(cap):
+        if (cap is None or balance_nano > -nano_of(cap)) and not rung.told_by_head:
             self._term_over(row, true_ms, rung, part["term"])
         if not self._witness.head_lied and not any(
             self.civil.slot(policy, true_ms + off_ms) for off_ms in (-LATE_MS, 0, LATE_MS)
         ):
             self._violated("I8", f"row {seq}: {rule} at {local(true_ms)}, outside the slots")
+
+    def _waited(self, row: Row, rung: Rung, policy: dict[str, Any]) -> None:
+        """A notice comes first and is old enough; one rung at a time."""
+        seq, running_ms, rule = row["seq"], row["at"]["running_ms"], row["rule"]
+        notice_ms = duration_ms(policy["grace"]["min_after_notice"])
+        if rung.notice_ms is None or running_ms - rung.notice_ms < notice_ms:
+            self._violated("I9", f"row {seq}: {rule}, the notice was given at {rung.notice_ms}, now {running_ms}")
+        if running_ms - rung.running_ms < duration_ms(policy["guards"]["min_dwell"]):
+            self._violated("I12", f"row {seq}: {rule} after {running_ms - rung.running_ms} ms in {rung.state}")
+
+    def _vouched(self, row: Row) -> bool:
+        """Else what was used and is not charged yet counts as spent, so the balance of the row is not all there is."""
+        return vouched(self._witness.accounts.get(row["account_id"]))
 
     def _term_over(self, row: Row, true_ms: int, rung: Rung, term: str) -> None:
         days = day_term(term)
@@ -230,6 +254,8 @@ class Standing:
     def look(self) -> None:
         """The rung and the balance of each snapshot belong together."""
         for account_id, account in self._witness.accounts.items():
+            if not vouched(account):
+                continue
             state = account["supply"]["state"]
             credit_nano, charge_nano = lifetime(account)
             balance_nano = credit_nano - charge_nano

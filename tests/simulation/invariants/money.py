@@ -13,6 +13,8 @@ from tests.simulation.invariants.witness import Row, Witness, lifetime, nano_of
 from tests.simulation.site import PRICE_NANO_PER_WH
 
 SEEDED = "file:"
+WITHHELD = "withheld"
+"""The reference of what was held back until the head-end had confirmed the books."""
 PPM = 1_000_000
 
 
@@ -24,8 +26,6 @@ class Book:
     opened: bool = False
     credited_nano: int = 0
     reversed_nano: int = 0
-    adjusted_nano: int = 0
-    """What resyncs have said: after a lost or restored store the head-end's books go on."""
     register_wh: int | None = None
     """Where the next charge begins."""
     gap: tuple[int | None, int] | None = None
@@ -35,6 +35,8 @@ class Book:
     """Charged beyond the difference of the registers, and the wraps on record, since they were last the same."""
     references: set[str] = field(default_factory=set)
     last_top_up: Any = None
+    resynced: bool = False
+    """After a lost or restored store the head-end's books went on: totals are its, entries are no longer their sum."""
     last_reversal: Any = None
 
 
@@ -75,7 +77,7 @@ class Money:
             case "charge":
                 self._charge(book, row, amount_nano)
             case "resync":
-                book.adjusted_nano += amount_nano
+                book.resynced, book.register_wh = True, row.get("to_register_wh", book.register_wh)
             case kind:
                 self._violated("I2", f"row {row['seq']}: nobody knows an entry of kind {kind}")
 
@@ -97,14 +99,26 @@ class Money:
 
     def _signed(self, account_id: str, account: dict[str, Any], book: Book) -> None:
         """The lifetime totals are those of the highest accepted sequence, as the head-end signed them (I1)."""
-        for name, order in (("top_up", book.last_top_up), ("reversal", book.last_reversal)):
+        for name, typ, order in (
+            ("top_up", "top_up", book.last_top_up),
+            ("reversal", "top_up_reverse", book.last_reversal),
+        ):
             held = (account[f"{name}_sequence"], account[f"{name}_total_nano"])
             signed = (0, 0) if order is None else (order.body["sequence"], nano_of(order.body["total"]))
-            if held != signed and not (book.adjusted_nano or self._resynced(account_id)):
+            if held != signed and not (book.resynced and self._was_signed(account_id, typ, held)):
                 self._violated("I1", f"{account_id}: {name} {held} is held, {signed} was signed and accepted")
+        credited_nano = book.credited_nano + account.get("withheld_nano", 0)
+        if not book.resynced and credited_nano != account["top_up_total_nano"]:
+            self._violated("I1", f"{account_id}: {credited_nano} credited or withheld, not its lifetime total")
 
-    def _resynced(self, account_id: str) -> bool:
-        return any(row.get("what", "").startswith("rollback.") for row in self._witness.rows if row["type"] == "event")
+    def _was_signed(self, account_id: str, typ: str, held: tuple[int, int]) -> bool:
+        """The head-end has said this total under this number (a resync takes over its rows)."""
+        if held == (0, 0):
+            return True
+        orders = (one.body for one in self._witness.world.center.orders.values() if one.typ == typ)
+        return any(
+            (body["account_id"], body["sequence"], nano_of(body["total"])) == (account_id, *held) for body in orders
+        )
 
     def _opening(self, book: Book, row: Row, amount_nano: int) -> None:
         order = self._witness.order_of(row["reference"])
@@ -117,6 +131,9 @@ class Money:
         book.opened, book.register_wh = True, row.get("to_register_wh")
 
     def _top_up(self, book: Book, row: Row, amount_nano: int) -> None:
+        if row["reference"] == WITHHELD:
+            book.credited_nano += amount_nano  # `_signed` holds the sum against what was signed
+            return
         order = self._witness.order_of(row["reference"])
         if order is None or order.typ != "top_up" or order.body["account_id"] != row["account_id"]:
             self._violated("I14", f"row {row['seq']}: nobody sold {row['reference']}")
@@ -127,8 +144,7 @@ class Money:
         book.credited_nano += amount_nano
         book.last_top_up = order
         total_nano = nano_of(order.body["total"])
-        exact = not (book.adjusted_nano or self._resynced(row["account_id"]))
-        if amount_nano <= 0 or book.credited_nano > total_nano or (exact and book.credited_nano != total_nano):
+        if amount_nano <= 0 or book.credited_nano > total_nano:
             said = f"{book.credited_nano} credited in all"
             self._violated("I1", f"row {row['seq']}: {said}, {total_nano} is what the head-end signed")
 
@@ -142,8 +158,7 @@ class Money:
         book.references.add(row["reference"])
         book.reversed_nano -= amount_nano
         book.last_reversal = order
-        exact = not (book.adjusted_nano or self._resynced(row["account_id"]))
-        if amount_nano >= 0 or (exact and book.reversed_nano != nano_of(order.body["total"])):
+        if amount_nano >= 0 or (not book.resynced and book.reversed_nano != nano_of(order.body["total"])):
             self._violated("I1", f"row {row['seq']}: {book.reversed_nano} taken back, signed was {order.body['total']}")
 
     def _charge(self, book: Book, row: Row, amount_nano: int) -> None:
@@ -160,7 +175,9 @@ class Money:
             book.references.add(row["reference"])
             return  # a difference that was open until now; its registers lie before those of the rows around it
         begins, ends = row.get("from_register_wh"), row.get("to_register_wh")
-        if begins is None and wh == 0:
+        if begins is None or ends is None:
+            if wh:
+                self._violated("I5", f"row {row['seq']}: {wh} Wh without registers")
             return  # nothing but days
         if begins != book.register_wh:
             book.gap = (book.register_wh, begins)

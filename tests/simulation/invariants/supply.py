@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.simulation.invariants.witness import Witness
+from tests.simulation.invariants.witness import Witness, leaves_switch
 from tests.simulation.invariants.writes import limit_w, serving, wants_open
 from tests.simulation.world import HOUR_S
 
@@ -125,6 +125,8 @@ class Supply:
 
 def wanted_of(account: dict[str, Any]) -> Wanted:
     """What must be so at the meter."""
+    if leaves_switch(account):
+        return ("as found", None)
     return ("open", None) if wants_open(account) else ("closed", limit_w(account))
 
 

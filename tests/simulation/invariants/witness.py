@@ -8,6 +8,7 @@ ever, after any crash; only an image of the card that somebody put back may take
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import sqlite3
 from collections.abc import Callable
@@ -106,10 +107,10 @@ class Witness:
             return
         self._changes = changes
         self._look()
-        self._read_rows(raw)
-        self.life = raw.execute("SELECT running_ms, bound_utc_ms FROM life").fetchone() or self.life
         for account_id, text in raw.execute("SELECT account_id, snapshot FROM account ORDER BY account_id"):
             self.accounts[account_id] = json.loads(text)
+        self._read_rows(raw)
+        self.life = raw.execute("SELECT running_ms, bound_utc_ms FROM life").fetchone() or self.life
         for check in self._after:
             check()
 
@@ -136,11 +137,12 @@ class Witness:
         self.life = (0, 0)
         for reader in self._readers:
             reader.begin()
-            for row, digest in zip(self.rows, self.hashes[1:], strict=True):
-                reader.row(row, self._first_seen_ms[digest])
+            for row in in_turn(self.rows):
+                reader.row(row, self.seen_ms(row))
 
     def _read_rows(self, raw: sqlite3.Connection) -> None:
         true_ms = self.world.machine.true_utc_ms()
+        known = len(self.rows)
         fresh = raw.execute("SELECT seq, epoch, hash, body FROM journal WHERE seq > ? ORDER BY seq", (len(self.rows),))
         for seq, epoch, digest, body in fresh.fetchall():
             row = json.loads(body)
@@ -153,9 +155,10 @@ class Witness:
             self.bodies.append(body)
             self.hashes.append(digest)
             self.began_life = True
-            seen_ms = self._first_seen_ms.setdefault(digest, true_ms)
+            self._first_seen_ms.setdefault(digest, true_ms)
+        for row in in_turn(self.rows[known:]):
             for reader in self._readers:
-                reader.row(row, seen_ms)
+                reader.row(row, self.seen_ms(row))
 
     def _whole(self) -> None:
         """At the end every row is still what it was when it was first seen (I7)."""
@@ -164,11 +167,32 @@ class Witness:
             self.world.violated("I7", "a row is not what it was when it was committed")
 
 
+def in_turn(rows: list[Row]) -> list[Row]:
+    """As the readers want them: of each instant the commands first, whose receipts are written last."""
+    found: list[Row] = []
+    for _, instant in itertools.groupby(rows, key=lambda row: (row["epoch"], row["at"]["running_ms"])):
+        together = list(instant)
+        found += [row for row in together if row["type"] == "receipt"]
+        found += [row for row in together if row["type"] != "receipt"]
+    return found
+
+
 def nano_of(text: str) -> int:
     """Nano-units of decimal text, exactly."""
     whole, _, part = text.lstrip("-").partition(".")
     value = int(whole) * 1_000_000_000 + int(part.ljust(9, "0"))
     return -value if text.startswith("-") else value
+
+
+def vouched(account: dict[str, Any] | None) -> bool:
+    """The head-end has confirmed these books since the start, and nothing says that they are an old image."""
+    return account is not None and account.get("start") is None and account.get("suspicion") is None
+
+
+def leaves_switch(account: dict[str, Any]) -> bool:
+    """The switch stays as it was found: these books may not know why it is so (a lock-out is above that)."""
+    held = account.get("suspicion") or account.get("start")
+    return held is not None and held.get("leaves_switch", True) and account["lockout"] is None
 
 
 def lifetime(account: dict[str, Any]) -> tuple[int, int]:

@@ -58,7 +58,7 @@ def limit_w(account: dict[str, Any]) -> int | None:
         return None
     power_w = account["contract_power_w"]
     available_w = power_w + power_w // 10 if power_w <= 30_000 else power_w
-    return -(-available_w * account["policy"]["limit_percent"] // 100)
+    return int(-(-available_w * account["policy"]["limit_percent"] // 100))
 
 
 class Writes:
