@@ -13,7 +13,7 @@ CENT_NANO = NANO // 100
 FIVE_RAPPEN_NANO = 5 * CENT_NANO
 WH_PER_KWH = 1000
 
-_DECIMAL = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{1,9}))?", re.ASCII)  # 9 + 9 digits fit a signed 64-bit integer
+_DECIMAL = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{1,9}))?")  # 9 + 9 digits fit a signed 64-bit integer
 
 
 def parse_money(text: str) -> int:

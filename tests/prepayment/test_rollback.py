@@ -35,7 +35,7 @@ def under(cause: SuspicionCause, seq: int = 5, *, leaves: bool = True) -> Accoun
 
 
 def test_the_bounds_of_a_suspicion() -> None:
-    """I20: two minutes without moving the switch, 16 epochs given up, 32 holds: a suspicion grows without end nowhere."""
+    """I20: two minutes without moving the switch, 16 epochs given up, 32 holds: nothing grows without end."""
     assert (LEAVE_MS, LOST_EPOCHS_MAX, HOLDS_KEPT_MAX) == (120_000, 16, 32)
     assert (Start(0, known=True).leaves_switch, Suspicion(FORK, at()).leaves_switch, Suspicion(FORK, at()).seq) == (
         True,
@@ -94,7 +94,7 @@ def test_a_suspicion_begins_once_and_only_grows(
     after: tuple[SuspicionCause, int, int, bool],
     told: bool,
 ) -> None:
-    """Threat 4: the head-end's word outranks the gateway's own guess; a later word never makes it younger or smaller."""
+    """Threat 4: the head-end's word outranks the gateway's own guess; no later word makes it younger."""
     account = opened() if before is None else under(before, leaves=False)
     account = replace(account, start=Start(0, known=True) if before is None else None)
     cause, seq = event
@@ -205,7 +205,7 @@ def case(wh: int, kind: CaseKind = CaseKind.UNOBSERVED) -> Case:
 def test_energy_nobody_could_date_counts_as_spent_while_nobody_vouches(
     cases: tuple[Case, ...], waiting_wh: int
 ) -> None:
-    """I13: or somebody could put the same old card back for ever and owe nothing; a vouched account owes its charges."""
+    """I13: or somebody could put the same old card back for ever and owe nothing."""
     account = opened()
     account = replace(account, register=replace(account.register, cases=cases))
     assert reckoned_nano(account) == account.balance_nano == 20 * NANO
