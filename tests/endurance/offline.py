@@ -28,8 +28,9 @@ DAY_S = 86_400
 METERS = ("m1", "m2", "m3", "m4")
 BREAKS = 5
 BYTES_PER_QUARTER, BYTES_PER_ROW, BYTES_FIXED = 450, 1_000, 400_000
-DRAIN_HELD_MAX = 1_500_000
-"""What the drain may hold on to beyond what sixty quiet days did."""
+DRAIN_HELD_MAX = 4_500_000
+"""What the drain may hold on to. Of this the head-end, which lives in the same process, may take 3 MB for quarter-hours
+that wait for one that was lost; a daemon that loaded sixty days at once would hold 9 MB."""
 VERDICT_P99_MAX_S = 1.0
 LOOK_EVERY_S, QUIET_S = 1.0, 6.0
 
