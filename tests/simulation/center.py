@@ -314,6 +314,9 @@ class Center:
                 self._resync(account_id)
         elif self.forked and self._resynced:
             self._go_on_with_the_other()
+        elif self.forked and self.status["head"] in self.hashes:
+            self.chain.ignore_other()  # those of a clone that is gone
+            self._sell_again()
         self._ask_again()
         self._call_somebody()
 
@@ -337,8 +340,12 @@ class Center:
         self.resyncs += 1
         self.intervals.clear()
         self.interval_number = -1
+        self._sell_again()
+
+    def _sell_again(self) -> None:
+        """The last sale of each account: it was applied by the branch that is lost, perhaps."""
         for till in self.tills.values():
-            if till.last_sale is not None:  # applied by the branch that is lost, perhaps
+            if till.last_sale is not None:
                 self._send("command", till.last_sale.token)
 
     def _interval(self, interval: dict[str, Any]) -> None:

@@ -39,7 +39,7 @@ class Chain:
             if _hash(row, payload) != self.hashes[seq]:
                 self._other[seq] = (row, payload)
             return []
-        if self.forked:
+        if self.forked and (seq > len(self.hashes) or row["prev"] != self.hashes[-1]):
             self._other[seq] = (row, payload)  # whose it is shows when the first one of them is there
             return []
         self._held[seq] = (row, payload)

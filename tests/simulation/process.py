@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway import app
@@ -11,10 +13,13 @@ from gateway.clock import SystemClock
 from gateway.errors import CommitUnknown, StoreError
 from gateway.meters.bus import Bus
 from tests.simulation.broker import SimLink
-from tests.simulation.medium import PowerCut
+from tests.simulation.medium import CARD, PowerCut
 from tests.simulation.wire import Wire
 
 if TYPE_CHECKING:
+    from gateway.installation import Installation
+    from tests.simulation.kernel import Machine
+    from tests.simulation.medium import Medium
     from tests.simulation.world import World
 
 RESTART_S = 5.0
@@ -25,12 +30,31 @@ SYNCHRONISED_AFTER_S = 120.0
 ASKED_EVERY_S = 1024.0
 
 
-class Process:
-    """One life after another; `life` counts them."""
+@dataclass(frozen=True, slots=True)
+class Computer:
+    """What a process runs on. A clone has its own, and no meter (`wired` False)."""
 
-    def __init__(self, world: World) -> None:
+    medium: Medium
+    machine: Machine
+    installation: Installation
+    wired: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _NoLine:
+    """A bus without a cable."""
+
+    id: str
+    plugged: bool = False
+
+
+class Process:
+    """One life after another; `life` counts them. Those of a clone are nobody's promise: no invariant hears of it."""
+
+    def __init__(self, world: World, computer: Computer) -> None:
         self.life = 0
         self.clock: SystemClock | None = None
+        self.computer = computer
         self._world = world
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -50,27 +74,40 @@ class Process:
         """Power on, if it is off; without `boot` the service manager starts the process again."""
         if self._task is not None:
             return
-        world = self._world
+        world, computer = self._world, self.computer
         self.life += 1
         if boot:
-            world.machine.boot()
-            world.medium.boot += 1
+            computer.machine.boot()
+            computer.medium.boot += 1
             self._booted_life = life = self.life
             world.later(SYNCHRONISED_AFTER_S, lambda: self._ask_servers(life))
-        world.tell(f"start {self.life}")
+        world.tell(f"start {self.life}" if computer.wired else "the clone starts")
         self._wires, self._links, self._stop = [], [], asyncio.Event()
-        self.clock = SystemClock(world.machine.kernel())
+        self.clock = SystemClock(computer.machine.kernel())
         run = app.run(
-            world.installation,
+            computer.installation,
             clock=self.clock,
             stop=self._stop,
             link_factory=self._link,
             bus_factory=lambda table, _installation, clock: self._bus(table.id, clock),
         )
-        for call in world.on.started:
+        for call in world.on.started if computer.wired else ():
             call()
-        self._task = asyncio.get_running_loop().create_task(run, name=f"life {self.life}")
+        context = contextvars.copy_context()
+        context.run(CARD.set, computer.medium)
+        self._task = asyncio.get_running_loop().create_task(run, name=f"life {self.life}", context=context)
         self._task.add_done_callback(self._ended)
+
+    @property
+    def refused(self) -> bool:
+        """The last starts all failed."""
+        return self._failures > 1
+
+    def end(self) -> None:
+        """Switched off for ever."""
+        if self._task is not None:
+            self._die("the clone ends")
+        self._start_due += 1
 
     def start_later(self, seconds: float, *, boot: bool = True) -> None:
         """Start in a while, unless somebody else does before."""
@@ -86,7 +123,7 @@ class Process:
 
     def cut(self, off_s: float) -> None:
         """The power goes, now; it comes back after `off_s`."""
-        self._world.machine.save()
+        self.computer.machine.save()
         self._die(f"cut for {off_s:.0f} s")
         self.start_later(off_s)
 
@@ -94,7 +131,7 @@ class Process:
         task, self._task = self._task, None
         world = self._world
         world.tell(how if task is not None else f"{how}, being off")
-        world.medium.power_off()
+        self.computer.medium.power_off()
         for wire in self._wires:
             wire.dead = True
         for link in self._links:
@@ -102,7 +139,7 @@ class Process:
         if task is not None:
             self._dying.add(task)
             task.cancel()
-            for call in world.on.ended:
+            for call in world.on.ended if self.computer.wired else ():
                 call("cut")
 
     async def stop(self) -> None:
@@ -131,9 +168,9 @@ class Process:
             link.die()
         if error is not None and not all(isinstance(one, CommitUnknown | StoreError) for one in _leaves(error)):
             world.violated("I21", f"the process ended by {error!r}: {list(_leaves(error))!r}")
-        elif error is not None and "medium" not in world.faulted:
+        elif error is not None and not world.faulted & {"medium", "image"}:
             world.violated("I21", f"the process ended by {list(_leaves(error))!r} on a sound card")
-        for call in world.on.ended:
+        for call in world.on.ended if self.computer.wired else ():
             call(why)
         self._failures = 0 if error is None else self._failures + 1
         self.start_later(RESTART_SELDOM_S if self._failures > FAILURES_MANY else RESTART_S, boot=False)
@@ -141,7 +178,7 @@ class Process:
     def _ask_servers(self, life: int) -> None:
         """timesyncd, as long as the machine is up."""
         if self._booted_life == life:
-            self._world.machine.ask_servers()
+            self.computer.machine.ask_servers()
             self._world.later(ASKED_EVERY_S, lambda: self._ask_servers(life))
 
     def _link(self, *arguments: object) -> SimLink:
@@ -152,7 +189,8 @@ class Process:
         return link
 
     def _bus(self, bus_id: str, clock: SystemClock) -> Bus:
-        wire = Wire(self._world.plant.line(bus_id), self._world.written)
+        line = self._world.plant.line(bus_id) if self.computer.wired else _NoLine(bus_id)
+        wire = Wire(line, self._world.written)  # type: ignore[arg-type]
         self._wires.append(wire)
         return Bus(wire, clock)  # type: ignore[arg-type]
 

@@ -22,7 +22,7 @@ from tests.simulation.center import Center
 from tests.simulation.kernel import Machine
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.medium import Medium
-from tests.simulation.process import Process
+from tests.simulation.process import Computer, Process
 from tests.simulation.site import GATEWAY, TERMS, VARIANTS, Terms, Variant, installation
 
 ACCOUNT = "A1"
@@ -115,7 +115,7 @@ class World:
             card=folder / "card",
             keys=self.center.keys(),
         )
-        self.process = Process(self)
+        self.process = Process(self, Computer(self.medium, self.machine, self.installation))
         self.medium.on_cut = lambda: self.process.cut(self.chance("cut").uniform(1, 900))
         self.medium.after_work = self._committed
 
@@ -190,6 +190,41 @@ class World:
         self.medium.copy_to(image.folder)
         return image
 
+    def restored(self, what: str) -> None:
+        """Other books than before are on the card: what was committed since may be gone."""
+        self.tell(what)
+        for call in self.on.restored:
+            call()
+
+    def rotten(self, archive: Image, after_s: float) -> None:
+        """The card has rotted; if the gateway refuses it and has no copy, somebody brings this one after a while."""
+        self.restored("a rotten card")
+        self.on.started.append(lambda: self.restored("perhaps from the copy"))  # rot is found when it is read
+
+        def look() -> None:
+            if self.process.refused:
+                archive.put_back()
+
+        self.meanwhile(after_s, look)
+        self.on.healed.append(look)
+
+    def clone(self, image: Image) -> Process:
+        """A second gateway with the identity and the books of this one, and no meter; it is on until it is cut."""
+        medium = Medium(image.folder, self.chance("clone"))
+        machine = Machine(self.loop.time, self.setting.started_utc_ms, has_rtc=True)
+        setting = self.setting
+        installed = installation(
+            setting.variant,
+            setting.terms,
+            poll_s=setting.poll_s,
+            opening=setting.opening,
+            card=image.folder,
+            keys=self.center.keys(),
+        )
+        twin = Process(self, Computer(medium, machine, installed, wired=False))
+        twin.start()
+        return twin
+
     def stand_still(self, seconds: float, *, asleep: bool) -> None:
         """The machine stands still; `asleep`: its monotonic clock, too. The rest of the world is late by as much."""
         self.tell(f"stands still for {seconds:.0f} s")
@@ -250,9 +285,7 @@ class Image:
         """The power goes, this takes the place of the card, and the power comes back."""
         self.world.cut(20.0)
         self.world.medium.replace_by(self.folder)
-        self.world.tell("an old image")
-        for call in self.world.on.restored:
-            call()
+        self.world.restored("an old image")
 
 
 class _PlantClock:

@@ -1,4 +1,5 @@
 """Somebody at the broker who has no key forges, replays, floods (threats 1, 2, 25): nothing of it changes anything."""
+
 from __future__ import annotations
 
 import json
