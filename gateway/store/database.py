@@ -57,7 +57,8 @@ class Database:
             )
         mark = _prepare_files(path)
         try:
-            wal.check(path)
+            if wal.check(path) and mark.rotten:
+                raise StoreDamaged(f"{path}: the end of its write-ahead log and its mark are both damaged. {ADVICE}")
             connecting = aiosqlite.connect(path, isolation_level=None, cached_statements=64)
             connecting._thread.daemon = True  # noqa: SLF001  a process that ends on an error must not wait for it
             connection = await connecting

@@ -8,7 +8,8 @@ it never runs ahead of the store. Two things can only be told by it:
 * A command that was being executed when the process died, on a machine that stayed up, is one that killed it. A commit
   that failed, or a power cut, ends no execution: a full disk must not use up a customer's top-up.
 
-A mark that is damaged, torn or missing says nothing and is no error.
+A mark that is missing says nothing. A rotten one is no error by itself; together with a log that ends in a broken
+transaction it is, because then nobody can tell whether that one had been stored.
 """
 
 from __future__ import annotations
@@ -52,11 +53,16 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Mark:
-    """The open mark; `found` is what the last process left, if it can be read. Raises OSError."""
+    """The open mark; `found` is what the last process left, `rotten` that something else stands there.
+
+    Raises OSError.
+    """
 
     def __init__(self, store: Path) -> None:
         self._file = os.open(mark_of(store), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self.found = _decoded(os.pread(self._file, BYTES, 0))
+        line = os.pread(self._file, BYTES, 0)
+        self.found = _decoded(line)
+        self.rotten = self.found is None and bool(line.strip(b"\0"))
         self._boot = boot_id()
         self._said = Said(0, "", self._boot)
 

@@ -29,20 +29,24 @@ _Sum = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """One page in the log. `fits`: it carries the log's salts and goes on from the stored sum of the frame before."""
+    """One page in the log. `ours`: it carries the log's salts; `fits`: and goes on from the sum of the frame before."""
 
     ends: bool
+    ours: bool
     fits: bool
 
 
-def check(store: Path) -> None:
-    """Raise StoreDamaged when transactions that were complete would be dropped; changes nothing."""
+def check(store: Path) -> bool:
+    """Raise StoreDamaged when transactions that were complete would be dropped; changes nothing.
+
+    True when the last transaction is broken: it was being written when the power went, or it has rotted since.
+    """
     try:
         log = store.with_name(store.name + "-wal").open("rb")
     except FileNotFoundError:
-        return
+        return False
     with log:
-        broken, ended = False, False
+        broken, ended, dropped = False, False, False
         for frame in _frames(store, log):
             if broken and ended and frame.fits:
                 raise StoreDamaged(
@@ -51,6 +55,8 @@ def check(store: Path) -> None:
                 )
             broken = broken or not frame.fits
             ended = frame.ends
+            dropped = dropped or (broken and frame.ours)
+    return dropped
 
 
 def _frames(store: Path, log: BinaryIO) -> Iterator[_Frame]:
@@ -66,7 +72,8 @@ def _frames(store: Path, log: BinaryIO) -> Iterator[_Frame]:
         _, pages_after, first_salt, second_salt, *own = _FRAME.unpack(frame[: _FRAME.size])
         sums = _summed(_summed(before, frame[:8], order), frame[_FRAME.size :], order)
         before = (own[0], own[1])
-        yield _Frame(pages_after > 0, [first_salt, second_salt] == salts[:2] and sums == before)
+        ours = [first_salt, second_salt] == salts[:2]
+        yield _Frame(pages_after > 0, ours, ours and sums == before)
 
 
 def _summed(before: _Sum, data: bytes, order: str) -> _Sum:

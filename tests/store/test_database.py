@@ -147,13 +147,15 @@ def test_a_damaged_page_is_found_on_opening(tmp_path: Path) -> None:
 
 
 def test_rot_in_the_text_of_the_schema_is_damage(tmp_path: Path) -> None:
-    """Threat 7: SQLite then complains with the rotten text itself, which Python cannot decode; found by flipping bits."""
+    """Threat 7: SQLite complains with the rotten text itself, which Python cannot decode; found by flipping bits."""
     path = tmp_path / "store.db"
     asyncio.run(opened(path))
     content = path.read_bytes()
-    path.write_bytes(
-        content.replace(b"TRIGGER journal_never_changes", b"TRIGGER journal_n\xd4ver_chan\xd4es XYZ"[:29], 1)
-    )
+    path.write_bytes(content.replace(b"TRIGGER journal_never_changes", b"TRIGGER journal n\xd4ver chan\xd4es"))
+    raw = sqlite3.connect(path)
+    with pytest.raises(UnicodeDecodeError):
+        raw.execute("SELECT * FROM life")
+    raw.close()
     assert "damaged" in refusal(path, StoreDamaged)
 
 
