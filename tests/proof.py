@@ -33,6 +33,11 @@ class Proof:
 PROOFS = (
     Proof("simulation", "tests.simulation --seed 1000 --runs 10000", "tests.simulation --runs 40 --quick --repeat 5"),
     Proof("year", "tests.simulation --seed 1 --runs 200 --days 365 --poll 300 --name year --repeat 0", ""),
+    Proof("images", "tests.storage images --seed 1 --images 200000", "tests.storage images --seed 1 --images 3000"),
+    Proof("rot", "tests.storage rot --seed 1 --flips 10000", "tests.storage rot --seed 1 --flips 1000"),
+    Proof("faults", "tests.storage faults --seed 1", ""),
+    Proof("kill", "tests.kill --kills 1000 --seed 1", ""),
+    Proof("kill-books", "tests.kill --kills 1000 --seed 1 --books", ""),
     Proof("teeth", "tests.teeth --control", "tests.teeth"),
 )
 
