@@ -171,7 +171,11 @@ def resynced(account: Account, request: Resynced) -> Account:
 
 
 def resync_records(before: Account, after: Account, request: Resynced) -> tuple[Record, ...]:
-    """Both heads side by side, and the change of rung if there is one."""
+    """Both heads side by side, the totals now in force, and the change of rung if there is one.
+
+    The totals were taken over from another branch: without them the rows of this one would not tell them, and a
+    head-end that resyncs from rows alone would credit again what a later image forgets (I1).
+    """
     at = request.at
     detail = (
         ("lost_epoch", request.epoch),
@@ -180,6 +184,11 @@ def resync_records(before: Account, after: Account, request: Resynced) -> tuple[
         ("run", request.run),
         ("cause", before.suspicion.cause.value if before.suspicion is not None else ""),
         ("known", int(request.position is not None)),
+        ("top_up_sequence", after.top_up_sequence),
+        ("top_up_total_nano", after.top_up_total_nano),
+        ("reversal_sequence", after.reversal_sequence),
+        ("reversal_total_nano", after.reversal_total_nano),
+        ("in_state_ms", at.running_ms - after.supply.since.running_ms),
     )
     records: tuple[Record, ...] = (Happening(at, after.account_id, "rollback.resynced", detail),)
     if before.supply.state is after.supply.state:

@@ -108,7 +108,7 @@ def test_the_balance_is_theirs_and_what_only_these_books_know() -> None:
 
 
 def test_both_heads_are_on_record() -> None:
-    """I24: the entry with both registers, the row of the lost branch, and the change of rung with its evidence."""
+    """I1, I24: both registers and heads, the change of rung, and the totals taken over, which no other row tells."""
     began = world()
     began.use(2_000)
     account = suspect(began.account)
@@ -123,7 +123,11 @@ def test_both_heads_are_on_record() -> None:
     assert (happening.what, happening.account_id) == ("rollback.resynced", "CH-1")
     assert dict(happening.detail) == {
         "lost_epoch": "e-1", "lost_seq": 5, "lost_head": HEAD, "run": "run-1", "cause": "fork", "known": 1,
+        "top_up_sequence": outcome.account.top_up_sequence, "top_up_total_nano": outcome.account.top_up_total_nano,
+        "reversal_sequence": outcome.account.reversal_sequence, "in_state_ms": 4_000,
+        "reversal_total_nano": outcome.account.reversal_total_nano,
     }  # fmt: skip
+    assert (outcome.account.top_up_sequence, outcome.account.reversal_sequence) != (0, 0)
     moved = next(record for record in outcome.records if isinstance(record, Transition))
     assert (moved.source, moved.target, moved.rule) == (SupplyState.NORMAL, SupplyState.GRACE, "resynced")
     assert (moved.policy, moved.balance_nano, moved.currency) == ("test@1", 12 * NANO, "CHF")

@@ -33,6 +33,10 @@ def position(  # noqa: C901, PLR0912 - an arm for each kind of row
                 notice_ms = None
         elif kind == "notice" and row["template"] in NOTICES:
             notice_ms = at["running_ms"]
+        elif kind == "event" and row["what"] == "rollback.resynced":
+            for name in ("top_up_sequence", "top_up_total", "reversal_sequence", "reversal_total"):
+                found[name] = row["detail"][name]
+            since_ms = at["running_ms"] - row["detail"]["in_state_ms"]
         elif kind == "event" and row["what"] == "register.unobserved":
             unobserved = row["detail"]["case_id"]
         elif kind == "event" and row["what"] == "register.discontinuity":
