@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.simulation.chain import Chain
@@ -27,7 +28,7 @@ PERSON_AFTER_S = 1500.0
 """How long until a person looks at a fork."""
 STALE = frozenset({"stale_command", "expired", "out_of_sequence", "crashed_before", "clock_untrusted", "busy"})
 """Refusals that say nothing of the command itself: it is signed again."""
-Later = Callable[[float, Callable[[], None]], None]
+Later = Callable[[float, Callable[[], object]], None]
 
 
 class Center:
@@ -255,7 +256,7 @@ class Center:
             till.reversals += 1
         elif verdict["reason"] in STALE:
             till.open_reversal = Order("", "", {}, b"")  # nothing else until it is signed again
-            self._later(SIGN_AGAIN_S, lambda: self._reversal(account_id, till) and None)
+            self._later(SIGN_AGAIN_S, partial(self._reversal, account_id, till))
         else:
             till.reversed_nano.pop()
 
@@ -298,6 +299,8 @@ class Center:
                 kept["holds"].pop(body["hold_id"], None)
             case "account_resync":
                 self._resynced.add(body["account_id"])
+            case _:
+                pass
 
     def _call_somebody(self) -> None:
         """A fork or a suspicion is for a person, who comes after a while, and again until it is settled."""

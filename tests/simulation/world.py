@@ -64,7 +64,7 @@ class Observers:
     restored: list[Callable[[], None]] = field(default_factory=list)
     hourly: list[Callable[[], None]] = field(default_factory=list)
     settled: list[Callable[[], None]] = field(default_factory=list)
-    healed: list[Callable[[], None]] = field(default_factory=list)
+    healed: list[Callable[[], object]] = field(default_factory=list)
 
 
 class World:
@@ -125,11 +125,11 @@ class World:
         """A random stream of its own for each name."""
         return random.Random(f"{self.setting.seed}/{name}")
 
-    def later(self, seconds: float, act: Callable[[], None]) -> None:
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
         """Do something in a while."""
         self.loop.call_later(max(0.0, seconds), act)
 
-    def meanwhile(self, seconds: float, act: Callable[[], None]) -> None:
+    def meanwhile(self, seconds: float, act: Callable[[], object]) -> None:
         """`later`, for what belongs to a fault: when everything has been healed it no longer happens."""
         self.disturb(seconds)
         self.later(seconds, lambda: None if self.healed else act())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import partial
 from typing import Any
 
 from tests.simulation.incidents import incident
@@ -63,7 +64,7 @@ def replayed(world: World, chance: random.Random) -> None:
     for topic, payload in chance.sample(heard, min(len(heard), chance.choice((1, 10, 60)))):
         other = BELOW + chance.choice(TOPICS) if chance.random() < 0.3 else topic
         delay_s = chance.choice((0.0, 0.0, HOUR_S, 40 * HOUR_S))
-        world.meanwhile(delay_s, lambda other=other, payload=payload: world.broker.send_down(other, payload))
+        world.meanwhile(delay_s, partial(world.broker.send_down, other, payload))
 
 
 @incident(FAMILY, 0.5)

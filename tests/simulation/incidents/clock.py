@@ -6,6 +6,7 @@ Whatever they say shortens nobody's term (I16), and none of it gives free energy
 from __future__ import annotations
 
 import random
+from functools import partial
 
 from tests.simulation.incidents import incident
 from tests.simulation.world import DAY_S, HOUR_S, World
@@ -30,7 +31,7 @@ def wall_steps_often(world: World, chance: random.Random) -> None:
     error_ms = _error_ms(chance)
     for number in range(chance.randint(4, 30)):
         way = 1 if number % 2 else -1
-        world.meanwhile(number * 97.0, lambda way=way: _step(world, way * error_ms))
+        world.meanwhile(number * 97.0, partial(_step, world, way * error_ms))
 
 
 @incident(FAMILY, 0.8)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import tomllib
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from tests.simulation.center import NANO, money
@@ -74,8 +75,8 @@ def hold(world: World, chance: random.Random) -> None:
         body["until"] = datetime.fromtimestamp(int(end_s), UTC).isoformat()
     world.center.insist("hold_set", body)
     release = _body(world, hold_id=hold_id)
-    world.later(days * DAY_S, lambda: world.center.insist("hold_release", release) and None)
-    world.on.healed.append(lambda: world.center.insist("hold_release", release) and None)
+    world.later(days * DAY_S, partial(world.center.insist, "hold_release", release))
+    world.on.healed.append(partial(world.center.insist, "hold_release", release))
 
 
 @incident(FAMILY, 0.4)
@@ -84,8 +85,8 @@ def lockout(world: World, chance: random.Random) -> None:
     body = _body(world, reason=chance.choice(("work on the line", "danger")))
     world.center.insist("lockout_set", body)
     release = _body(world)
-    world.later(chance.uniform(0.3, 20) * HOUR_S, lambda: world.center.insist("lockout_release", release) and None)
-    world.on.healed.append(lambda: world.center.insist("lockout_release", release) and None)
+    world.later(chance.uniform(0.3, 20) * HOUR_S, partial(world.center.insist, "lockout_release", release))
+    world.on.healed.append(partial(world.center.insist, "lockout_release", release))
 
 
 @incident(FAMILY, 0.6)
@@ -152,7 +153,7 @@ def sent_again(world: World, chance: random.Random) -> None:
     orders = list(world.center.orders.values())
     for order in chance.sample(orders, min(len(orders), chance.randint(1, 12))):
         delay_s = chance.choice((0.0, 5.0, HOUR_S))
-        world.later(delay_s, lambda order=order: world.broker.send_down("prepaid/1/gw-sim/command", order.token))
+        world.later(delay_s, partial(world.broker.send_down, "prepaid/1/gw-sim/command", order.token))
 
 
 @incident(FAMILY, 0.4)
@@ -161,4 +162,4 @@ def signed_long_ago(world: World, chance: random.Random) -> None:
     order = world.center.sign("power_set", _body(world, contract_power_w=2000), life_s=600)
     world.center.orders[order.jti] = order
     delay_s = chance.uniform(2, 40) * HOUR_S
-    world.later(delay_s, lambda: world.broker.send_down("prepaid/1/gw-sim/command", order.token))
+    world.later(delay_s, partial(world.broker.send_down, "prepaid/1/gw-sim/command", order.token))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 from tests.simulation.incidents import incident
 from tests.simulation.world import DAY_S, HOUR_S, World
@@ -27,7 +28,7 @@ def cut_at_each_write(world: World, chance: random.Random) -> None:
     """Every few writes the power goes again, for an hour: also in the middle of starting (threats 5 and 24)."""
     for number in range(chance.randint(4, 20)):
         count, after = chance.choice((1, 1, 2, 4, 9)), chance.random() < 0.5
-        world.meanwhile(number * 180.0, lambda count=count, after=after: world.medium.cut_at_write(count, after=after))
+        world.meanwhile(number * 180.0, partial(world.medium.cut_at_write, count, after=after))
 
 
 @incident(FAMILY, 0.5)

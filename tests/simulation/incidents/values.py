@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 from firmware_sim.faults import Kind
 from tests.simulation.incidents import incident
@@ -56,4 +57,4 @@ def flickers(world: World, chance: random.Random) -> None:
     for _ in range(chance.randint(3, 12)):
         kind = chance.choice((Kind.ZERO, Kind.JUMP, Kind.NAN))
         value = chance.randrange(-50_000, 50_000)
-        world.meanwhile(chance.uniform(0, 3600), lambda kind=kind, value=value: _reads(world, chance, kind, value))
+        world.meanwhile(chance.uniform(0, 3600), partial(_reads, world, chance, kind, value))
