@@ -1,6 +1,7 @@
 """Money, civil time, calendars and tariffs at the value where their answer changes."""
 
 from datetime import date, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -335,7 +336,7 @@ TWO = (Price(0, "all", 1), Price(1, "all", 1))
         ({"vat_ppm": 1}, "need no VAT rate"),
     ],
 )
-def test_a_tariff_that_cannot_be_rated_is_refused(changes: dict[str, object], says: str) -> None:
+def test_a_tariff_that_cannot_be_rated_is_refused(changes: dict[str, Any], says: str) -> None:
     """S0-11, I5: the mistake is named; what stands right beside it is accepted."""
     with pytest.raises(ValueError, match=says):
         tariff(**changes)
@@ -352,6 +353,6 @@ def test_a_tariff_that_cannot_be_rated_is_refused(changes: dict[str, object], sa
         {"vat_ppm": 1, "prices_include_vat": False},
     ],
 )
-def test_a_tariff_at_the_edge_is_accepted(changes: dict[str, object]) -> None:
+def test_a_tariff_at_the_edge_is_accepted(changes: dict[str, Any]) -> None:
     """S0-11: the smallest and the largest that can be rated."""
     assert tariff(**changes).ref == "flat@1"

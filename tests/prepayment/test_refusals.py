@@ -1,0 +1,421 @@
+"""What an account answers to a request, word for word, at the value where the answer changes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.prepayment.account import Account, Supply
+from gateway.prepayment.events import (
+    AccountClosed,
+    AccountOpened,
+    Hold,
+    HoldKind,
+    HoldReleased,
+    HoldSet,
+    LockoutReleased,
+    LockoutSet,
+    PolicySet,
+    PowerSet,
+    Request,
+    TariffSet,
+    TimeTrust,
+    TopUp,
+    TopUpReversal,
+)
+from gateway.prepayment.intervals import IntervalState
+from gateway.prepayment.ledger import Entry, EntryKind, Verdict, VerdictStatus
+from gateway.prepayment.register import Register
+from gateway.prepayment.requests import (
+    HOLDS_MAX,
+    POWER_MAX_W,
+    POWER_MIN_W,
+    SEQUENCE_STEPS_MAX,
+    TARIFFS_MAX,
+    open_account,
+    take,
+    valid_power_w,
+)
+from gateway.prepayment.step import apply
+from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.tariff import Tariff
+from tests.prepayment.worlds import DAY_MS, MONDAY_MS, NANO, TERMS, at, opened, policy, tariff
+
+NOW = at(1_000)
+CAP_NANO = 500 * NANO
+
+
+def said(account: Account, request: Request) -> tuple[str, dict[str, str | int]]:
+    """The reason of a refusal and its detail; nothing has changed."""
+    outcome = apply(account, request, TERMS)
+    assert (outcome.account, outcome.records) == (account, ())
+    assert outcome.verdict is not None
+    assert outcome.verdict.status is not VerdictStatus.APPLIED
+    return outcome.verdict.reason, dict(outcome.verdict.detail)
+
+
+def after(account: Account, request: Request) -> Account:
+    """The account once the request was accepted."""
+    outcome = apply(account, request, TERMS)
+    assert outcome.verdict is not None
+    assert outcome.verdict.status is VerdictStatus.APPLIED, outcome.verdict
+    return outcome.account
+
+
+def top_up(sequence: int, amount: int, total: int, currency: str = "CHF") -> TopUp:
+    """A top-up of so many nano-units."""
+    return TopUp(NOW, "t-1", sequence, amount, total, currency, "web")
+
+
+def reversal(sequence: int, amount: int, total: int, currency: str = "CHF") -> TopUpReversal:
+    """A reversal of so many nano-units."""
+    return TopUpReversal(NOW, "r-1", sequence, amount, total, currency, "error")
+
+
+def paid(sequence: int = 2, total: int = 1_000) -> Account:
+    """An account with two top-ups of 1000 nano in all, and two reversals of 100."""
+    return replace(
+        opened(), top_up_sequence=sequence, top_up_total_nano=total, reversal_sequence=sequence, reversal_total_nano=100
+    )
+
+
+def test_the_bounds_are_these() -> None:
+    """I20, S2-07: tariffs, holds, missed top-ups and the steps of power."""
+    assert (TARIFFS_MAX, HOLDS_MAX, SEQUENCE_STEPS_MAX) == (8, 16, 1000)
+    assert (POWER_MIN_W, POWER_MAX_W) == (500, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason", "detail"),
+    [
+        (top_up(3, 1, 1_001, "EUR"), "wrong_currency", {"expected": "CHF", "got": "EUR"}),
+        (top_up(3, 0, 1_001), "invalid_amount", {}),
+        (top_up(0, 1, 1), "invalid_amount", {}),
+        (top_up(2, 1, 1_000), "already_included", {"last_sequence": 2}),
+        (top_up(1, 1, 999), "already_included", {"last_sequence": 2}),
+        (top_up(2, 1, 999), "total_mismatch", {"last_sequence": 2}),
+        (top_up(2, 1, 1_001), "total_mismatch", {"last_sequence": 2}),
+        (top_up(1, 1, 1_000), "total_mismatch", {"last_sequence": 2}),
+        (top_up(1_003, 1, 2_000), "sequence_gap", {"last_sequence": 2}),
+        (top_up(3, 5, 1_004), "total_mismatch", {"last_sequence": 2}),
+        (top_up(3, 5, 1_006), "total_mismatch", {"last_sequence": 2}),
+        (top_up(4, 5, 1_004), "total_mismatch", {"last_sequence": 2}),
+        (top_up(3, CAP_NANO + 1, CAP_NANO + 1_001), "above_cap", {"cap": "500.00 CHF a top-up", "last_sequence": 2}),
+        (top_up(4, 1, 2 * CAP_NANO + 1_001), "above_cap", {"cap": "500.00 CHF a top-up", "last_sequence": 2}),
+        (reversal(3, 1, 101, "EUR"), "wrong_currency", {"expected": "CHF", "got": "EUR"}),
+        (reversal(2, 1, 100), "already_included", {"last_sequence": 2}),
+        (reversal(3, 901, 1_001), "reversal_exceeds_top_ups", {}),
+        (PowerSet(NOW, "p", 501), "invalid_step", {"power_w": 501}),
+        (HoldReleased(NOW, "h", "h-1"), "no_hold", {"hold": "h-1"}),
+        (LockoutReleased(NOW, "l"), "no_lockout", {}),
+    ],
+)
+def test_a_refusal_says_what_would_be_right(request_: Request, reason: str, detail: dict[str, str | int]) -> None:
+    """Decision 4: a wrong sequence, total, currency or size changes nothing and is answered with what we have."""
+    assert said(paid(), request_) == (reason, detail)
+
+
+@pytest.mark.parametrize(
+    ("request_", "gained_nano"),
+    [
+        (top_up(3, 1, 1_001), 1),
+        (top_up(3, CAP_NANO, CAP_NANO + 1_000), CAP_NANO),
+        (top_up(4, 5, 1_005), 5),
+        (top_up(4, 5, 1_009), 9),
+        (top_up(4, 5, 2 * CAP_NANO + 1_000), 2 * CAP_NANO),
+        (top_up(1_002, 1, 1_001), 1),
+        (reversal(3, 900, 1_000), -900),
+    ],
+)
+def test_money_at_the_edge_is_taken(request_: TopUp | TopUpReversal, gained_nano: int) -> None:
+    """Decision 4, I2: the smallest, the cap, the thousandth number, all that was ever topped up."""
+    outcome = apply(paid(), request_, TERMS)
+    assert outcome.account.balance_nano - paid().balance_nano == gained_nano
+    (entry,) = [record for record in outcome.records if isinstance(record, Entry)]
+    wanted = EntryKind.TOP_UP if isinstance(request_, TopUp) else EntryKind.TOP_UP_REVERSAL
+    assert (entry.kind, entry.amount_nano, entry.reference) == (wanted, gained_nano, request_.command_id)
+    assert (entry.from_register_wh, entry.to_register_wh) == (None, None)
+    told = (("sequence", request_.sequence), ("total_nano", request_.total_nano))
+    assert outcome.verdict == Verdict(VerdictStatus.APPLIED, "", told)
+
+
+def test_the_balance_stops_at_its_cap() -> None:
+    """S0-12: up to the cap and not a nano beyond it; the cap is named."""
+    full = opened(1_999 * NANO)
+    assert after(full, top_up(1, NANO, NANO)).balance_nano == 2_000 * NANO
+    assert said(full, top_up(1, NANO + 1, NANO + 1)) == ("balance_above_cap", {"cap": "2000.00 CHF"})
+
+
+@pytest.mark.parametrize(
+    ("power_w", "valid"),
+    [(0, False), (499, False), (500, True), (501, False), (750, False), (6_000, True), (5_500, True), (6_500, False),
+     (7_000, True), (10_000, True), (10_500, False), (11_000, False), (15_000, True), (1_000_000, True),
+     (1_000_001, False), (1_005_000, False), (-500, False)],
+)  # fmt: skip
+def test_power_is_sold_in_steps(power_w: int, valid: bool) -> None:
+    """S2-07: 0.5 kW up to 6 kW, 1 kW up to 10 kW, 5 kW above."""
+    assert valid_power_w(power_w) is valid
+
+
+def test_a_closed_account_takes_nothing() -> None:
+    """S1-15: whatever is asked."""
+    closed = replace(opened(), supply=Supply(SupplyState.TERMINATED, at()))
+    for request in (top_up(1, 1, 1), PowerSet(NOW, "p", 3_000), AccountClosed(NOW, "c", "moved")):
+        assert said(closed, request) == ("account_closed", {})
+
+
+def opening(**changes: object) -> AccountOpened:
+    """A good opening, with some fields changed."""
+    made = AccountOpened(NOW, "o-1", "CH-1", "m1", "CHF", 3_000, policy(), tariff(), 20 * NANO, 77, "serial")
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+NO_CALENDAR = replace(TERMS, calendars={})
+
+
+@pytest.mark.parametrize(
+    ("event", "terms", "reason", "detail"),
+    [
+        (opening(policy=policy(currency="EUR")), TERMS, "wrong_currency", {"expected": "CHF", "got": "EUR"}),
+        (opening(tariff=tariff(currency="EUR")), TERMS, "wrong_currency", {"expected": "CHF", "got": "EUR"}),
+        (opening(), replace(TERMS, can_disconnect=False), "no_actuator", {}),
+        (opening(contract_power_w=501), TERMS, "invalid_step", {"power_w": 501}),
+        (opening(opening_balance_nano=2_000 * NANO + 1), TERMS, "balance_above_cap", {}),
+        (opening(policy=policy(limit_required=True)), replace(TERMS, can_limit=False), "cannot_limit", {}),
+        (opening(), NO_CALENDAR, "unknown_calendar", {"calendar": "test"}),
+    ],
+)
+def test_an_account_that_cannot_be_kept_is_not_opened(
+    event: AccountOpened, terms: object, reason: str, detail: dict[str, str | int]
+) -> None:
+    """S0-11: each thing that is missing has its word; the first that is missing is told."""
+    verdict = open_account(event, terms)  # type: ignore[arg-type]
+    assert verdict == Verdict(VerdictStatus.REFUSED, reason, tuple(detail.items()))
+
+
+def test_an_opened_account_is_what_was_ordered() -> None:
+    """Decision 3: register, balance, policy, tariff and meter, with one entry that says so."""
+    outcome = open_account(opening(), TERMS)
+    assert not isinstance(outcome, Verdict)
+    account = outcome.account
+    assert (account.account_id, account.meter_id, account.meter_serial, account.currency) == (
+        "CH-1", "m1", "serial", "CHF",
+    )  # fmt: skip
+    assert (account.contract_power_w, account.policy, account.tariffs) == (3_000, policy(), (tariff(),))
+    assert (account.opened, account.opening_nano, account.balance_nano) == (NOW, 20 * NANO, 20 * NANO)
+    assert account.supply == Supply(SupplyState.NORMAL, NOW)
+    assert account.register == Register(wh=77, at=NOW, unobserved=True, dated=NOW)
+    assert account.intervals == IntervalState(NOW.utc_ms, 0, None, 0, 0, open_estimated=True)
+    assert (account.settled_register_wh, account.contact_running_ms) == (77, 1_000)
+    entry = Entry(NOW, "CH-1", EntryKind.OPENING, "CHF", 20 * NANO, 20 * NANO, "o-1", None, 77, ())
+    assert outcome.records == (entry,)
+    assert outcome.verdict == Verdict(VerdictStatus.APPLIED)
+    undated = open_account(opening(at=at(1_000, TimeTrust.RESTORED)), TERMS)
+    assert not isinstance(undated, Verdict)
+    assert undated.account.register.dated is None
+    later = open_account(opening(opening_register_wh=None, policy=policy(limit_required=True)), TERMS)
+    assert not isinstance(later, Verdict)
+    assert (later.account.register, later.account.settled_register_wh) == (Register(), None)
+    full = open_account(opening(opening_balance_nano=2_000 * NANO), TERMS)
+    assert not isinstance(full, Verdict)
+
+
+def test_a_policy_replaces_one_of_its_name_only_when_it_is_newer() -> None:
+    """Decision 17: a replayed policy does not bring back old terms; another policy may begin at version 1."""
+    account = opened(policy=policy(version=3))
+    for version in (2, 3):
+        assert said(account, PolicySet(NOW, "p", policy(version=version))) == ("stale_version", {})
+    for good in (policy(version=4), policy(policy_id="other", version=1)):
+        assert after(account, PolicySet(NOW, "p", good)).policy == good
+    euro = PolicySet(NOW, "p", policy(version=4, currency="EUR"))
+    assert said(account, euro) == ("wrong_currency", {"expected": "CHF", "got": "EUR"})
+    no_terms = take(account, PolicySet(NOW, "p", policy(version=4)), NO_CALENDAR)
+    assert no_terms == Verdict(VerdictStatus.REFUSED, "unknown_calendar", (("calendar", "test"),))
+    for enabled, required, wanted in ((True, True, False), (False, True, True), (True, False, True)):
+        asked = PolicySet(NOW, "p", policy(version=4, limit_enabled=enabled, limit_required=required))
+        answer = take(account, asked, replace(TERMS, can_limit=False))
+        assert (not isinstance(answer, Verdict)) is wanted
+
+
+def day(offset: int) -> str:
+    """The civil date so many days from Monday."""
+    return (datetime.fromtimestamp(MONDAY_MS / 1000, UTC).date() + timedelta(days=offset)).isoformat()
+
+
+def with_tariffs(*tariffs: Tariff) -> Account:
+    """An account whose last dated reading was on Monday."""
+    account = opened()
+    return replace(account, tariffs=tariffs, register=replace(account.register, dated=at()))
+
+
+def test_a_tariff_begins_today_at_the_earliest() -> None:
+    """Decision 5: a retroactive price is refused, and without a date nobody can tell what is retroactive."""
+    new = tariff(tariff_id="n", valid_from=day(0))
+    account = with_tariffs(tariff())
+    assert after(account, TariffSet(NOW, "t", new)).tariffs == (tariff(), new)
+    late = replace(new, valid_from=day(-1))
+    assert said(account, TariffSet(NOW, "t", late)) == ("retroactive", {"valid_from": day(-1)})
+    undated = TariffSet(at(1_000, TimeTrust.RESTORED), "t", new)
+    assert said(account, undated) == ("clock_untrusted", {})
+    euro = TariffSet(NOW, "t", replace(new, currency="EUR"))
+    assert said(account, euro) == ("wrong_currency", {"expected": "CHF", "got": "EUR"})
+    for version in (0, 1):
+        stale = TariffSet(NOW, "t", tariff(version=version, valid_from=day(0)))
+        assert said(account, stale) == ("stale_version", {})
+    newer = tariff(version=2, valid_from=day(3))
+    assert after(account, TariffSet(NOW, "t", newer)).tariffs == (tariff(), newer)
+
+
+def test_a_tariff_is_kept_as_long_as_its_prices_are_needed() -> None:
+    """Decision 5: energy used and not read yet has its price from then; what ended before that goes."""
+    ended = tariff(tariff_id="old", valid_to=day(-1))
+    needed = tariff(tariff_id="mid", valid_to=day(0))
+    new = tariff(tariff_id="n", valid_from=day(2))
+    account = with_tariffs(ended, needed)
+    today = at(DAY_MS)
+    assert after(account, TariffSet(today, "t", new)).tariffs == (needed, new)
+    read_today = replace(account, register=replace(account.register, dated=today))
+    assert after(read_today, TariffSet(today, "t", new)).tariffs == (needed, new)  # the last stays in force
+    only_old = replace(read_today, tariffs=(needed, ended))
+    assert after(only_old, TariffSet(today, "t", new)).tariffs == (ended, new)
+    never = replace(account, register=replace(account.register, dated=None))
+    assert after(never, TariffSet(today, "t", new)).tariffs == (needed, new)
+
+
+@pytest.mark.parametrize(
+    ("known_to", "new_to", "replaced"),
+    [(None, None, True), (day(9), None, True), (day(9), day(9), True), (day(9), day(10), True), (day(9), day(8), False),
+     (None, day(9), False)],
+)  # fmt: skip
+def test_another_product_from_the_same_day_on_replaces_what_it_outlasts(
+    known_to: str | None, new_to: str | None, replaced: bool
+) -> None:
+    """Decision 5: versions of two products cannot be compared, so the one set last stays alone if it lasts as long."""
+    known = tariff(tariff_id="a", valid_from=day(1), valid_to=known_to)
+    new = tariff(tariff_id="b", valid_from=day(1), valid_to=new_to)
+    base = tariff(tariff_id="base")
+    account = with_tariffs(base, known)
+    kept = after(account, TariffSet(NOW, "t", new)).tariffs
+    assert kept == ((base, new) if replaced else (base, known, new))
+    same = replace(new, tariff_id="a", version=2)
+    assert after(account, TariffSet(NOW, "t", same)).tariffs == (base, known, same)
+    other_day = replace(new, valid_from=day(2), valid_to=None)
+    assert after(account, TariffSet(NOW, "t", other_day)).tariffs == (base, known, other_day)
+
+
+def test_eight_tariffs_and_the_oldest_superseded_makes_room() -> None:
+    """I20: of those that have begun the first gives way, as long as another that has begun stays."""
+    begun = [tariff(tariff_id=f"b{number}", valid_from=day(number - 5)) for number in range(2)]
+    coming = [tariff(tariff_id=f"c{number}", valid_from=day(number + 1)) for number in range(6)]
+    new = tariff(tariff_id="n", valid_from=day(30))
+    account = with_tariffs(*reversed(begun), *coming)
+    assert after(account, TariffSet(NOW, "t", new)).tariffs == (begun[1], *coming, new)
+    seven = with_tariffs(*begun, *coming[:5])
+    assert after(seven, TariffSet(NOW, "t", new)).tariffs == (*begun, *coming[:5], new)
+    full = with_tariffs(begun[0], *coming, tariff(tariff_id="c9", valid_from=day(9)))
+    assert said(full, TariffSet(NOW, "t", new)) == ("too_many_tariffs", {})
+    today = with_tariffs(begun[0], tariff(tariff_id="b9", valid_from=day(0)), *coming)
+    assert after(today, TariffSet(NOW, "t", new)).tariffs == (*today.tariffs[1:], new)
+    versions = with_tariffs(
+        tariff(tariff_id="v", version=2, valid_from=day(-3)), tariff(tariff_id="v", valid_from=day(-3)), *coming
+    )
+    assert after(versions, TariffSet(NOW, "t", new)).tariffs == (versions.tariffs[0], *coming, new)
+
+
+def hold(hold_id: str, kind: HoldKind = HoldKind.DISPUTE, until: int | None = None) -> HoldSet:
+    """A request to hold."""
+    return HoldSet(NOW, "h", hold_id, kind, until)
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "taken"),
+    [
+        ((HoldKind.LIFE_SUPPORT, None), (HoldKind.DISPUTE, None), False),
+        ((HoldKind.DISPUTE, None), (HoldKind.LIFE_SUPPORT, None), True),
+        ((HoldKind.LIFE_SUPPORT, None), (HoldKind.NON_DISCONNECTABLE, None), True),
+        ((HoldKind.DISPUTE, None), (HoldKind.DISPUTE, NOW.utc_ms + 50), False),
+        ((HoldKind.DISPUTE, NOW.utc_ms + 50), (HoldKind.DISPUTE, NOW.utc_ms + 49), False),
+        ((HoldKind.DISPUTE, NOW.utc_ms + 50), (HoldKind.DISPUTE, NOW.utc_ms + 50), True),
+        ((HoldKind.DISPUTE, NOW.utc_ms + 50), (HoldKind.DISPUTE, NOW.utc_ms + 51), True),
+        ((HoldKind.DISPUTE, NOW.utc_ms + 50), (HoldKind.DISPUTE, None), True),
+        ((HoldKind.DISPUTE, NOW.utc_ms + 1), (HoldKind.DISPUTE, None), True),
+        ((HoldKind.LIFE_SUPPORT, NOW.utc_ms), (HoldKind.DISPUTE, None), True),
+    ],
+)
+def test_a_hold_may_be_renewed_but_not_weakened(
+    known: tuple[HoldKind, int | None], new: tuple[HoldKind, int | None], taken: bool
+) -> None:
+    """Decision 17: to take something away is a release, which must prove freshness; one that is over is no hold."""
+    account = replace(opened(), holds=(Hold("h-0", HoldKind.MORATORIUM, None), Hold("h-1", *known)))
+    request = hold("h-1", *new)
+    if taken:
+        assert after(account, request).holds == (Hold("h-0", HoldKind.MORATORIUM, None), Hold("h-1", *new))
+    else:
+        assert said(account, request) == ("hold_exists", {"hold": "h-1"})
+
+
+def test_sixteen_holds_and_room_for_those_that_protect() -> None:
+    """I20, decision 11: a sixteenth is taken, a seventeenth is not; sixteen others do not keep a protection out."""
+    fifteen = tuple(Hold(f"h-{number}", HoldKind.DISPUTE, None) for number in range(15))
+    account = replace(opened(), holds=fifteen)
+    full = after(account, hold("h-15"))
+    assert len(full.holds) == 16
+    assert said(full, hold("h-16")) == ("too_many_holds", {})
+    assert after(full, hold("h-3")).holds[-1].hold_id == "h-3"
+    protected = full
+    for number in range(16):
+        protected = after(protected, hold(f"p-{number}", HoldKind.LIFE_SUPPORT))
+    assert len(protected.holds) == 32
+    assert said(protected, hold("p-16", HoldKind.LIFE_SUPPORT)) == ("too_many_holds", {})
+    assert said(protected, hold("h-16")) == ("too_many_holds", {})
+
+
+@pytest.mark.parametrize(
+    ("change", "until"),
+    [
+        (lambda a: a, "2026-03-10"),  # five working days after Monday, and the day is over at midnight
+        (lambda a: replace(a, policy=policy(payment_proof_working_days=1)), "2026-03-04"),
+        (lambda a: replace(a, policy=policy(calendar="missing")), None),
+    ],
+)
+def test_a_proof_of_payment_holds_for_five_working_days(
+    change: Callable[[Account], Account], until: str | None
+) -> None:
+    """Requirements 2.5: unless the command says otherwise, and until released where the days cannot be counted."""
+    account = change(opened())
+    made = after(account, hold("h", HoldKind.PAYMENT_PROOF)).holds[0].until_utc_ms
+    wanted = None
+    if until is not None:
+        wanted = int(datetime.fromisoformat(f"{until}T00:00:00+01:00").timestamp() * 1000)
+    assert made == wanted
+    assert after(account, hold("h", HoldKind.PAYMENT_PROOF, NOW.utc_ms + 5)).holds[0].until_utc_ms == NOW.utc_ms + 5
+    assert after(account, hold("h", HoldKind.DISPUTE)).holds[0].until_utc_ms is None
+    undated = HoldSet(at(1_000, TimeTrust.UNKNOWN), "h", "h", HoldKind.PAYMENT_PROOF)
+    assert after(account, undated).holds[0].until_utc_ms is None
+    beyond = HoldSet(at(1_000, utc_ms=MONDAY_MS + 20 * 366 * DAY_MS), "h", "h", HoldKind.PAYMENT_PROOF)
+    assert after(account, beyond).holds[0].until_utc_ms is None
+
+
+def test_releases_end_one_hold_and_one_lockout() -> None:
+    """Decision 13: the one that is named; a second lock-out for another reason would be ended by the first release."""
+    account = replace(opened(), holds=(Hold("a", HoldKind.DISPUTE, None), Hold("b", HoldKind.DISPUTE, None)))
+    assert after(account, HoldReleased(NOW, "r", "a")).holds == (Hold("b", HoldKind.DISPUTE, None),)
+    locked = after(account, LockoutSet(NOW, "l", "fire"))
+    assert locked.lockout == "fire"
+    assert after(locked, LockoutSet(NOW, "l", "fire")).lockout == "fire"
+    assert said(locked, LockoutSet(NOW, "l", "work")) == ("locked_out", {"by": "fire"})
+    assert after(locked, LockoutReleased(NOW, "l")).lockout is None
+    assert after(account, PowerSet(NOW, "p", 4_500)).contract_power_w == 4_500
+
+
+def test_a_contract_ends_with_its_reason_and_register() -> None:
+    """S1-15: unless somebody is protected; the verdict tells what the final account needs."""
+    protected = replace(opened(), holds=(Hold("x", HoldKind.DISPUTE, None), Hold("y", HoldKind.LIFE_SUPPORT, None)))
+    assert said(protected, AccountClosed(NOW, "c", "moved")) == ("held", {"hold": "y"})
+    over = replace(opened(), holds=(Hold("y", HoldKind.LIFE_SUPPORT, NOW.utc_ms),))
+    for account, wh in ((over, 0), (opened(register_wh=None), -1)):
+        outcome = apply(account, AccountClosed(NOW, "c", "moved"), TERMS)
+        told = (("reason", "moved"), ("register_wh", wh))
+        assert outcome.verdict == Verdict(VerdictStatus.APPLIED, "", told)
+        assert outcome.account.supply.state is SupplyState.TERMINATED
