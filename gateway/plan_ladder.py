@@ -51,6 +51,8 @@ def _conditions(policy: Policy, *, limited: bool) -> list[str]:
     offline = f"{duration(policy.max_offline_ms)} without the head-end or proven time: time alone escalates no more"
     if limited:
         offline += f"; {wire_money(policy.offline_debt_cap_nano)} {policy.currency} of debt then limit, never cut"
+    else:
+        offline += "; nothing bounds the debt until they are back, because this point cannot be limited"
     return [guarded, offline]
 
 

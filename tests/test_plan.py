@@ -94,7 +94,7 @@ def test_a_store_in_use_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_zero_credit_without_the_limit_rung_goes_from_grace_to_suspended() -> None:
-    """A meter that cannot limit skips the rung and the timeline says so (S1-13)."""
+    """A meter that cannot limit skips the rung, and the timeline says so and what that costs (S1-13, decision 12)."""
     policy = load_policy(shipped.folder() / "policies" / "prepaid.toml")
     with_rung = "\n".join(plan_ladder.timeline(policy, 3000, can_limit=True, opens="opens", limits="so"))
     without = "\n".join(plan_ladder.timeline(policy, 3000, can_limit=False, opens="opens", limits="so"))
@@ -102,6 +102,8 @@ def test_zero_credit_without_the_limit_rung_goes_from_grace_to_suspended() -> No
     assert "10 calendar days in LIMITED" in with_rung
     assert "LIMITED" not in without
     assert "SUSPENDED   after 72 h in GRACE (or 15.00 CHF of debt, 24 h after the notice): opens" in without
+    assert "nothing bounds the debt until they are back" in without
+    assert "nothing bounds" not in with_rung
 
 
 @pytest.mark.parametrize(
