@@ -34,8 +34,10 @@ from gateway.prepayment.supply import SupplyState, SwitchState
         (Effect, "inform restore escalate"),
         (
             Guard,
-            ("rollback_suspected clock_untrusted meter_untrusted policy_missing "
-            "offline held notice_too_young dwell slot_blocked"),
+            (
+                "rollback_suspected clock_untrusted meter_untrusted policy_missing "
+                "offline held notice_too_young dwell slot_blocked"
+            ),
         ),
     ],
 )
