@@ -199,6 +199,7 @@ class Teller:
     async def confirm(self) -> None:
         """The head-end proved in this run that it has no row which this store does not have."""
         self._awaits = False
+        self._known = await self._store.cursor(JOURNAL) > 0
         for account_id, account in tuple(self._accounts.items()):
             if account.start is not None or account.suspicion is not None or account.withheld_nano:
                 await self.post(account_id, Confirmed(self._clock.now()))

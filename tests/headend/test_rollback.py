@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.commands import Command
-from gateway.commands.claims import AckBody, HoldSetBody, LockoutSetBody
+from gateway.commands.claims import HoldSetBody, LockoutSetBody
 from gateway.headend.link import TAKEN_OVER
 from gateway.prepayment.events import HoldKind, Reading, SuspicionCause
 from gateway.prepayment.money import NANO
@@ -115,19 +115,6 @@ async def test_a_restored_image_is_recognised_at_first_contact_and_ended_by_a_re
             await headend.until(lambda: headend.status and headend.status.epoch == gateway.store.epoch)
             await until(lambda: gateway.teller.accounts[ACCOUNT].start is None)
             assert suspicion(gateway) == "", "what a resync has settled is not suspected again"
-
-
-async def test_an_old_message_does_not_vouch_for_old_books(world: World) -> None:
-    """Threat 3: an acknowledgement that waited at the broker is true of old rows and proves nothing about this run."""
-    async with world.headend():
-        async with world.gateway() as gateway:
-            await settled(gateway)
-            old = AckBody(gateway.store.epoch, gateway.store.head.seq, gateway.store.head.hash)
-        async with world.gateway() as gateway:
-            await gateway.headend._uplink.acknowledge(old)
-            assert gateway.teller.accounts[ACCOUNT].start is not None or suspicion(gateway)
-            await until(lambda: gateway.teller.accounts[ACCOUNT].start is None)
-            assert await gateway.store.cursor() >= old.seq
 
 
 async def test_a_lost_store_credits_a_sale_once_and_never_a_life(world: World) -> None:

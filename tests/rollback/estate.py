@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -140,9 +141,8 @@ class Estate:
     async def contact(self) -> None:
         """The link comes up: rows go up, the status is answered, what follows the head-end's branch is acknowledged."""
         self.branches.hear(self.store.epoch)
-        uplink = Uplink(cast("Link", None), self.store, self.teller, Topics("gw"), sleep=asyncio.sleep)
         main = self.branches.main
-        await _acknowledged(uplink, AckBody(main.epoch, main.seq, main.head, run=self.store.epoch))
+        await self.acknowledge(AckBody(main.epoch, main.seq, main.head, run=self.store.epoch))
         self.met = True
         await self.upload()
 
@@ -152,8 +152,13 @@ class Estate:
             self.branches.take(row.body)
         if not self.branches.elsewhere(self.store.epoch):
             main = self.branches.main
-            uplink = Uplink(cast("Link", None), self.store, self.teller, Topics("gw"), sleep=asyncio.sleep)
-            await _acknowledged(uplink, AckBody(main.epoch, main.seq, main.head))
+            await self.acknowledge(AckBody(main.epoch, main.seq, main.head))
+
+    async def acknowledge(self, body: AckBody) -> None:
+        """The gateway takes an acknowledgement."""
+        uplink = Uplink(cast("Link", None), self.store, self.teller, Topics("gw"), sleep=asyncio.sleep)
+        with suppress(CommandRefused):  # a fork: the teller has been told
+            await uplink.acknowledge(body)
 
     async def sell(self, nano: int) -> None:
         """A top-up is signed; `deliver` brings it."""
@@ -195,13 +200,6 @@ class Estate:
         self.moves += [
             (record, account.suspicion is not None) for record in outcome.records if isinstance(record, Transition)
         ]
-
-
-async def _acknowledged(uplink: Uplink, body: AckBody) -> None:
-    try:
-        await uplink.acknowledge(body)
-    except CommandRefused:
-        return  # a fork: the teller has been told
 
 
 def nano_of(text: str) -> int:

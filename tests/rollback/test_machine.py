@@ -53,6 +53,12 @@ class Cards(RuleBasedStateMachine):
         """Energy is used and read."""
         self.runner.run(self.e.poll(polls, wh))
 
+    @precondition(lambda self: self.e.account.suspicion is not None)
+    @rule(polls=st.integers(20, 60), wh=st.integers(0, 150))
+    def live_on(self, polls: int, wh: int) -> None:
+        """Nobody resyncs for an hour: every term of the ladder would be over."""
+        self.runner.run(self.e.poll(polls, wh))
+
     @rule(nano=st.integers(NANO, 20 * NANO))
     def sell(self, nano: int) -> None:
         """Credit is sold; whether it arrives is another matter."""
@@ -100,8 +106,9 @@ class Cards(RuleBasedStateMachine):
     @rule(data=st.data(), off_h=st.integers(0, 30), watts=st.integers(0, 2_000))
     def put_back(self, data: st.DataObject, off_h: int, watts: int) -> None:
         """An old card goes into the gateway; it may again."""
+        card = data.draw(st.sampled_from(self.drawer))
         self.runner.run(self.e.stop(orderly=False))
-        self.e.put_back(data.draw(st.sampled_from(self.drawer)))
+        self.e.put_back(card)
         self.did["old cards"] += 1
         self.e.off(off_h * HOUR_MS, off_h * watts)
         self.runner.run(self.e.start())
