@@ -127,7 +127,8 @@ class Witness:
             if not self._restored:
                 self.world.violated("I19", f"row {kept + 1} of {len(self.rows)} is gone after a restart")
             self._rewind(kept)
-        self._restored = False
+            self.restores += 1
+        self._restored = self.world.rots
         return True
 
     def _rewind(self, kept: int) -> None:

@@ -10,7 +10,7 @@ import struct
 from collections import deque
 from typing import Any
 
-from tests.simulation.invariants.witness import Row, Witness
+from tests.simulation.invariants.witness import Row, Witness, leaves_switch
 from tests.simulation.world import HOUR_S
 
 RACE_S = 2.0
@@ -53,8 +53,13 @@ def wants_open(account: dict[str, Any]) -> bool:
 
 
 def limit_w(account: dict[str, Any]) -> int | None:
-    """The share of the available power (a tenth above what was sold, up to 30 kW) that a limited point may draw."""
-    if account["supply"]["state"] != "LIMITED" or account["lockout"] is not None:
+    """The share of the available power (a tenth above what was sold, up to 30 kW) that a limited point may draw.
+
+    A suspended point whose books nobody has confirmed yet is limited instead: its switch stays as it was found.
+    """
+    state = account["supply"]["state"]
+    unconfirmed = leaves_switch(account) and state in ("SUSPENDED", "TERMINATED")
+    if account["lockout"] is not None or not (state == "LIMITED" or unconfirmed):
         return None
     power_w = account["contract_power_w"]
     available_w = power_w + power_w // 10 if power_w <= 30_000 else power_w
