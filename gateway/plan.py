@@ -164,6 +164,8 @@ def _account(point: Point, table: AccountTable, stored: Account | None, installa
     else:
         policy, tariff, power_w = stored.policy, stored.tariffs[-1], stored.contract_power_w
         state = f"{stored.supply.state} with {wire_money(stored.balance_nano)} {stored.currency}, from the store"
+        if stored.suspicion is not None:
+            state += f"; ROLLBACK_SUSPECTED ({stored.suspicion.cause}), see docs/mqtt.md"
         policy_from = _kept("policy", policy.policy_id, table.policy)
         tariff_from = _kept("tariff", tariff.tariff_id, table.tariff)
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,10 @@ from gateway.app import run
 from gateway.clock import SystemClock
 from gateway.config.policies import load_policy
 from gateway.installation import load
+from gateway.prepayment.account import Suspicion
+from gateway.prepayment.events import Moment, SuspicionCause, TimeTrust
 from gateway.prepayment.policy import Slots, Term
+from gateway.store import Store
 from tests.config.drafts import GOOD, write
 
 GOLDEN = Path(__file__).parent / "plan.golden.txt"
@@ -121,3 +125,24 @@ def test_terms_and_slots_in_words() -> None:
     assert plan_ladder.slots(Slots()) == "on any day"
     weekdays = Slots((5, 6), closed_on_holidays=True, from_minute=480, to_minute=900)
     assert plan_ladder.slots(weekdays) == "Mon, Tue, Wed, Thu, Fri 08:00-15:00, not on holidays"
+
+
+def test_check_says_that_books_are_under_suspicion(tmp_path: Path) -> None:
+    """Threat 3: an operator who asks sees ROLLBACK_SUSPECTED and its cause before anything is started."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+
+    async def live() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.2, stop.set)
+        await run(load(write(tmp_path)), clock=SystemClock(), stop=stop)
+        store = await Store.open(folder / "store.db")
+        now = Moment(0, TimeTrust.UNKNOWN, 0)
+        await store.open_epoch(now)
+        accounts = await store.accounts()
+        suspected = replace(accounts[0], suspicion=Suspicion(SuspicionCause.FORK, now, 9))
+        await store.commit(at=now, accounts=[suspected])
+        await store.close()
+
+    asyncio.run(live())
+    assert "; ROLLBACK_SUSPECTED (fork), see docs/mqtt.md" in "\n".join(plan.lines(load(write(tmp_path))))
