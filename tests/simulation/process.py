@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -76,6 +77,8 @@ class Process:
             return
         world, computer = self._world, self.computer
         self.life += 1
+        if self._failures:
+            gc.collect()  # an error that is still remembered holds the cursor it left open, and that the store's lock
         if boot:
             computer.machine.boot()
             computer.medium.boot += 1

@@ -77,6 +77,8 @@ class World:
         self.healed = False
         self._images = 0
         self.bypassed = False
+        self.rots = False
+        """The gateway may go back to its copy at any start: rot is found when it is read."""
         self._wanted_w = 0
         self.on = Observers()
         self.faulted: set[str] = set()
@@ -198,8 +200,8 @@ class World:
 
     def rotten(self, archive: Image, after_s: float) -> None:
         """The card has rotted; if the gateway refuses it and has no copy, somebody brings this one after a while."""
+        self.rots = True
         self.restored("a rotten card")
-        self.on.started.append(lambda: self.restored("perhaps from the copy"))  # rot is found when it is read
 
         def look() -> None:
             if self.process.refused:
