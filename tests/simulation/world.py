@@ -240,6 +240,8 @@ class World:
         self.healed = True
         for device in self.line.devices.values():
             device.faults.clear()
+            for contact in device.contacts():
+                contact.shown_closed = contact.closed  # a welded contact has been replaced
         self.line.plugged = True
         self.broker.heal()
         self.medium.heal()
