@@ -24,6 +24,7 @@ class Book:
 
     balance_nano: int = 0
     opened: bool = False
+    closed: bool = False
     credited_nano: int = 0
     reversed_nano: int = 0
     register_wh: int | None = None
@@ -60,6 +61,8 @@ class Money:
         """See `Reader`."""
         if row["type"] == "event" and row["what"].startswith("register."):
             self._register(self.books.setdefault(row["account_id"], Book()), row["what"], row["detail"])
+        if row.get("rule") == "closed" or (row.get("rule") == "resynced" and row["target"] == "TERMINATED"):
+            self.books.setdefault(row["account_id"], Book()).closed = True
         if row["type"] != "entry":
             return
         book = self.books.setdefault(row["account_id"], Book())
@@ -205,6 +208,8 @@ class Money:
 
     def _register(self, book: Book, what: str, detail: dict[str, Any]) -> None:
         """What the rows say of the register between two charges: where it began, wrapped, or left a difference open."""
+        if book.closed:
+            return  # the register is followed and nobody is charged any more
         jump: tuple[int | None, int] | None = None
         if what == "register.opened":
             jump = (book.register_wh, detail["register_wh"])
