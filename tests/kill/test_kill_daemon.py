@@ -68,7 +68,7 @@ async def audit(site: Site, known: Content) -> dict[str, int]:
             if row.get("what") == "register.opened" and row["account_id"] == account_id
         ]
         assert len(began) <= 1, "the first reading is never taken twice"
-        # What was used while nobody looked waits as an open case until the time is proven: every Wh is charged or there.
+        # What was used while nobody looked waits as an open case until the time is proven.
         waits_wh = sum(case.wh for case in account.register.cases)
         used_wh = 0 if account.register.wh is None else account.register.wh - began[0] - waits_wh
         credit_nano = parse_money(OPENING) + account.top_up_total_nano
