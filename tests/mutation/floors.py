@@ -49,15 +49,17 @@ def _measured(name: str, pytest: list[str], include: list[str]) -> dict[str, Any
     tests = subprocess.run([sys.executable, "-m", "coverage", "run", *run], cwd=tree.ROOT, check=False)
     if tests.returncode:
         raise SystemExit("the tests must pass before their coverage means anything")
-    if list(_FOLDER.glob(f"{name}.data.*")):
-        _coverage("combine", "--append", f"--data-file={data}", str(_FOLDER))
+    pieces = [str(piece) for piece in _FOLDER.glob(f"{name}.data.*")]  # one of each process
+    _coverage("combine", f"--data-file={data}", *pieces)
     _coverage("json", f"--data-file={data}", f"--include={','.join(include)}", "-o", str(report))
     told: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
     return told
 
 
 def _coverage(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "coverage", *arguments, "--quiet"], cwd=tree.ROOT, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "coverage", arguments[0], "--quiet", *arguments[1:]], cwd=tree.ROOT, check=True
+    )
 
 
 def _missing(file: dict[str, list[object]]) -> str:
