@@ -27,6 +27,7 @@ from gateway.teller import Teller
 
 BATCH = 50
 RESENDS_MAX = 8
+REPEATED_MAX = 1000
 FORKS_NOTED_MAX = 16
 REFUSED_WAIT_S = 10.0
 PROBE_FIRST_S = 5.0
@@ -143,8 +144,10 @@ class Uplink:
             await self._publish(self._topics.journal, [newest.body])
         reached = await self._store.cursor(INTERVAL)
         if reached < sent_interval:
-            missing = await self._store.intervals_after(reached, BATCH if reached > quarter else 1)
-            await self._publish(self._topics.interval, [row.body for row in missing])
+            # Twice what was acknowledged since: a long gap closes fast, and what is sent in vain stays within bounds.
+            missing = await self._store.intervals_after(reached, min(max(1, 2 * (reached - quarter)), REPEATED_MAX))
+            for begin in range(0, len(missing), BATCH):  # verdicts get in between
+                await self._publish(self._topics.interval, [row.body for row in missing[begin : begin + BATCH]])
         return PROBE_FIRST_S if reached > quarter else min(probe_s * 2, PROBE_MAX_S)
 
     async def _send_again(self) -> None:
