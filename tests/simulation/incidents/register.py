@@ -13,6 +13,8 @@ from tests.simulation.incidents.meter import for_seconds
 from tests.simulation.world import World
 
 FAMILY = "register"
+HOUSE_WH = 1 << 50
+"""More than any house will ever use: a register of 64 bits has no end."""
 
 
 @incident(FAMILY, 0.4)
@@ -58,7 +60,9 @@ def goes_ahead(world: World, chance: random.Random) -> None:
 @incident(FAMILY, 0.2)
 def about_to_wrap(world: World, chance: random.Random) -> None:
     """The register is set just below its end, and soon begins again from 0 (threat 14)."""
-    world.meter.set_register_wh(world.meter.supply.modulus_wh - chance.randrange(1, 8000))
+    modulus_wh = world.meter.supply.modulus_wh
+    if modulus_wh < HOUSE_WH:
+        world.meter.set_register_wh(modulus_wh - chance.randrange(1, 8000))
 
 
 @incident(FAMILY, 0.15)
