@@ -84,13 +84,14 @@ class _Mapper:
         return True
 
 
-def reach() -> Reach:
+def reach(at_once: int) -> Reach:
     """What every test reaches; tests that changed since the last time are run once in a child."""
     around = tree.surroundings()
     folder = tree.CACHE / "reach"
     kept = {test: folder / f"{test.replace('/', '.')}.{tree.digest(test)}.{around}" for test in tree.tests()}
     missing = [test for test, path in kept.items() if not path.exists()]
-    for test, told in run_all((Job(test, _bound(test, kept[test]), 300, _MAP_LIMIT_S) for test in missing), 1):
+    jobs = (Job(test, _bound(test, kept[test]), _MAP_LIMIT_S, _MAP_LIMIT_S) for test in missing)
+    for test, told in run_all(jobs, at_once):
         if told != "mapped":
             raise SystemExit(f"{test} must pass before it can find a mutant: {told}")
     found = Reach()
