@@ -127,8 +127,8 @@ class Witness:
             if not self._restored:
                 self.world.violated("I19", f"row {kept + 1} of {len(self.rows)} is gone after a restart")
             self._rewind(kept)
-            self.restores += 1
         self._restored = self.world.rots
+        self.restores += self.world.rots  # the copy may have taken the store's place, with all rows and older accounts
         return True
 
     def _rewind(self, kept: int) -> None:
