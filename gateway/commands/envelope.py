@@ -55,9 +55,9 @@ class Envelope:
         return account_id
 
 
-_header_decoder = msgspec.json.Decoder(Header, strict=True)
-_claims_decoder = msgspec.json.Decoder(Claims[Raw], strict=True)
-_body_decoders = {command: msgspec.json.Decoder(body, strict=True) for command, body in BODIES.items()}
+_header_decoder = msgspec.json.Decoder(Header)
+_claims_decoder = msgspec.json.Decoder(Claims[Raw])
+_body_decoders = {command: msgspec.json.Decoder(body) for command, body in BODIES.items()}
 
 
 def verify(token: bytes, keys: Keyring, gateway_id: str) -> Envelope:

@@ -87,7 +87,7 @@ class _KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
 def parse_keys(text: str, file: str = "headend-keys.toml") -> Keyring:
     """The keyring in a key file. Raises ConfigError naming the file, the key and what would be right."""
     try:
-        tables = msgspec.convert(toml.parse(text), _KeyFile, strict=True).key
+        tables = msgspec.convert(toml.parse(text), _KeyFile).key
     except msgspec.ValidationError as error:
         hint = 'a table looks like: [[key]] kid = "k1", issuer = "utility", public = "...", roles = ["topup"]'
         raise ConfigError(str(error), file=file, hint=hint) from error

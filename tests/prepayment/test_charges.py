@@ -299,3 +299,18 @@ def test_more_than_forty_days_end_in_a_lump() -> None:
     assert len(finished) == MAX_QUARTERS
     assert finished[0] == Interval(q(2), 35, None, ESTIMATED)
     assert (finished[1].import_wh, finished[-1].start_utc_ms, after.open_import_wh) == (10, q(number - 1), 0)
+
+
+def test_a_place_is_resolved_once_and_a_bounded_number_is_remembered() -> None:
+    """I20: a poll costs a handful of operations, and many accounts do not fill the memory."""
+    tariffs = (FULL,)
+    first = rating._place(7, tariffs, NONE)
+    assert rating._place(7, tariffs, NONE) is first
+    assert rating._place(8, tariffs, NONE) is not first
+    assert rating._place(8, tariffs, {}) == rating._place(8, tariffs, NONE)
+    many = [(replace(FULL, version=number),) for number in range(600)]
+    most = 0
+    for ones in many:
+        rating._place(7, ones, NONE)
+        most = max(most, len(rating._memo))
+    assert most == 256

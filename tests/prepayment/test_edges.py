@@ -285,6 +285,7 @@ def test_a_band_begins_and_ends_at_a_minute(day: str, minute: int, band: str) ->
 def test_bands_and_prices_are_named_once() -> None:
     """Decision 12: the cheapest band is the one of unknown time; an unknown place has no price."""
     assert BANDED.bands == ("peak", "rest", "all")
+    assert tariff(windows=(Window("all", (1,)),)).bands == ("all",)
     assert BANDED.cheapest_band == "rest"
     assert BANDED.price_nano_per_wh(0, "peak") == 300_000
     for block, band in ((1, "peak"), (0, "none")):

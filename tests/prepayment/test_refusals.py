@@ -191,6 +191,33 @@ def test_an_account_that_cannot_be_kept_is_not_opened(
     assert verdict == Verdict(VerdictStatus.REFUSED, reason, tuple(detail.items()))
 
 
+def test_of_several_obstacles_the_first_is_told() -> None:
+    """S0-11: in this order, so that who mends one after the other comes to an end."""
+    mended = {
+        "policy": policy(),
+        "tariff": tariff(),
+        "terms": TERMS,
+        "contract_power_w": 3_000,
+        "opening_balance_nano": 0,
+    }
+    wrong = {
+        "policy": policy(calendar="none"),
+        "tariff": tariff(currency="EUR"),
+        "terms": replace(TERMS, can_disconnect=False),
+        "contract_power_w": 1,
+        "opening_balance_nano": 9_999 * NANO,
+    }
+    reasons = []
+    for name, better in mended.items():
+        terms = wrong["terms"]
+        event = opening(**{key: value for key, value in wrong.items() if key != "terms"})
+        verdict = open_account(event, terms)  # type: ignore[arg-type]
+        assert isinstance(verdict, Verdict)
+        reasons.append(verdict.reason)
+        wrong[name] = better
+    assert reasons == ["unknown_calendar", "wrong_currency", "no_actuator", "invalid_step", "balance_above_cap"]
+
+
 def test_an_opened_account_is_what_was_ordered() -> None:
     """Decision 3: register, balance, policy, tariff and meter, with one entry that says so."""
     outcome = open_account(opening(), TERMS)

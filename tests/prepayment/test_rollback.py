@@ -7,6 +7,7 @@ import pytest
 from gateway.prepayment.account import Account, Spending, Start, Supply, Suspicion
 from gateway.prepayment.events import Confirmed, HoldKind, Restarted, Suspected, SuspicionCause, Tick, TimeTrust
 from gateway.prepayment.ledger import Entry, EntryKind, Happening
+from gateway.prepayment.rating import Usage
 from gateway.prepayment.register import Case, CaseKind
 from gateway.prepayment.rollback import (
     HOLDS_KEPT_MAX,
@@ -160,6 +161,12 @@ def test_what_was_withheld_is_credited_once_the_books_are_confirmed(
     assert over == wanted
 
 
+def test_what_is_still_withheld_is_credited_even_when_nobody_waits_any_more() -> None:
+    """I3: whatever ended the wait, the customer's money comes with the next word of the head-end."""
+    account = replace(opened(), top_up_total_nano=NANO, withheld_nano=NANO)
+    assert confirmed(account, Confirmed(at(9))).account.balance_nano == 21 * NANO
+
+
 def test_the_suspicion_of_a_gateway_is_the_oldest_of_its_accounts() -> None:
     """S1-11: the status shows since when, and how many accounts wait."""
     calm, young, old = opened(), under(FORK), replace(opened(), suspicion=Suspicion(BACKUP, at(5)))
@@ -216,9 +223,9 @@ def test_energy_nobody_could_date_counts_as_spent_while_nobody_vouches(
 def test_what_waits_is_reckoned_with_all_that_a_kwh_costs() -> None:
     """I13: tax included, at the last band known."""
     taxed = tariff(200_000, vat_ppm=100_000, prices_include_vat=False)
-    account = replace(opened(tariff=taxed), start=Start(0, known=True))
+    account = replace(opened(tariff=taxed), start=Start(0, known=True), usage=Usage(net_nano=NANO))
     account = replace(account, register=replace(account.register, cases=(case(1_000),)))
-    assert reckoned_nano(account) == 20 * NANO - 220_000_000
+    assert reckoned_nano(account) == 19 * NANO - 220_000_000
 
 
 LIMIT_W = 495

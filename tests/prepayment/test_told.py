@@ -232,28 +232,29 @@ def test_a_new_day_settles_and_counts_what_the_last_one_cost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "days", "notice_ms", "template"),
+    ("state", "balance_nano", "days", "notice_ms", "template"),
     [
-        (S.GRACE, 2, 0, "grace"),
-        (S.LIMITED, 2, 0, "limited"),
-        (S.GRACE, 1, 0, None),
-        (S.GRACE, 2, 5, None),
-        (S.LOW_CREDIT, 2, 0, None),
+        (S.GRACE, -NANO, 2, 0, "grace"),
+        (S.LIMITED, -NANO, 2, 0, "limited"),
+        (S.GRACE, -NANO, 1, 0, None),
+        (S.GRACE, -NANO, 2, 5, None),
+        (S.GRACE, 2 * NANO - 1, 2, 0, "grace"),
+        (S.GRACE, 2 * NANO, 2, 0, None),
+        (S.LOW_CREDIT, 9 * NANO, 2, 0, None),
     ],
 )
 def test_days_of_standing_charge_that_come_at_once_are_told_before_they_escalate(
-    state: SupplyState, days: int, notice_ms: int, template: str | None
+    state: SupplyState, balance_nano: int, days: int, notice_ms: int, template: str | None
 ) -> None:
     """Threat 24: notice is given anew, once on each rung; one day's charge is no news."""
     price = tariff(standing_nano_per_day=NANO)
-    made = account(state, -NANO if state is not S.LOW_CREDIT else 9 * NANO, notice_running_ms=notice_ms)
+    made = account(state, balance_nano, notice_running_ms=notice_ms)
     made = replace(made, tariffs=(price,), spending=Spending("2026-03-02", 0), supply=replace(made.supply, held_by=""))
     made = replace(made, usage=replace(made.usage, standing_through="2026-03-02"), contact_running_ms=days * DAY_MS)
     now = at(days * DAY_MS)
     outcome = apply(made, Tick(now), TERMS)
     limit = (("limit_w", 495), ("limit_percent", 15)) if template == "limited" else ()
-    balance_nano = made.balance_nano - days * NANO
-    told = [Notice(now, "CH-1", template, balance_nano, "CHF", limit)] if template else []
+    told = [Notice(now, "CH-1", template, balance_nano - days * NANO, "CHF", limit)] if template else []
     assert only(outcome.records, Notice) == told
     if template:
         assert outcome.account.supply.notice_running_ms == now.running_ms
@@ -328,3 +329,22 @@ def test_offline_the_debt_cap_limits_and_says_so() -> None:
     assert [move.rule for move in moves if isinstance(move, Transition)] == ["unconfirmed_debt_cap"]
     less = replace(started, opening_nano=-40 * NANO + 1)
     assert only(apply(less, Tick(at(9, TimeTrust.UNKNOWN)), TERMS).records, Transition) == []
+
+
+def test_a_charge_never_spans_a_difference_that_stays_open() -> None:
+    """I5: what was used before a discontinuity is settled at the old register, what comes after begins at the new."""
+    w = world()
+    w.use(600, hours=1)
+    assert w.account.unsettled
+    w.register_wh = 90
+    for _ in range(3):
+        w.running_ms += 1_000
+        w.utc_ms += 1_000
+        w.register_wh += 1
+        w.read()
+    (before,) = [record for record in w.records if isinstance(record, Entry)]
+    assert (before.from_register_wh, before.to_register_wh, before.amount_nano) == (0, 600, -600 * 250_000)
+    assert w.account.settled_register_wh == 91
+    (after_it,) = only(settle(w.account, w.now()).records, Entry)
+    assert isinstance(after_it, Entry)
+    assert (after_it.from_register_wh, after_it.to_register_wh, after_it.amount_nano) == (91, 93, -2 * 250_000)
