@@ -38,6 +38,7 @@ class Site:
         self.hours = 0.0
         self.delivered_wh = 0
         self.closed = True
+        self.limited_w = 990
         self.on = Observers()
         self.orders: dict[str, Order] = {}
         self.due: list[tuple[float, Callable[[], None]]] = []
@@ -122,7 +123,8 @@ class Site:
         """A change of rung with its notice."""
         self.snapshot["supply"]["state"] = target
         balance = _text(self.balance_nano)
-        self.row("transition", rule=rule, source=source, target=target, balance=balance, policy="sim@1")
+        evidence = {"balance": balance, "policy": "sim@1", "limit_w": self.limited_w}
+        self.row("transition", rule=rule, source=source, target=target, **evidence)
         template = {"GRACE": "grace", "LIMITED": "limited", "SUSPENDED": "suspended"}.get(target, "restored")
         self.row("notice", template=template)
 

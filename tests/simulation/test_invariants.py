@@ -148,6 +148,13 @@ def _notice_too_young(site: Site) -> None:
     site.commit()
 
 
+def _wrong_share(site: Site) -> None:
+    site.in_grace()
+    site.hours, site.limited_w = 14.0, 9900
+    site.moved("grace_over", "GRACE", "LIMITED")
+    site.commit()
+
+
 def _stays_negative(site: Site) -> None:
     site.opened()
     site.charged(10_000)
@@ -235,6 +242,7 @@ def _never_told(site: Site) -> None:
         (_stage_skipped, "I9"),
         (_before_the_term, "I9"),
         (_notice_too_young, "I9"),
+        (_wrong_share, "I8"),
         (_stays_negative, "I9"),
         (_not_restored, "I10"),
         (_opens_for_nothing, "I8"),

@@ -181,6 +181,7 @@ class Ladder:
             self._violated("I14", f"row {seq}: nobody set the policy {row['policy']}")
         elif row["rule"] in ESCALATIONS:
             self._escalated(row, true_ms, rung, policy)
+            self._share(row, policy)
         elif row["rule"] in ("restored", "restored_low"):
             if balance_nano < nano_of(policy["restore"]["min_balance"]):
                 self._violated("I9", f"row {seq}: restored at {row['balance']}")
@@ -215,6 +216,17 @@ class Ladder:
             self.civil.slot(policy, true_ms + off_ms) for off_ms in (-LATE_MS, 0, LATE_MS)
         ):
             self._violated("I8", f"row {seq}: {rule} at {local(true_ms)}, outside the slots")
+
+    def _share(self, row: Row, policy: dict[str, Any]) -> None:
+        """The limit is the policy's share of the available power, rounded up to whole watts (threat 18)."""
+        account = self._witness.accounts.get(row["account_id"])
+        if row["target"] != "LIMITED" or account is None:
+            return
+        power_w = account["contract_power_w"]
+        available_w = power_w + power_w // 10 if power_w <= 30_000 else power_w
+        due_w = -(-available_w * policy["limit"]["percent"] // 100)
+        if row["limit_w"] != due_w:
+            self._violated("I8", f"row {row['seq']}: limited to {row['limit_w']} W, {due_w} W are due")
 
     def _waited(self, row: Row, rung: Rung, policy: dict[str, Any]) -> None:
         """A notice comes first and is old enough; one rung at a time."""

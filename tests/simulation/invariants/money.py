@@ -182,6 +182,7 @@ class Money:
             if wh:
                 self._violated("I5", f"row {row['seq']}: {wh} Wh without registers")
             return  # nothing but days
+        begins, ends = int(begins), int(ends)  # beyond 2^53 they are text
         if begins != book.register_wh:
             book.gap = (book.register_wh, begins)
         book.excess_wh += wh - (ends - begins)
@@ -212,11 +213,11 @@ class Money:
             return  # the register is followed and nobody is charged any more
         jump: tuple[int | None, int] | None = None
         if what == "register.opened":
-            jump = (book.register_wh, detail["register_wh"])
+            jump = (book.register_wh, int(detail["register_wh"]))
         elif what == "register.wrapped":
-            book.wraps_wh += detail["wraps_at_wh"]
+            book.wraps_wh += int(detail["wraps_at_wh"])
         elif what in ("register.discontinuity", "register.unobserved") and "wh" not in detail:
-            jump = (detail["from_wh"], detail["to_wh"])
+            jump = (int(detail["from_wh"]), int(detail["to_wh"]))
         if jump is None:
             return
         if book.gap is not None:
