@@ -31,13 +31,23 @@ class Proof:
 
 
 PROOFS = (
-    Proof("simulation", "tests.simulation --seed 1000 --runs 10000", "tests.simulation --runs 40 --quick --repeat 5"),
+    Proof("simulation", "tests.simulation --seed 1000 --runs 10000", "tests.simulation --runs 30 --quick --repeat 5"),
     Proof("year", "tests.simulation --seed 1 --runs 200 --days 365 --poll 300 --name year --repeat 0", ""),
+    Proof("rollback", "tests.rollback --seed 7 --runs 2000", "tests.rollback --seed 7 --runs 20"),
     Proof("images", "tests.storage images --seed 1 --images 200000", "tests.storage images --seed 1 --images 3000"),
     Proof("rot", "tests.storage rot --seed 1 --flips 10000", "tests.storage rot --seed 1 --flips 1000"),
     Proof("faults", "tests.storage faults --seed 1", ""),
     Proof("kill", "tests.kill --kills 1000 --seed 1", ""),
     Proof("kill-books", "tests.kill --kills 1000 --seed 1 --books", ""),
+    Proof("time", "tests.time --seed 1 --runs 1000", "tests.time --seed 1 --runs 3"),
+    Proof("fuzz", "tests.fuzz --runs 2000000", "tests.fuzz --seconds 2 --runs 1000000"),
+    Proof("signatures", "tests.fuzz.signatures", ""),
+    Proof("polls", "tests.endurance polls", ""),
+    Proof("offline", "tests.endurance offline", ""),
+    Proof("flood", "tests.endurance flood", ""),
+    Proof("connections", "tests.endurance connections", ""),
+    Proof("coverage", "tests.mutation coverage", "tests.mutation coverage"),
+    Proof("mutation", "tests.mutation run", "tests.mutation run --sample 60 --seed 1"),
     Proof("teeth", "tests.teeth --control", "tests.teeth"),
 )
 
