@@ -58,6 +58,15 @@ def test_a_clock_needs_nothing_to_be_given() -> None:
     assert (plain.rtc_ms(), plain.slept_ms()) == (None, 0)
 
 
+def test_this_system_is_asked_where_it_keeps_its_answers() -> None:
+    """Decision 16: adjtimex(2), the mark of systemd-timesyncd, the first battery clock; 16 steps are remembered."""
+    assert clock_module._adjtimex is not clock_module._no_adjtimex
+    assert clock_module._adjtimex.__name__ == "adjtimex"
+    assert str(clock_module._TIMESYNCD_MARK) == "/run/systemd/timesync/synchronized"
+    assert str(clock_module._RTC) == "/sys/class/rtc/rtc0/since_epoch"
+    assert (clock_module._KEPT, clock_module._TIME_ERROR) == (16, 5)
+
+
 def test_a_machine_without_adjtimex_says_that_nobody_can_be_asked() -> None:
     """Decision 16: below zero means not asked, so the mark of systemd-timesyncd counts."""
     assert clock_module._no_adjtimex(None) == -1

@@ -16,6 +16,7 @@ CONTROL = -1
 """The number of a mutant that changes nothing: every test must let it live, or the machinery finds too much."""
 _SHOWN = 160
 _OUTER = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_LEFT_AS_IT_IS = (ast.Assert, ast.Import, ast.ImportFrom)
 _BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
@@ -50,6 +51,7 @@ class _Place:
     nested: bool = False
     annotation: bool = False
     raised: bool = False
+    subscript: bool = False
 
     def put(self, node: ast.AST) -> None:
         """Let `node` stand here."""
@@ -119,10 +121,14 @@ def _walk(node: ast.AST, here: _Place) -> Iterator[tuple[_Place, ast.AST]]:
             continue
         children = value if isinstance(value, list) else [value]
         for index, child in enumerate(children):
-            if isinstance(child, ast.AST) and not isinstance(child, ast.Assert | ast.Import | ast.ImportFrom):
+            if isinstance(child, ast.AST) and not isinstance(child, _LEFT_AS_IT_IS) and not _exports(child):
                 place = _place(node, name, index if isinstance(value, list) else None, child, here)
                 yield place, child
                 yield from _walk(child, place)
+
+
+def _exports(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__"
 
 
 def _place(parent: ast.AST, name: str, index: int | None, child: ast.AST, here: _Place) -> _Place:
@@ -143,6 +149,7 @@ def _place(parent: ast.AST, name: str, index: int | None, child: ast.AST, here: 
         nested=is_statement and not isinstance(parent, _OUTER),
         annotation=name in {"annotation", "returns"} or (here.annotation and not isinstance(parent, ast.Call)),
         raised=here.raised or isinstance(parent, ast.Raise),
+        subscript=isinstance(parent, ast.Subscript) or (here.subscript and not isinstance(parent, ast.Call)),
     )
 
 
@@ -157,9 +164,7 @@ def _allowed(place: _Place, node: ast.AST) -> bool:
         return isinstance(node.targets[0], ast.Attribute | ast.Subscript) or (
             place.nested and isinstance(node.targets[0], ast.Name)
         )
-    if isinstance(node, ast.Tuple):
-        return not isinstance(place.parent, ast.Subscript)
-    return True
+    return not (place.subscript and isinstance(node, ast.Tuple | ast.List))
 
 
 def _head(statement: ast.AST) -> str:
