@@ -121,6 +121,7 @@ def test_when_a_charge_is_an_estimate(before: Moment, after: Moment, estimated: 
     flat = replace(FULL, windows=(), prices=FULL.prices[:2], surcharges=(), vat_ppm=0)
     rated = rate(Usage(), before, after, 8, (flat,), NONE)
     assert (rated.estimated, rated.alarms, {one.estimated for one in rated.lines}) == (estimated, alarm, {estimated})
+    assert rate(Usage(), before, after, 1, (flat,), NONE).estimated is estimated
     nothing = rate(Usage(), before, after, 0, (flat,), NONE)
     assert (nothing.estimated, nothing.lines, nothing.alarms) == (False, (), alarm)
     assert nothing.usage.tariff_ref == "full@3"
@@ -307,7 +308,9 @@ def test_a_place_is_resolved_once_and_a_bounded_number_is_remembered() -> None:
     first = rating._place(7, tariffs, NONE)
     assert rating._place(7, tariffs, NONE) is first
     assert rating._place(8, tariffs, NONE) is not first
-    assert rating._place(8, tariffs, {}) == rating._place(8, tariffs, NONE)
+    named, april = (replace(FULL, calendar="c"),), MIDNIGHT // QUARTER_MS
+    assert rating._place(april, named, NONE).alarms == ("tariff_calendar_missing",)
+    assert rating._place(april, named, {"c": Calendar("c", (2026,), frozenset())}).alarms == ()
     many = [(replace(FULL, version=number),) for number in range(600)]
     most = 0
     for ones in many:

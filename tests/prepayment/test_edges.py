@@ -247,6 +247,7 @@ def test_of_several_tariffs_the_last_to_begin_is_in_force() -> None:
         ((new, old), "2026-03-02", (new, "tariff_expired")),
         ((new, old, later), "2025-12-31", (old, "tariff_not_begun")),
         ((old,), "2026-01-01", (old, None)),
+        ((version(9, "2026-01-01", tariff_id="o"), new), "2026-02-02", (new, None)),
     )
     for tariffs, day, wanted in cases:
         assert tariff_at(tariffs, ms(date.fromisoformat(day), 5)) == wanted

@@ -203,6 +203,7 @@ def case(wh: int, kind: CaseKind = CaseKind.UNOBSERVED) -> Case:
     [
         ((), 0),
         ((case(400),), 400),
+        ((case(1),), 1),
         ((case(400), case(1)), 401),
         ((case(400), case(-300)), 400),
         ((case(0),), 0),

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.prepayment.account import Account
-from gateway.prepayment.events import TariffSet, TimeTrust
+from gateway.prepayment.account import Account, Suspicion
+from gateway.prepayment.events import SuspicionCause, TariffSet, TimeTrust
 from gateway.prepayment.requests import TARIFFS_MAX
 from gateway.prepayment.tariff import Tariff
 from tests.prepayment.test_refusals import NOW, after, said
@@ -38,6 +38,10 @@ def test_a_tariff_begins_today_at_the_earliest() -> None:
     for version in (0, 1):
         stale = TariffSet(NOW, "t", tariff(version=version, valid_from=day(0)))
         assert said(account, stale) == ("stale_version", {})
+    two = with_tariffs(tariff(tariff_id="other"), tariff())
+    assert said(two, TariffSet(NOW, "t", tariff(valid_from=day(0)))) == ("stale_version", {})
+    doubtful = replace(account, suspicion=Suspicion(SuspicionCause.FORK, at()))
+    assert after(doubtful, TariffSet(NOW, "t", late)).tariffs == (tariff(), late)  # a forgotten one is not a new one
     newer = tariff(version=2, valid_from=day(3))
     assert after(account, TariffSet(NOW, "t", newer)).tariffs == (tariff(), newer)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.prepayment import civil
+from gateway.prepayment import civil, step
 from gateway.prepayment.account import Account, Spending, Start, Supply, Terms
 from gateway.prepayment.events import (
     AccountClosed,
@@ -20,6 +20,7 @@ from gateway.prepayment.events import (
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Notice, Record, Transition
 from gateway.prepayment.policy import Slots, Term
 from gateway.prepayment.rating import Line, Usage
+from gateway.prepayment.register import Span
 from gateway.prepayment.step import apply, available_power_w, control, limit_w, next_deadline_ms, settle
 from gateway.prepayment.supply import Control, SupplyState, SwitchState
 from tests.prepayment.worlds import DAY_MS, HOUR_MS, NANO, TERMS, at, opened, policy, tariff, world
@@ -256,8 +257,43 @@ def test_days_of_standing_charge_that_come_at_once_are_told_before_they_escalate
     limit = (("limit_w", 495), ("limit_percent", 15)) if template == "limited" else ()
     told = [Notice(now, "CH-1", template, balance_nano - days * NANO, "CHF", limit)] if template else []
     assert only(outcome.records, Notice) == told
+    (entry,) = only(outcome.records, Entry)
+    assert isinstance(entry, Entry)
+    assert (entry.amount_nano, entry.lines[0].component) == (-days * NANO, "standing")
     if template:
         assert outcome.account.supply.notice_running_ms == now.running_ms
+
+
+def test_standing_charge_that_takes_the_last_credit_is_told_by_the_rung_alone() -> None:
+    """Threat 24: who falls into debt by it gets the notice of grace and no other."""
+    made = account(S.LOW_CREDIT, NANO)
+    made = replace(made, tariffs=(tariff(standing_nano_per_day=NANO),), spending=Spending("2026-03-02", 0))
+    made = replace(made, usage=replace(made.usage, standing_through="2026-03-02"))
+    records = apply(made, Tick(at(2 * DAY_MS)), TERMS).records
+    assert [notice.template for notice in records if isinstance(notice, Notice)] == ["grace"]
+
+
+def test_evidence_counts_from_its_own_anchors() -> None:
+    """Requirements 2.8: how long on the rung, since the notice, since the reading."""
+    made = account(S.GRACE, RICH, notice_running_ms=300, dated_on=None)
+    made = replace(made, supply=replace(made.supply, since=at(100)), register=replace(made.register, at=at(600)))
+    moved = only(apply(made, Tick(at(1_000, TimeTrust.RESTORED)), TERMS).records, Transition)[0]
+    assert isinstance(moved, Transition)
+    assert moved.detail == (("in_state_ms", 900), ("notice_age_ms", 700), ("reading_age_ms", 400))
+    bare = replace(made, supply=replace(made.supply, notice_running_ms=None), register=replace(made.register, at=None))
+    moved = only(apply(bare, Tick(at(1_000, TimeTrust.RESTORED)), TERMS).records, Transition)[0]
+    assert isinstance(moved, Transition)
+    assert moved.detail == (("in_state_ms", 900),)
+
+
+def test_alarms_of_all_that_a_reading_explains_are_told() -> None:
+    """Decision 5: of each span, once, in the order they came up."""
+    old = tariff(tariff_id="old", valid_from="2026-03-01", valid_to="2026-03-03", calendar="none")
+    made = replace(world().account, tariffs=(old,))
+    spans = [Span(at(), at(1), 5), Span(at(3 * DAY_MS), at(3 * DAY_MS + 1), 5), Span(at(), at(1), 5)]
+    after_all, alarms = step._rated(made, spans, TERMS)
+    assert alarms == ("tariff_calendar_missing", "tariff_expired")
+    assert (after_all.usage.wh, sum(line.wh for line in after_all.unsettled)) == (15, 15)
 
 
 def test_rating_alarms_are_told_when_they_appear() -> None:
