@@ -14,6 +14,7 @@ import pytest
 from tests.simulation.handwritten import CLOSE, HOUR_MS, OPEN, Site
 from tests.simulation.invariants import names
 from tests.simulation.invariants.writes import meant
+from tests.simulation.signer import Order
 from tests.simulation.site import PRICE_NANO_PER_WH
 
 
@@ -155,6 +156,17 @@ def _wrong_share(site: Site) -> None:
     site.commit()
 
 
+def _hold_ignored(site: Site) -> None:
+    site.in_grace()
+    body = {"account_id": "A1", "hold_id": "h1", "kind": "dispute"}
+    site.orders["j9"] = Order("j9", "hold_set", body, b"")
+    site.row("receipt", command_id="j9", command="hold_set", status="applied", reason="")
+    site.commit()
+    site.hours = 14.0
+    site.moved("grace_over", "GRACE", "LIMITED")
+    site.commit()
+
+
 def _stays_negative(site: Site) -> None:
     site.opened()
     site.charged(10_000)
@@ -243,6 +255,7 @@ def _never_told(site: Site) -> None:
         (_before_the_term, "I9"),
         (_notice_too_young, "I9"),
         (_wrong_share, "I8"),
+        (_hold_ignored, "I8"),
         (_stays_negative, "I9"),
         (_not_restored, "I10"),
         (_opens_for_nothing, "I8"),
