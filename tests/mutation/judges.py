@@ -75,7 +75,8 @@ class Warm(_Failure):
     def _tried(self, mutant: Mutant, tests: list[str]) -> str:
         for cache in self._caches:
             cache.cache_clear()  # what was answered at import may be answered otherwise now
-        _swap(mutant, self._functions)
+        if not _swap(mutant, self._functions):
+            return SURVIVED  # it does not fit into the live function: it is tried anew
         items = [self._items[test] for test in tests]
         for item, after in pairwise([*items, None]):
             assert item is not None
@@ -181,14 +182,17 @@ def _live_functions() -> dict[tuple[str, str, int], list[types.FunctionType]]:
     return found
 
 
-def _swap(mutant: Mutant, functions: dict[tuple[str, str, int], list[types.FunctionType]]) -> None:
-    """Put the changed code into the live function."""
+def _swap(mutant: Mutant, functions: dict[tuple[str, str, int], list[types.FunctionType]]) -> bool:
+    """Put the changed code into the live function; False when a variable from outside (`super`) came or went."""
     assert mutant.function is not None
     path = str(tree.ROOT / mutant.module)
     module = compile(mutated(mutant.module, mutant.number), path, "exec")
     code = _code_of(module, mutant.function)
     for function in functions[path, *mutant.function]:
+        if len(code.co_freevars) != len(function.__code__.co_freevars):
+            return False
         function.__code__ = code
+    return True
 
 
 def _code_of(outer: types.CodeType, function: tuple[str, int]) -> types.CodeType:
