@@ -134,10 +134,12 @@ class HeldBody(Struct, frozen=True, forbid_unknown_fields=True):
 class PositionBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the head-end's last rows leave an account.
 
-    `balance` is that of its last entry, `register_wh` the newest `to_register_wh` of its entries (those of a case left
-    out) and `at` when that row was written, if its time was known. `in_state_ms` and `notice_age_ms` are differences
-    of `running_ms` up to the head-end's last row. `dated_at` is when the transition was written, if that time was
-    proven; `standing_at` when the newest entry with a line `standing` was. Lock-out and holds: signed, not released.
+    `balance` is that of its last entry, `register_wh` the newest `to_register_wh` of its entries and `at` when that row
+    was written, if its time was known. An entry of a case counts only if it goes on from there or above and no
+    discontinuity came since: the balance has paid for it, and a case may be charged late. `in_state_ms` and
+    `notice_age_ms` are differences of `running_ms` up to the head-end's last row. `dated_at` is when the transition was
+    written, if that time was proven; `standing_at` when the newest entry with a line `standing` was.
+    Lock-out and holds: signed, not released.
     """
 
     balance: SignedMoney

@@ -46,6 +46,7 @@ class Known(Struct):
     top_up: tuple[int, str] = (0, "0.00")
     reversal: tuple[int, str] = (0, "0.00")
     unobserved: int = 0
+    discontinuous: int = 0
 
 
 class Signed(Struct):
@@ -153,6 +154,8 @@ def _case(known: Known, row: dict[str, Any]) -> None:
         known.unobserved = row["detail"]["case_id"]
     elif row["what"] == "register.discontinuity":
         detail = row["detail"]
+        if detail["case_id"] != known.unobserved:
+            known.discontinuous = max(known.discontinuous, detail["case_id"])
         if detail["case_id"] != known.unobserved or known.register_wh == detail["from_wh"]:
             known.register_wh = detail["to_wh"]
             known.at = row["at"]["utc"] if row["at"]["trust"] in _DATED else None
@@ -161,14 +164,26 @@ def _case(known: Known, row: dict[str, Any]) -> None:
 def _entry(known: Known, row: dict[str, Any]) -> None:
     at = row["at"]
     known.currency, known.balance = row["currency"], row["balance"]
-    of_a_case = row["reference"].startswith("case:")
-    if row.get("to_register_wh") is not None and not of_a_case:
+    if row.get("to_register_wh") is not None and _goes_on(known, row):
         known.register_wh = row["to_register_wh"]
         known.at = at["utc"] if at["trust"] in _DATED else None
     if row["kind"] == "opening":
         known.state, known.since_ms = SupplyState.NORMAL, at["running_ms"]
     if any(line["component"] == "standing" for line in row["lines"]):
         known.standing_at = at["utc"]
+
+
+def _goes_on(known: Known, row: dict[str, Any]) -> bool:
+    """Whether charging goes on after this entry's register.
+
+    A case is charged late: charging may be further by then, or at another register since a discontinuity. If it is
+    not, the balance has now paid for everything up to the register after the absence.
+    """
+    name, _, case = row["reference"].partition(":")
+    if name != "case" or known.register_wh is None:
+        return True
+    after = row["from_register_wh"] == known.register_wh or row["to_register_wh"] > known.register_wh
+    return after and int(case) > known.discontinuous
 
 
 def _instant(text: str | None) -> datetime | None:

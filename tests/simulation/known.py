@@ -13,7 +13,7 @@ def position(  # noqa: C901, PLR0912 - an arm for each kind of row
 ) -> dict[str, Any] | None:
     """The body of a resync; `signed` is what the head-end keeps of its own: lock-out and holds. None: never seen."""
     found: dict[str, Any] = {}
-    since_ms, notice_ms, unobserved = 0, None, 0
+    since_ms, notice_ms, unobserved, discontinuous = 0, None, 0, 0
     for row in rows:
         if row.get("account_id") != account_id:
             continue
@@ -22,7 +22,7 @@ def position(  # noqa: C901, PLR0912 - an arm for each kind of row
             found["balance"] = row["balance"]
             if row["kind"] == "opening":
                 found["state"], since_ms = "NORMAL", at["running_ms"]
-            if row.get("to_register_wh") is not None and not row["reference"].startswith("case:"):
+            if row.get("to_register_wh") is not None and _goes_on(found, row, discontinuous):
                 _register(found, row, row["to_register_wh"])
         elif kind == "transition":
             found["state"], since_ms = row["target"], at["running_ms"]
@@ -41,6 +41,8 @@ def position(  # noqa: C901, PLR0912 - an arm for each kind of row
             unobserved = row["detail"]["case_id"]
         elif kind == "event" and row["what"] == "register.discontinuity":
             detail = row["detail"]
+            if detail["case_id"] != unobserved:
+                discontinuous = max(discontinuous, detail["case_id"])
             if detail["case_id"] != unobserved or found.get("register_wh") == detail["from_wh"]:
                 _register(found, row, detail["to_wh"])
         elif kind == "receipt" and row["status"] == "applied" and row["command"] in ("top_up", "top_up_reverse"):
@@ -53,6 +55,15 @@ def position(  # noqa: C901, PLR0912 - an arm for each kind of row
     if notice_ms is not None:
         found["notice_age_ms"] = max(0, last_ms - notice_ms)
     return {name: value for name, value in (found | signed).items() if value is not None}
+
+
+def _goes_on(found: dict[str, Any], row: dict[str, Any], discontinuous: int) -> bool:
+    """Energy of an absence is charged late, sometimes when charging has long gone on elsewhere."""
+    if not row["reference"].startswith("case:") or "register_wh" not in found:
+        return True
+    at_wh = found["register_wh"]
+    after = row["from_register_wh"] == at_wh or row["to_register_wh"] > at_wh
+    return bool(after and int(row["reference"].removeprefix("case:")) > discontinuous)
 
 
 def _register(found: dict[str, Any], row: dict[str, Any], register_wh: int) -> None:
