@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tests.figures import record
-from tests.simulation.incidents import KINDS
 from tests.simulation.invariants import names
 from tests.simulation.many import Job, results, workers
 from tests.simulation.minimise import command, invariant_of, minimised
@@ -29,8 +28,9 @@ def main() -> int:
     if options.only is not None or options.until is not None:
         return _replay(options)
     began = time.monotonic()
+    load()
     seeds = range(options.seed, options.seed + options.runs)
-    jobs: list[Job] = [(seed, options.days, options.poll) for seed in seeds]
+    jobs = [Job(seed, options.days, options.poll, options.kinds, options.often) for seed in seeds]
     repeated = [] if options.first else _share(jobs, options.repeat)
     print(f"{len(jobs)} runs of {options.days:g} days from seed {options.seed}", flush=True)
     with workers(options.jobs) as pool:
@@ -45,7 +45,7 @@ def main() -> int:
         "days": options.days,
         "years": round(len(first) * options.days / 365, 1),
         "incidents": sum(played.values()),
-        "kinds of incident": len(KINDS),
+        "kinds of incident": len(played),
         "invariants": len(names()),
         "lives of the daemon": sum(result.lives for result in first.values()),
         "journal rows": sum(result.rows for result in first.values()),
@@ -59,7 +59,7 @@ def main() -> int:
     for seed in unlike:
         print(f"I22: seed {seed} gave another trace the second time")
     for result in failed[:FAILURES_SHOWN]:
-        _explain(result, options.poll, small=not options.quick)
+        _explain(result, small=not options.quick)
     if len(failed) > FAILURES_SHOWN:
         print("also:", ", ".join(f"{result.seed} ({invariant_of(result)})" for result in failed[FAILURES_SHOWN:]))
     return 1 if failed or unlike else 0
@@ -88,20 +88,28 @@ def _collected(coming: Iterable[Result], count: int, *, stop: bool) -> dict[int,
     return found
 
 
-def _explain(result: Result, poll_s: int | None, *, small: bool) -> None:
+def _explain(result: Result, *, small: bool) -> None:
     print(f"\nseed {result.seed} broke {len(result.violations)} promises; first:\n  {result.violations[0]}")
     if small:
-        result = minimised(result, poll_s=poll_s, tell=lambda text: print(f"  {text}", flush=True))
+        result = minimised(result, tell=lambda text: print(f"  {text}", flush=True))
     for one in result.incidents:
         print(f"  day {one.at_s / 86_400:.4f} {one.name}")
-    print(f"play it again: {command(result, poll_s=poll_s)}")
+    print(f"play it again: {command(result)}")
 
 
 def _replay(options: argparse.Namespace) -> int:
     only = None
     if options.only is not None:
         only = set() if options.only == "none" else set(options.only.split(","))
-    result = play(options.seed, options.days, until_days=options.until, only=only, poll_s=options.poll)
+    result = play(
+        options.seed,
+        options.days,
+        until_days=options.until,
+        only=only,
+        poll_s=options.poll,
+        kinds=options.kinds,
+        often=options.often,
+    )
     print("\n".join(result.trace[-TRACE_SHOWN if options.trace is None else -options.trace :]))
     for one in result.incidents:
         print(f"day {one.at_s / 86_400:.4f} {one.name}")
@@ -110,12 +118,18 @@ def _replay(options: argparse.Namespace) -> int:
     return 1 if result.violations else 0
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--runs", type=int, default=1, help="how many seeds")
     parser.add_argument("--days", type=float, default=7.0, help="length of a run")
     parser.add_argument("--poll", type=int, help="poll period in s for all runs; else as the seed says")
+    parser.add_argument("--kinds", type=_names, default=(), help="only these kinds of incident: bad_command,silence")
+    parser.add_argument("--often", type=float, default=1.0, help="so many times as many incidents as usual")
     parser.add_argument("--repeat", type=float, default=1.0, help="per cent of the runs that are played twice")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--quick", action="store_true", help="do not make failing runs small")

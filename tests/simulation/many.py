@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.pool import Pool
 
 from tests.simulation.run import Result, play
 
 RUNS_A_WORKER = 50
-Job = tuple[int, float, int | None]
-"""Seed, days, poll period (None: as the seed says)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run: what `play` takes."""
+
+    seed: int
+    days: float
+    poll_s: int | None = None
+    kinds: tuple[str, ...] = ()
+    often: float = 1.0
 
 
 @contextmanager
@@ -27,9 +37,8 @@ def results(pool: Pool, jobs: Sequence[Job]) -> Iterator[Result]:
 
 
 def _run(job: Job) -> Result:
-    seed, days, poll_s = job
     try:
-        return play(seed, days, poll_s=poll_s)
+        return play(job.seed, job.days, poll_s=job.poll_s, kinds=job.kinds, often=job.often)
     except BaseException as error:
-        error.add_note(f"in the run of seed {seed}, {days:g} days")
+        error.add_note(f"in {job}")
         raise

@@ -14,7 +14,7 @@ def invariant_of(result: Result) -> str:
     return result.violations[0].split(" ", 1)[0] if result.violations else ""
 
 
-def minimised(result: Result, *, poll_s: int | None = None, tell: Callable[[str], None] = lambda _: None) -> Result:
+def minimised(result: Result, *, tell: Callable[[str], None] = lambda _: None) -> Result:
     """A smaller run of the same seed that breaks the same promise; at most 60 runs are tried."""
     wanted = invariant_of(result)
     plays = 0
@@ -24,7 +24,15 @@ def minimised(result: Result, *, poll_s: int | None = None, tell: Callable[[str]
         if plays >= PLAYS_MAX:
             return None
         plays += 1
-        found = play(result.seed, result.days, until_days=days, only=set(only), poll_s=poll_s)
+        found = play(
+            result.seed,
+            result.days,
+            until_days=days,
+            only=set(only),
+            poll_s=result.poll_s,
+            kinds=result.kinds,
+            often=result.often,
+        )
         return found if invariant_of(found) == wanted else None
 
     best = result
@@ -49,13 +57,16 @@ def minimised(result: Result, *, poll_s: int | None = None, tell: Callable[[str]
     return best
 
 
-def command(result: Result, *, poll_s: int | None = None) -> str:
+def command(result: Result) -> str:
     """The one command that plays it again."""
     parts = [f"python -m tests.simulation --seed {result.seed} --days {result.days:g}"]
+    if result.kinds:
+        parts.append(f"--kinds {','.join(result.kinds)}")
+    if result.often != 1.0:
+        parts.append(f"--often {result.often:g}")
+    if result.poll_s is not None:
+        parts.append(f"--poll {result.poll_s}")
     if result.until_days < result.days:
         parts.append(f"--until {result.until_days:.3f}")
     names = ",".join(one.name for one in result.incidents)
-    parts.append(f"--only {names or 'none'}")
-    if poll_s is not None:
-        parts.append(f"--poll {poll_s}")
-    return " ".join(parts)
+    return " ".join([*parts, f"--only {names or 'none'}"])

@@ -8,7 +8,7 @@ import random
 import re
 import secrets
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +33,9 @@ class Result:
     seed: int
     days: float
     until_days: float
+    poll_s: int | None
+    kinds: tuple[str, ...]
+    often: float
     trace_hash: str
     violations: tuple[str, ...]
     incidents: tuple[Incident, ...]
@@ -55,19 +58,20 @@ def play(
     until_days: float | None = None,
     only: Collection[str] | None = None,
     poll_s: int | None = None,
-    folder: Path | None = None,
+    kinds: Sequence[str] = (),
+    often: float = 1.0,
 ) -> Result:
-    """Play the run of this seed.
+    """Play the run of this seed; `kinds` and `often` choose its incidents, see `plan_of`.
 
     `only` are the names of the incidents to play, all if None; `until_days` ends it before its time: what happens
     until then is the same.
     """
     setting = setting_of(seed, days, poll_s=poll_s)
     until_days = setting.days if until_days is None else min(until_days, setting.days)
-    planned = [one for one in plan_of(setting) if only is None or one.name in only]
+    planned = [one for one in plan_of(setting, kinds, often) if only is None or one.name in only]
     planned = [one for one in planned if one.at_s < until_days * DAY_S]
     loop = VirtualLoop()
-    with tempfile.TemporaryDirectory(dir=folder or _fast_folder()) as name, _repeatable(seed):
+    with tempfile.TemporaryDirectory(dir=_fast_folder()) as name, _repeatable(seed):
         try:
             world: World = loop.run_until_complete(_lived(setting, until_days, planned, Path(name), loop))
         finally:
@@ -76,6 +80,9 @@ def play(
         seed=seed,
         days=days,
         until_days=until_days,
+        poll_s=poll_s,
+        kinds=tuple(kinds),
+        often=often,
         trace_hash=world.trace_hash,
         violations=tuple(world.violations),
         incidents=tuple(planned),

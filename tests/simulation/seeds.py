@@ -22,13 +22,23 @@ class Kept:
     until: float | None = None
     only: tuple[str, ...] = ()
     poll: int | None = None
+    kinds: tuple[str, ...] = ()
+    often: float = 1.0
 
     def play(self) -> Result:
         """Play it again."""
-        return play(self.seed, self.days, until_days=self.until, only=self.only or None, poll_s=self.poll)
+        return play(
+            self.seed,
+            self.days,
+            until_days=self.until,
+            only=self.only or None,
+            poll_s=self.poll,
+            kinds=self.kinds,
+            often=self.often,
+        )
 
 
 def kept() -> list[Kept]:
     """All of them."""
     entries = tomllib.loads(FILE.read_text(encoding="utf-8")).get("run", [])
-    return [Kept(**{**entry, "only": tuple(entry.get("only", ()))}) for entry in entries]
+    return [Kept(**{**entry, **{key: tuple(entry.get(key, ())) for key in ("only", "kinds")}}) for entry in entries]

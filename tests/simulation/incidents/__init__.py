@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,16 +68,22 @@ class Incident:
         kind.act(world, random.Random(self.stream))
 
 
-def plan_of(setting: Setting) -> list[Incident]:
-    """The incidents of a run, by time. Each run has only some families, so that each is also seen alone."""
-    _load()
+def plan_of(setting: Setting, kinds: Sequence[str] = (), often: float = 1.0) -> list[Incident]:
+    """The incidents of a run, by time, `often` times as many as usual.
+
+    Each run has only some families, so that each is also seen alone, or just the `kinds` that are asked for.
+    """
+    load()
+    if unknown := set(kinds) - set(KINDS):
+        raise ValueError(f"no such kind of incident: {', '.join(sorted(unknown))}")
     found: list[Incident] = []
     for name in sorted(KINDS):
         kind = KINDS[name]
-        if random.Random(f"{setting.seed}/family/{kind.family}").random() >= FAMILY_SHARE:
+        there = random.Random(f"{setting.seed}/family/{kind.family}").random() < FAMILY_SHARE
+        if name not in kinds if kinds else not there:
             continue
         own = random.Random(f"{setting.seed}/plan/{name}")
-        a_second = kind.a_week / (7 * DAY_S) * setting.pace
+        a_second = kind.a_week / (7 * DAY_S) * setting.pace * often
         at_s, count = own.expovariate(a_second), 0
         while at_s < setting.days * DAY_S:
             count += 1
@@ -86,7 +92,7 @@ def plan_of(setting: Setting) -> list[Incident]:
     return sorted(found, key=lambda one: (one.at_s, one.name))
 
 
-def _load() -> None:
+def load() -> None:
     """Every file of this folder registers its kinds when it is imported."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
