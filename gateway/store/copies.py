@@ -63,8 +63,8 @@ def refuse_lost(store: Path, copy: Path | None) -> None:
     raise StoreDamaged(f"{store}: the file is missing or empty, and {witness} says that there was one. {ADVICE}")
 
 
-def restore(store: Path, copy: Path, damage: StoreDamaged) -> Path | None:
-    """Put the copy in the place of the store, which is set aside; gives its new name, None if there was nothing.
+def restore(store: Path, copy: Path, damage: StoreDamaged) -> None:
+    """Put the copy in the place of the store, which is set aside.
 
     Raises StoreDamaged, with nothing moved, when there is no copy or it is not whole.
     """
@@ -83,12 +83,11 @@ def restore(store: Path, copy: Path, damage: StoreDamaged) -> Path | None:
         draft.unlink(missing_ok=True)
         raise StoreError(f"{damage}. The copy {copy} could not be put in its place: {error}") from error
     try:
-        aside = _set_aside(store, damage)
+        _set_aside(store, damage)
         draft.replace(store)
         _flush(store.parent)
     except OSError as error:
         raise StoreError(f"{damage}. The copy {copy} could not be put in its place: {error}") from error
-    return aside
 
 
 async def write(database: Database, copy: Path) -> str:
@@ -151,9 +150,7 @@ async def _fill(database: Database, out: sqlite3.Connection) -> None:
         await database.aside(partial(quarters.insert, out, found))
         number, count = found[-1][0], count + len(found)
 
-    def last(
-        raw: sqlite3.Connection,
-    ) -> tuple[Life, list[Row], list[quarters.Columns], list[list[tuple[lives.Column, ...]]]]:
+    def last(raw: sqlite3.Connection) -> _Last:
         changing = [raw.execute(f"SELECT * FROM {table}").fetchall() for table in _SUMMED]  # noqa: S608  our own names
         rows, found = journal.rows_after(raw, seq, -1), quarters.columns_after(raw, number, -1)
         return lives.read(raw), rows, found, changing
@@ -209,7 +206,7 @@ def _say_restored(draft: Path) -> None:
         raw.execute("COMMIT")
 
 
-def _set_aside(store: Path, damage: StoreDamaged) -> Path | None:
+def _set_aside(store: Path, damage: StoreDamaged) -> None:
     """Rename what is there of the store to a name that nothing has; the store's own file last but the mark."""
     parts = [part for part in _parts(store) if part.exists()]
     number = 1
@@ -224,7 +221,6 @@ def _set_aside(store: Path, damage: StoreDamaged) -> Path | None:
     for part in parts:
         part.rename(aside.with_name(part.name.replace(store.name, aside.name, 1)))
     _flush(store.parent)
-    return aside if parts else None
 
 
 def _parts(store: Path) -> list[Path]:
