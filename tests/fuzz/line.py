@@ -19,7 +19,7 @@ from gateway.errors import MeterError
 from gateway.meters.modbus import ModbusLink, open_serial, open_tcp
 from gateway.meters.planner import parse_line
 from tests.fuzz.mutation import mutate_bytes
-from tests.fuzz.virtual import VirtualClock, VirtualLoop
+from tests.fuzz.virtual import LineLoop, VirtualClock
 
 UNIT = 17
 TIMEOUT_MS = 200
@@ -53,7 +53,7 @@ def crc(data: bytes) -> bytes:
 class Line:
     """The far end: delivers the script and remembers what it said since the last question."""
 
-    def __init__(self, loop: VirtualLoop, *, tcp: bool) -> None:
+    def __init__(self, loop: LineLoop, *, tcp: bool) -> None:
         self.tcp = tcp
         self.asked = b""
         self.said = b""
@@ -185,7 +185,7 @@ async def _serial(_loop: Any, factory: Callable[[], Any], *_: Any, **__: Any) ->
     return line
 
 
-_LOOP = VirtualLoop()
+_LOOP = LineLoop()
 _SETTINGS = parse_line("9600 8N1")
 _OPENS = "create_serial_connection"
 

@@ -1,4 +1,4 @@
-"""An event loop whose time passes only when everybody waits: a time-out of half a second costs microseconds."""
+"""The virtual loop with a line to open: a time-out of half a second costs microseconds."""
 
 from __future__ import annotations
 
@@ -8,30 +8,17 @@ from typing import Any
 
 from gateway.clock import Clock
 from gateway.prepayment.events import Moment, TimeTrust
+from tests.simulation.loop import VirtualLoop
 
 
-class VirtualLoop(asyncio.BaseEventLoop):
-    """Timers only; a wait that no timer ends raises, so a target cannot hang."""
+class LineLoop(VirtualLoop):
+    """`connect` opens the line; what asyncio complains of is a finding."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._now_s = 0.0
-        self._selector = self
         self.complaints: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.complaints.append(context))
         self.connect: Callable[[Callable[[], Any]], Any] = lambda _: None
-
-    def select(self, timeout_s: float | None) -> list[Any]:
-        """Nobody's file descriptor is ever ready: let the time pass until the next timer."""
-        assert timeout_s is not None, "everybody waits and nothing will ever happen"
-        self._now_s += timeout_s
-        return []
-
-    def time(self) -> float:
-        return self._now_s
-
-    def _process_events(self, events: list[Any]) -> None:
-        pass
 
     async def create_connection(self, factory: Callable[[], Any], *_: Any, **__: Any) -> Any:  # type: ignore[override]
         return self.connect(factory)
@@ -53,7 +40,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 class VirtualClock(Clock):
     """The gateway's clock on such a loop."""
 
-    def __init__(self, loop: VirtualLoop) -> None:
+    def __init__(self, loop: LineLoop) -> None:
         self._loop = loop
 
     def monotonic_ms(self) -> int:

@@ -23,9 +23,9 @@ from tests.fuzz.mutation import mutate_json
 from tests.fuzz.names import GATEWAY
 from tests.fuzz.rows import INTERVAL, ROWS
 from tests.fuzz.target import Target
-from tests.fuzz.virtual import VirtualLoop
+from tests.fuzz.virtual import LineLoop
 
-_LOOP = VirtualLoop()
+_LOOP = LineLoop()
 
 
 class Stamp:

@@ -8,12 +8,9 @@ import random
 from collections.abc import Iterator
 
 from gateway.reference.chain import Chain, Taken, verify_lines
-from gateway.store.wire import row_decoder
 from tests.fuzz.mutation import mutate_bytes, mutate_json
 from tests.fuzz.rows import ROWS
 from tests.fuzz.target import Target
-
-_STRICT = row_decoder()
 
 
 def check(data: bytes) -> None:

@@ -19,10 +19,10 @@ from gateway.meters.profile import Capability, Profile
 from gateway.meters.switch import MeterSwitch
 from tests.fuzz.mutation import after, mutate_bytes
 from tests.fuzz.target import Target
-from tests.fuzz.virtual import VirtualClock, VirtualLoop
+from tests.fuzz.virtual import LineLoop, VirtualClock
 
 MODELS = [name for name in profile.known_models() if profile.load(name).can_bill]
-_CLOCK = VirtualClock(VirtualLoop())
+_CLOCK = VirtualClock(LineLoop())
 _PATTERNS = (
     "7fff",
     "ffff",

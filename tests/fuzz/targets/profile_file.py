@@ -40,9 +40,4 @@ def seeds() -> Iterator[bytes]:
         yield text.encode()
 
 
-def _all_good() -> None:
-    for seed in seeds():
-        _PARSE(seed, "seed", "m")
-
-
 TARGET = Target(check, seeds, mutate_toml, max_bytes=5000)
