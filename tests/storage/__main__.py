@@ -5,7 +5,7 @@
     python -m tests.storage faults --seed 1                   an error at every call of a scripted day
     python -m tests.storage syscalls                          is what is recorded what the kernel sees? (needs strace)
 
-Each prints one line, and what went wrong with the command that replays it. `--process-count` is how many run at once.
+Each prints one line, and what went wrong with the command that replays it. `--jobs` is how many processes run at once.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--images", type=int, default=200_000)
     parser.add_argument("--flips", type=int, default=10_000)
-    parser.add_argument("--process-count", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args(arguments)
     began = time.monotonic()
     match options.proof:
         case "images":
-            said, wrong = _images(options.seed, options.images, options.process_count)
+            said, wrong = _images(options.seed, options.images, options.jobs)
         case "rot":
-            said, wrong = _rot(options.seed, options.flips, options.process_count)
+            said, wrong = _rot(options.seed, options.flips, options.jobs)
         case "syscalls":
             count, wrong = syscalls.compare()
             said = f"{count} calls compared"
             _keep({"syscalls_compared": count})
         case _:
-            said, wrong = _faults(options.seed, options.process_count)
+            said, wrong = _faults(options.seed, options.jobs)
     print(f"{options.proof}: {said}, {time.monotonic() - began:.0f} s, {len(wrong)} wrong")
     for line in wrong[:10]:
         print(f"  {line}")
     if wrong:
         size = {"images": f" --images {options.images}", "rot": f" --flips {options.flips}"}.get(options.proof, "")
-        print(f"again: python -m tests.storage {options.proof} --seed {options.seed}{size}")
+        print(f"again: python -m tests.storage {options.proof} --seed {options.seed}{size} --jobs {options.jobs}")
     return 1 if wrong else 0
 
 
