@@ -28,6 +28,7 @@ from tests.brokers import Mosquitto
 from tests.endurance import gauge
 from tests.endurance.home import MemoryBook, Office
 from tests.endurance.hurry import took
+from tests.endurance.tap import pass_on
 from tests.figures import record
 from tests.headend import world
 from tests.headend.world import GATEWAY, World
@@ -56,7 +57,7 @@ class _Relay:
         both = {writer, back}
         self._open |= both
         try:
-            await asyncio.gather(_pass(reader, back), _pass(there, writer))
+            await asyncio.gather(pass_on(reader, back), pass_on(there, writer))
         finally:
             self._open -= both
 
@@ -65,15 +66,6 @@ class _Relay:
         self.cuts += 1
         for writer in self._open:
             writer.transport.abort()
-
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(4096):
-            writer.write(data)
-    except ConnectionError:
-        pass
-    writer.close()
 
 
 @asynccontextmanager

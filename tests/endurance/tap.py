@@ -27,7 +27,8 @@ async def _requests(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
         writer.close()
 
 
-async def _answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """One direction, until either side ends."""
     try:
         while data := await reader.read(4096):
             writer.write(data)
@@ -41,7 +42,7 @@ async def _serve(port: int, file: Path) -> None:
 
         async def taken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             meter_reader, meter_writer = await asyncio.open_connection("127.0.0.1", port)
-            await asyncio.gather(_requests(reader, meter_writer, out), _answers(meter_reader, writer))
+            await asyncio.gather(_requests(reader, meter_writer, out), pass_on(meter_reader, writer))
 
         server = await asyncio.start_server(taken, "127.0.0.1", 0)
         print(server.sockets[0].getsockname()[1], flush=True)
