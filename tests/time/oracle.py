@@ -1,4 +1,4 @@
-"""The terms of the requirements, computed by hand: no line in here is shared with the gateway.
+"""The terms of the requirements, computed by hand: of the gateway only the names of terms and rungs are used.
 
 Everything is necessary, nothing sufficient: it says when an escalation would have been *too early*.
 """

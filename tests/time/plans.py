@@ -52,11 +52,6 @@ class Plan:
         """One price at all hours: then the time decides nothing but terms and standing charge."""
         return self.nano_per_wh == self.night_nano_per_wh
 
-    @property
-    def banded(self) -> bool:
-        """The hour decides the price."""
-        return not self.flat
-
 
 def plan(seed: int, days: int) -> Plan:
     """The household of this seed."""
