@@ -145,13 +145,6 @@ class Process:
             for call in world.on.ended if self.computer.wired else ():
                 call("cut")
 
-    async def stop(self) -> None:
-        """As the service manager stops it: SIGTERM, and it ends by itself."""
-        task = self._task
-        self._stop.set()
-        if task is not None:
-            await asyncio.wait({task})
-
     def restart(self) -> None:
         """A clean stop and a new start."""
         self._stop.set()

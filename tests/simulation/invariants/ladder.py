@@ -1,7 +1,7 @@
 """The supply ladder: allowed edges, no stage skipped, and nothing sooner than the policy file allows (I8, I9, I16).
 
 Terms are read from the policy document the row names, as the utility wrote it. Durations are held against the rows'
-own running time, which `time.py` holds against true time; dates and hours are held against the true calendar.
+own running time, which `counters.py` holds against true time; dates and hours are held against the true calendar.
 """
 
 from __future__ import annotations
