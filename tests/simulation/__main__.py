@@ -28,7 +28,6 @@ def main() -> int:
     if options.only is not None or options.until is not None:
         return _replay(options)
     began = time.monotonic()
-    load()
     seeds = range(options.seed, options.seed + options.runs)
     jobs = [Job(seed, options.days, options.poll, options.kinds, options.often) for seed in seeds]
     repeated = [] if options.first else _share(jobs, options.repeat)
