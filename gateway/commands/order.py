@@ -134,7 +134,7 @@ def check_fresh(envelope: Envelope, challenges: frozenset[str], at: Moment) -> N
         raise CommandRefused(Reason.EXPIRED, expired_s=envelope.expires_s)
     if envelope.command not in HURTFUL or at.trust.proven:
         return
-    if envelope.challenge is None or envelope.challenge not in challenges:
+    if envelope.challenge not in challenges:
         hint = "sign it again with the challenge in the gateway's status"
         raise CommandRefused(Reason.STALE_COMMAND, trust=at.trust.value, hint=hint)
 

@@ -121,8 +121,7 @@ def _finish(
         if used_export_wh is not None:
             due_wh = share_wh(used_export_wh, due_ms, span_ms)
             value_export_wh, done_export_wh = due_wh - done_export_wh, due_wh
-        estimated = spread or (quarter == first and state.open_estimated)
-        quality = Quality.ESTIMATED if estimated else Quality.ACTUAL
+        quality = Quality.ESTIMATED if spread or state.open_estimated else Quality.ACTUAL
         finished.append(Interval(quarter * QUARTER_MS, value_wh, value_export_wh, quality))
     after = IntervalState(
         at_utc_ms=to_ms,

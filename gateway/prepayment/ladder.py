@@ -195,9 +195,9 @@ def holds_in_force(account: Account, at: Moment) -> tuple[Hold, ...]:
 def days_left(account: Account, balance_nano: int) -> int | None:
     """Whole days the credit lasts at the mean of the last complete days; None while there is none (S0-16)."""
     spent_nano = sum(account.spending.days_nano)
-    if spent_nano <= 0 or balance_nano <= 0:
-        return None if spent_nano <= 0 else 0
-    return balance_nano * len(account.spending.days_nano) // spent_nano
+    if spent_nano <= 0:
+        return None
+    return max(balance_nano, 0) * len(account.spending.days_nano) // spent_nano
 
 
 def term_left_ms(term: Term, situation: Situation) -> int | None:

@@ -84,6 +84,10 @@ def test_a_claimed_id_is_read_up_to_the_full_size_and_no_further() -> None:
     """Decision 7: a refusal can be matched to its command without the signature being good, if it is not too large."""
     jti, token = signed()
     assert claimed_id(token[:-4] + b"AAAA") == jti
+    signer = Signer(SIGNER.private, "k12", "utility")
+    room = (MAX_TOKEN_BYTES - len(signer.sign_bytes(b""))) * 3 // 4
+    full = signer.sign_bytes(payload(jti="j-7").ljust(room))
+    assert (len(full), claimed_id(full)) == (MAX_TOKEN_BYTES, "j-7")
     head, body, signature = token.split(b".")
     claims = base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4))
     for room, known in ((0, jti), (4, "")):
@@ -145,6 +149,7 @@ def test_a_power_command_needs_the_supply_role() -> None:
         (TABLE + TABLE, 'key "k1"', "appears twice; give each key its own kid"),
         (TABLE.replace("public = ", "public = 'AAAA' #"), 'key "k1": public', "3 bytes; 32 bytes as base64url"),
         (TABLE.replace("public = ", "public = 'A*A=' #"), 'key "k1": public', "is not an Ed25519 key"),
+        (TABLE.replace('public = "', 'public = "*'), 'key "k1": public', "is not an Ed25519 key"),
         (TABLE.replace("kid", "id"), "", "a table looks like: [[key]] kid"),
         (TABLE.replace('kid = "k1"', 'kid = "a/b"'), "", "a table looks like: [[key]] kid"),
         (TABLE.replace('roles = ["', 'roles = [] # ["'), "", "a table looks like: [[key]] kid"),

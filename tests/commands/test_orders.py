@@ -114,6 +114,7 @@ def test_what_has_a_topic_of_its_own_is_no_order(command: Command, body: Body) -
     with pytest.raises(CommandRefused) as refused:
         to_event(envelope(command, body), AT)
     assert refused.value.reason == Reason.UNKNOWN_COMMAND
+    assert "topics of their own" in str(refused.value.detail["hint"])
     assert envelope(command, body).account_id == ""
 
 

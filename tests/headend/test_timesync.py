@@ -58,6 +58,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.line, self.clock, self.verdict = Line(), Stopwatch(), True
+        self.clock.advance(70_000)
         self.taken: list[tuple[int, int, int]] = []
         self.sync = TimeSync(self.line, self.clock, Topics("gw-1"), self._authenticate)  # type: ignore[arg-type]
 
@@ -128,6 +129,7 @@ def test_an_answer_is_not_waited_for_when_there_was_one() -> None:
     async def story(it: Scene) -> None:
         it.answer()
         await settled()
+        it.clock.advance(NUDGE_MS + 1)
         it.sync.nudge()
         await settled()
         assert len(it.line.sent) == 1
@@ -218,8 +220,19 @@ def test_a_nudge_asks_again_when_nobody_answered_for_two_seconds(waited_ms: int,
         it.clock.advance(waited_ms)
         old = it.line.sent[-1][1]
         it.sync.nudge()
+        if again:
+            with pytest.raises(CommandRefused, match="stale_command"):
+                it.answer()
         await settled()
         assert len(it.line.sent) == 1 + again
         assert (it.line.sent[-1][1] != old) is again
 
     scene(story)
+
+
+def test_before_the_first_question_no_answer_counts() -> None:
+    """Threat 13: an answer that nobody asked for is stale, and a nudge has nothing to ask again."""
+    sync = Scene().sync
+    with pytest.raises(CommandRefused, match="stale_command"):
+        sync.answer(TimeBody("n" * 8, 1))
+    sync.nudge()

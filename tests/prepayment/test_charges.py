@@ -87,6 +87,7 @@ def test_a_reading_over_bands_blocks_and_months_to_the_last_nano() -> None:
         line("energy", night, wh=1_000, band="night", block=0, estimated=True),
     )
     assert (rated.alarms, rated.estimated) == ((), True)
+    assert rate(before, at(-QUARTER_MS), at(QUARTER_MS), 8, (FULL,), NONE).usage.band == "night"
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,15 @@ def test_energy_without_a_date_costs_the_band_in_use_or_the_cheapest() -> None:
     assert charged(Usage(tariff_ref="dear@3"), dear, FULL) == ("dear@3", "night", None)
     assert charged(Usage(tariff_ref="other@1"), dear, FULL) == ("full@3", "night", None)
     assert charged(Usage(), FULL, dear) == ("full@3", "night", None)
+    later = (Price(0, "day", 1_000), Price(1, "day", 1), Price(0, "night", 101), Price(1, "night", 1))
+    assert charged(Usage(), replace(FULL, tariff_id="later", prices=later), FULL) == ("full@3", "night", None)
+
+
+def test_a_tariff_without_blocks_has_one() -> None:
+    """S3-07: all that is used is in the first block."""
+    flat = replace(FULL, blocks_wh=(), prices=(FULL.prices[0], FULL.prices[2]))
+    energy = rate(Usage(), at(1), at(2), 5_000, (flat,), NONE).lines[0]
+    assert (energy.component, energy.block, energy.wh, energy.amount_nano) == ("energy", 0, 5_000, 500_000)
 
 
 def test_nothing_used_in_the_same_band_changes_nothing() -> None:
@@ -160,7 +170,14 @@ def test_alarms_of_each_quarter_are_told_once() -> None:
     day = 86_400_000
     rated = rate(Usage(), at(day - QUARTER_MS), at(day + 2 * QUARTER_MS), 9, (ended,), NONE)
     assert rated.alarms == ("tariff_calendar_missing", "tariff_expired")
-    assert standing(Usage(), at(day), (ended,), NONE).alarms == ("tariff_expired", "tariff_calendar_missing")
+    told = ("tariff_expired", "tariff_calendar_missing")
+    for through, more in (
+        (None, ()),
+        ("2026-04-02", ()),
+        ("2026-04-09", ("standing_ahead",)),
+        ("2026-01-01", ("standing_capped",)),
+    ):
+        assert standing(Usage(standing_through=through), at(day), (ended,), NONE).alarms == (*told, *more)
 
 
 @pytest.mark.parametrize(

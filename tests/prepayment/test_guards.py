@@ -183,7 +183,7 @@ def test_every_condition_and_guard_has_its_function() -> None:
 @pytest.mark.parametrize(
     ("balance_nano", "days", "left"),
     [(10, (), None), (10, (0,), None), (10, (0, 0), None), (10, (3,), 3), (9, (3,), 3), (8, (3,), 2), (9, (1, 2), 6),
-     (0, (3,), 0), (-1, (3,), 0), (0, (), None), (1, (1,), 1)],
+     (0, (3,), 0), (0, (1,), 0), (-1, (3,), 0), (0, (), None), (1, (1,), 1)],
 )  # fmt: skip
 def test_days_left_at_the_pace_of_the_last_days(balance_nano: int, days: tuple[int, ...], left: int | None) -> None:
     """S0-16: whole days at the mean; nothing is said while there is no pace."""
