@@ -271,7 +271,8 @@ class Session:
         mid, qos = message.mid, message.qos
 
         def ack() -> None:
-            client.ack(mid, qos)
+            if not self._over.done():  # too late: paho's sockets are closed, and the broker sends it again
+                client.ack(mid, qos)
 
         if self._inbound.qsize() >= INBOUND_MAX:  # mosquitto 2.0.11 does not keep to our receive maximum
             self.overflowed = self.overflowed or qos > 0

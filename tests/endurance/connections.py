@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from firmware_sim.rtu import RtuLine
 from firmware_sim.simulation import Simulation
@@ -31,8 +31,10 @@ from tests.endurance.hurry import took
 from tests.endurance.tap import pass_on
 from tests.figures import record
 from tests.headend import world
-from tests.headend.world import GATEWAY, World
+from tests.headend.world import GATEWAY, Running, World
 from tests.meters.wall import RTU
+
+T = TypeVar("T")
 
 SLOPE_MAX = 8.0
 """Bytes per connection; one task, future or thread left behind is several hundred."""
@@ -105,20 +107,32 @@ async def _broker(folder: Path, port: int, size: int, *, leak: bool) -> list[gau
         async with office, here.gateway() as running:
             for number in range(1, size + 1):
                 assert here.link is not None
-                session = await here.link.connected()
-                await office.until(lambda: arrived, WITHIN_S)
+                session = await _alive(running, here.link.connected())
+                await _alive(running, office.until(lambda: arrived, WITHIN_S))
                 if number % 10 == 0:
                     await running.teller.note("endurance", (("connection", number),))
                 if leak:
                     kept.append(asyncio.ensure_future(asyncio.sleep(3600)))
                 arrived.clear()
                 relay.cut()
-                await here.link.lost(session)
+                await _alive(running, here.link.lost(session))
                 if looks.due(number, size):
                     looks.look(number)
     for task in kept:
         task.cancel()
     return looks.taken()
+
+
+async def _alive(running: Running, wait: Coroutine[Any, Any, T]) -> T:
+    """Wait for something of a head-end side that runs; its own error if it has ended."""
+    waiting = asyncio.ensure_future(wait)
+    await asyncio.wait({waiting, running.task}, timeout=2 * WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+    if waiting.done():
+        return waiting.result()
+    waiting.cancel()
+    assert running.task.done(), "the connection does not come back"
+    running.task.result()
+    raise AssertionError("the head-end side ended without an error")
 
 
 async def _meters(size: int) -> list[gauge.Look]:

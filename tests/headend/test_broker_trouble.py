@@ -1,6 +1,8 @@
 """Brokers that misbehave after they have let us in."""
 
 import asyncio
+import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +22,7 @@ from gateway.store import Store
 from gateway.teller import Teller
 from tests.brokers import Mosquitto
 from tests.counter import HandClock, terms
-from tests.headend.test_mqtt import make, running, serving, until
+from tests.headend.test_mqtt import make, received, running, serving, until
 
 CONNACK = b"\x20\x03\x00\x00\x00"
 
@@ -67,6 +69,27 @@ async def test_two_clients_of_one_name_do_not_fight_for_ever(mosquitto: Mosquitt
     async with running(twins[0]), running(twins[1]):
         await until(lambda: len(waits) >= 16)
     assert max(waits) > 0.3
+
+
+async def test_an_acknowledgement_too_late_for_its_connection_is_no_failure(mosquitto: Mosquitto) -> None:
+    """Decision 18, I3: what a broken connection brought is carried out; its acknowledgement goes nowhere."""
+    async with running(make(mosquitto.port, "late")) as link, running(make(mosquitto.port, "b", ("x",))) as other:
+        await link.connected()
+        await other.connected()
+        await (await other.send("down/x", b"1"))
+        message = await anext(aiter(link.messages()))
+        session, old = link.session, link._current
+        assert old is not None
+        old.end()
+        await until(lambda: not any(thread.name == "mqtt-stop" for thread in threading.enumerate()))
+        closed, other_end = socket.socketpair()
+        closed.close()
+        old._client._sockpairW = closed  # what another thread leaves for an instant, on its way to None
+        message.ack()
+        other_end.close()
+        old._client._sockpairW = None
+        await until(lambda: link.session > session)
+        assert (await received(link)).payload == b"1"
 
 
 async def test_an_access_list_that_forbids_one_topic_is_no_old_broker() -> None:
