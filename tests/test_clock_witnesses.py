@@ -17,9 +17,9 @@ FIVE_MIN_MS = 300_000
 ZONES_MS = 14 * HOUR_MS + FIVE_MIN_MS
 
 
-def blind(**known: int) -> FakeKernel:
-    """A machine whose wall clock shows 1970, so that only `known` can speak."""
-    return FakeKernel(wall_ms=0, **known)
+def blind(rtc_ms: int | None = None) -> FakeKernel:
+    """A machine whose wall clock shows 1970, so that only its battery clock can speak."""
+    return FakeKernel(wall_ms=0, rtc_ms=rtc_ms)
 
 
 def asked(clock: SystemClock, kernel: FakeKernel, utc_ms: int) -> bool:
