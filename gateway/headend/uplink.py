@@ -6,7 +6,8 @@ with our own row; a head-end that cannot acknowledge is configured as such, then
 
 While an acknowledgement is owed, the newest row is sent again now and then: a head-end that missed rows sees the gap
 and asks for them, one that has them acknowledges again. Of the quarter-hours, which nobody can ask for, the first after
-the cursor is sent again: it is the one that is missing. So both agree again even if nothing more happens (I23).
+the cursor is sent again: it is the one that is missing; and more of them as acknowledgements advance. So both agree
+again even if nothing more happens (I23).
 """
 
 from __future__ import annotations
