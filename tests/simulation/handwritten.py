@@ -175,7 +175,7 @@ def _snapshot() -> dict[str, Any]:
         "opening_nano": 3_000_000_000, "top_up_total_nano": 0, "top_up_sequence": 0, "reversal_total_nano": 0,
         "reversal_sequence": 0, "usage": {"net_nano": 0, "vat_nano": 0, "wh": 0}, "unsettled": [],
         "settled_charge_nano": 0, "supply": {"state": "NORMAL"}, "lockout": None, "holds": [], "meter_id": "m1",
-        "policy": {"restore_min_nano": 0, "limit_percent": 15}, "tariffs": [{"tariff_id": "sim"}], "currency": "CHF",
+        "policy": {"restore_min_nano": 0, "limit_percent": 15}, "tariffs": [{"version": 1}], "currency": "CHF",
         "contract_power_w": 6000, "opened": {"running_ms": 0}, "register": {"wh": 1000, "cases": []},
     }  # fmt: skip
 

@@ -94,6 +94,14 @@ def _more_than_delivered(site: Site) -> None:
     site.commit()
 
 
+def _faster_than_possible(site: Site) -> None:
+    site.opened()
+    site.hours = 0.1
+    site.charged(3000)
+    site.snapshot["usage"]["wh"] = 3000
+    site.commit()
+
+
 def _a_row_changes(site: Site) -> None:
     site.in_grace()
     site.raw.execute("UPDATE journal SET body = replace(body, '3.00', '4.00') WHERE seq = 1")
@@ -246,6 +254,7 @@ def _never_told(site: Site) -> None:
         (_twice, "I3"),
         (_account_is_not_its_rows, "I2"),
         (_more_than_delivered, "I6"),
+        (_faster_than_possible, "I6"),
         (_a_row_changes, "I7"),
         (_wrong_hash, "I7"),
         (_rows_are_gone, "I19"),

@@ -6,10 +6,13 @@ was not delivered (a stable jump, a swap), only the register is a witness, and m
 
 from __future__ import annotations
 
+import bisect
+from collections import deque
+from fractions import Fraction
 from typing import Any
 
 from tests.simulation.invariants.witness import Witness, lifetime
-from tests.simulation.site import PRICE_NANO_PER_WH
+from tests.simulation.site import PRICE_NANO_PER_WH, RATED_W
 
 QUANTUM_WH = {"inside": 10, "board": 1, "threshold": 1}
 UNREAD_WH = 230
@@ -18,6 +21,13 @@ REGISTER_FAULTS = frozenset({"register"})
 """Families of incidents after which a register need not say what was delivered."""
 GLITCHES = frozenset({"values", "meter"})
 """A nonsense value within what the rated power allows cannot be told from a true one; at the end it is an open case."""
+
+OVERLOAD = Fraction(5, 4)
+"""What a supply may carry for hours, of its rated power."""
+REFRESH_MS = 60_000
+"""Some meters renew their register only now and then."""
+SLACK_WH = 60
+HOUR_MS = 3_600_000
 
 
 class Energy:
@@ -58,7 +68,7 @@ class Energy:
     def _charged_wh(self) -> int:
         """By the money where one price was in force all the time: so no resync can hide energy; else by the Wh."""
         accounts = self._witness.accounts.values()
-        if any(len(account["tariffs"]) != 1 or account["tariffs"][0]["tariff_id"] != "sim" for account in accounts):
+        if any(len(account["tariffs"]) != 1 or account["tariffs"][0]["version"] != 1 for account in accounts):
             return sum(account["usage"]["wh"] for account in accounts)
         return sum(self._paid_nano(account) for account in accounts) // PRICE_NANO_PER_WH
 
@@ -70,6 +80,63 @@ class Energy:
         return int(given_nano - account.get("withheld_nano", 0) - (credit_nano - charge_nano))
 
 
+class Pace:
+    """Nothing is charged faster than the installation can use it, whatever a register says: that is a case.
+
+    The time allowed begins with the last reading before, in true time, so hours without the meter, the gateway or its
+    power are allowed for; a case that was opened before is allowed for by its own size.
+    """
+
+    def __init__(self, witness: Witness) -> None:
+        self._witness = witness
+        self._restores = 0
+        self._before: dict[str, tuple[int, int, int]] = {}
+        """By account: Wh charged, true time of the reading behind them, Wh of cases that time may still settle."""
+        self._times: deque[tuple[int, int]] = deque(maxlen=400)
+        """(observed, true) at the last transactions."""
+        self._began_ms: int | None = None
+        self._adjusted: dict[str, int] = {}
+        witness.after(self.look)
+
+    def look(self) -> None:
+        """After each transaction."""
+        witness, now_ms = self._witness, self._witness.world.machine.true_utc_ms()
+        self._began_ms = now_ms if self._began_ms is None else self._began_ms
+        if witness.restores != self._restores:
+            self._restores, self._before = witness.restores, {}
+            self._times.clear()
+            self._times.append((0, self._began_ms))  # when the image was taken is not known here
+        self._times.append((witness.life[0] + (len(self._times) == 1), now_ms))
+        for account_id, account in witness.accounts.items():
+            register, charged_wh = account["register"], account["usage"]["wh"]
+            waiting_wh = sum(case["wh"] for case in register["cases"] if case.get("kind") == "unobserved")
+            adjusted = account.get("adjusted_nano", 0)
+            before_wh, read_ms, case_wh = self._before.get(account_id, (charged_wh, now_ms, 0))
+            most_wh = OVERLOAD * RATED_W * (now_ms - read_ms + REFRESH_MS) // HOUR_MS + case_wh + SLACK_WH
+            if charged_wh - before_wh > most_wh:
+                told = f"{charged_wh - before_wh} Wh are charged for {(now_ms - read_ms) // 1000} s"
+                witness.world.violated("I6", f"{account_id}: {told}, {most_wh} can have been used")
+            if adjusted != self._adjusted.get(account_id, 0):  # charging goes on from an older register
+                self._adjusted[account_id], read_ms = adjusted, self._began_ms
+            elif register.get("unobserved") and read_ms == self._began_ms:
+                pass  # and the reading after a resync has not come yet
+            else:
+                read_ms = self._true_ms(register)
+            self._before[account_id] = (charged_wh, read_ms, waiting_wh)
+
+    def _true_ms(self, register: dict[str, Any]) -> int:
+        """When its reading was taken, or a little earlier."""
+        assert self._began_ms is not None
+        if register.get("at") is None:
+            return self._began_ms
+        observed_ms = register["at"]["running_ms"]
+        at = bisect.bisect_left(self._times, (observed_ms, 0))
+        if at < len(self._times) and self._times[at][0] == observed_ms:
+            return self._times[at][1]
+        return self._times[at - 1][1] if at else self._began_ms
+
+
 def attach(witness: Witness) -> None:
     """Watch the energy."""
     Energy(witness)
+    Pace(witness)
