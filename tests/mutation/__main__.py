@@ -13,7 +13,7 @@ from collections import defaultdict
 from tests.figures import record
 from tests.mutation import tree
 from tests.mutation.forks import Job, run_all
-from tests.mutation.judges import SURVIVED, judge_anew, judge_warm
+from tests.mutation.judges import SURVIVED, UNFIT, judge_anew, judge_warm
 from tests.mutation.mutants import Mutant, control, mutants_of
 from tests.mutation.reach import Reach, reach
 from tests.mutation.results import Results, forget, score, survivors
@@ -39,7 +39,7 @@ def main() -> int:
     run.add_argument("--sample", type=int, help="only so many mutants, chosen by the seed")
     run.add_argument("--seed", default="", help="of the sample; without one it follows from the code")
     run.add_argument("--jobs", type=int, default=1, help="mutants tried at the same time")
-    run.add_argument("--warm", action="store_true", help="quick and rough: inside functions only")
+    run.add_argument("--warm", action="store_true", help="only inside functions")
     run.add_argument("--fresh", action="store_true", help="forget the results of earlier runs")
     floors = commands.add_parser("coverage", help="lines and branches reached by the fast tests")
     floors.add_argument("--all", action="store_true", help="the whole gateway by the whole suite, too (minutes)")
@@ -75,7 +75,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _judge(mutants: list[Mutant], reached: Reach, results: Results, options: argparse.Namespace) -> None:
-    """Inside functions in one warm child first; then anew what acts at import, and what survived warm."""
+    """Inside functions in one warm child first; then anew what acts at import."""
     began_s = time.monotonic()
     heard = os.dup(2)  # a child is quiet, but tells how far it is
     done = 0
@@ -89,7 +89,7 @@ def _judge(mutants: list[Mutant], reached: Reach, results: Results, options: arg
 
     def warm() -> str:
         inside = [mutant for mutant in mutants if mutant.function is not None]
-        judge_warm(inside, reached, options.jobs, lambda mutant, by: tell(mutant, by) if by or options.warm else None)
+        judge_warm(inside, reached, options.jobs, lambda mutant, by: None if by == UNFIT else tell(mutant, by))
         return "done"
 
     if any(mutant.function is not None for mutant in mutants):

@@ -1,8 +1,9 @@
 """Two ways to hold a mutant against the tests: in a copy of a warm process, or in one that imports it anew.
 
 Warm: everything is imported and collected once; each child swaps the code of one function and runs the tests that
-reach the changed line until one fails. Anew: what acts at import (constants, tables, types), and whatever survived
-warm, because a test module may have called the changed function while it was imported.
+reach the changed line until one fails. Anew: what acts at import (constants, tables, types), and what does not fit
+into the live function. A test module that calls the changed function while it is imported does not see it change; that
+can only make a mutant survive.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tests.mutation.reach import ARGUMENTS, Reach
 SURVIVED = ""
 HUNG = "(limit)"
 IMPORT = "(import)"
+UNFIT = "(does not fit into the live function)"
 Tell = Callable[[Mutant, str], None]
 _START_CPU_S = 15
 
@@ -76,7 +78,7 @@ class Warm(_Failure):
         for cache in self._caches:
             cache.cache_clear()  # what was answered at import may be answered otherwise now
         if not _swap(mutant, self._functions):
-            return SURVIVED  # it does not fit into the live function: it is tried anew
+            return UNFIT
         items = [self._items[test] for test in tests]
         for item, after in pairwise([*items, None]):
             assert item is not None

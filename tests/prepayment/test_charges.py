@@ -113,7 +113,6 @@ def test_a_block_ends_at_its_limit(month_wh: int, wh: int, cut: dict[int, int]) 
         (at(1), at(0), True, ()),
         (at(0, TimeTrust.RESTORED), at(1), True, ()),
         (at(0), at(1, TimeTrust.UNKNOWN), True, ()),
-        (at(0), at(MAX_SPREAD_MS), True, ()),
         (at(0), at(MAX_SPREAD_MS + 1), True, ("span_too_long",)),
     ],
 )
@@ -126,6 +125,13 @@ def test_when_a_charge_is_an_estimate(before: Moment, after: Moment, estimated: 
     nothing = rate(Usage(), before, after, 0, (flat,), NONE)
     assert (nothing.estimated, nothing.lines, nothing.alarms) == (False, (), alarm)
     assert nothing.usage.tariff_ref == "full@3"
+
+
+def test_the_longest_gap_is_spread() -> None:
+    """I20: four hundred days, and each quarter-hour at its own price."""
+    assert len(list(spread(0, MAX_SPREAD_MS, 8))) == 400 * 96
+    flat = replace(FULL, windows=(), prices=FULL.prices[:2], surcharges=(), vat_ppm=0)
+    assert rate(Usage(), at(0), at(MAX_SPREAD_MS), 0, (flat,), NONE).alarms == ()
 
 
 def test_energy_without_a_date_costs_the_band_in_use_or_the_cheapest() -> None:
