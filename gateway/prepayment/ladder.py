@@ -23,7 +23,7 @@ from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.calendar import CalendarNotCovered, day_term_end, next_slot_utc_ms, slot_open
 from gateway.prepayment.events import Hold, Moment
 from gateway.prepayment.policy import Initiator, Term
-from gateway.prepayment.rollback import reckoned_nano, vouched
+from gateway.prepayment.rollback import reckoned_nano, unanswered, vouched
 from gateway.prepayment.supply import SupplyState
 
 _S = SupplyState
@@ -51,7 +51,7 @@ class Condition(StrEnum):
     CANNOT_LIMIT = "limiting impossible or not wanted"
     CAN_DISCONNECT = "supply switch present"
     PROTECTED = "protective hold"
-    OUT_OF_REACH = "head-end or proven time missing too long, or books not confirmed since the start"
+    OUT_OF_REACH = "head-end or proven time missing too long, or books not confirmed two minutes after the start"
     OFFLINE_DEBT_CAP = "offline debt cap reached"
     NOT_CONFIRMED = "books not confirmed since the start, or rollback suspected"
     TWICE_OFFLINE_CAP = "twice the offline debt cap reached"
@@ -273,7 +273,7 @@ _CONDITIONS: dict[Condition, Callable[[Situation], bool]] = {
     Condition.CANNOT_LIMIT: lambda s: not _can_limit(s),
     Condition.CAN_DISCONNECT: lambda s: s.terms.can_disconnect,
     Condition.PROTECTED: lambda s: any(hold.kind.protective for hold in holds_in_force(s.account, s.at)),
-    Condition.OUT_OF_REACH: lambda s: _out_of_reach(s) or not vouched(s.account),
+    Condition.OUT_OF_REACH: lambda s: _out_of_reach(s) or unanswered(s.account),
     Condition.OFFLINE_DEBT_CAP: lambda s: s.balance_nano <= -s.account.policy.offline_debt_cap_nano,
     Condition.NOT_CONFIRMED: lambda s: not vouched(s.account),
     Condition.TWICE_OFFLINE_CAP: lambda s: s.balance_nano <= -2 * s.account.policy.offline_debt_cap_nano,

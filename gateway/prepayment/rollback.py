@@ -124,6 +124,11 @@ def vouched(account: Account) -> bool:
     return account.suspicion is None and account.start is None
 
 
+def unanswered(account: Account) -> bool:
+    """Nobody vouches for the books although there was time to: a head-end that is there says so within seconds."""
+    return not vouched(account) and (account.suspicion is not None or not leaves_switch(account))
+
+
 def withholds(account: Account) -> bool:
     """A top-up's lifetime total may cover what books before these have charged: only its own amount is credited."""
     if account.suspicion is not None:
