@@ -83,6 +83,8 @@ class World:
         self.on = Observers()
         self.faulted: set[str] = set()
         """What has ever happened in this run, by family; some promises hold only without some of it."""
+        self.played: set[str] = set()
+        """The kinds of incident that have happened."""
         self.disturbed_s = 0.0
         """When the last incident began or will be over; promises with a deadline hold in undisturbed time only."""
         self.folder = folder

@@ -63,6 +63,7 @@ class Incident:
         """Let it happen."""
         kind = KINDS[self.kind]
         world.faulted.add(kind.family)
+        world.played.add(self.kind)
         world.disturb(0.0)
         world.tell(f"incident {self.name}")
         kind.act(world, random.Random(self.stream))
