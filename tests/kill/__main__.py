@@ -38,7 +38,7 @@ def main() -> int:
         return 1
     seconds = time.monotonic() - began
     print(f"kill: {what} killed {options.kills} times, {acknowledged} top-ups acknowledged, none lost, {seconds:.0f} s")
-    figures = {f"kills_{what}": options.kills, f"kills_{what}_acknowledged": acknowledged}
+    figures = {f"kills of the {what}": options.kills, f"top-ups acknowledged by the {what}": acknowledged}
     record("storage", {**recorded().get("storage", {}), **figures})
     return 0
 

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "syscalls":
             count, wrong = syscalls.compare()
             said = f"{count} calls compared"
-            _keep({"syscalls_compared": count})
+            _keep({"system calls compared": count})
         case _:
             said, wrong = _faults(options.seed, options.jobs)
     print(f"{options.proof}: {said}, {time.monotonic() - began:.0f} s, {len(wrong)} wrong")
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _images(seed: int, count: int, processes: int) -> tuple[str, list[str]]:
     found, pace = images.many(seed, count, processes)
-    _keep({"images": found.images, "images_per_s": round(pace), "images_resumed": found.resumed})
+    _keep({"images": found.images, "images a second": round(pace), "images gone on with": found.resumed})
     return f"{found.images} images ({found.resumed} gone on with), {pace:.0f} a second", found.wrong
 
 
@@ -62,13 +62,13 @@ def _rot(seed: int, flips: int, processes: int) -> tuple[str, list[str]]:
         shares = [(seed + 1_000_000 * number, max(flips // processes, 1)) for number in range(processes)]
         for each in pool.starmap(rot.rot, shares):
             found.add(each)
-    _keep({"flips": found.flips, "flips_refused": found.damaged + found.refused, "flips_harmless": found.harmless})
+    _keep({"flips": found.flips, "flips refused": found.damaged + found.refused, "flips harmless": found.harmless})
     return f"{found.flips} flips, {found.damaged + found.refused} refused, {found.harmless} harmless", found.wrong
 
 
 def _faults(seed: int, processes: int) -> tuple[str, list[str]]:
     found = faults.everywhere(seed, processes)
-    _keep({"faults": found.faults, "faults_days": found.days})
+    _keep({"faults": found.faults, "days of faults": found.days})
     return f"{found.faults} faults in {found.days} days", found.wrong
 
 
