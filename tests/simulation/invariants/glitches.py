@@ -1,4 +1,4 @@
-"""A register that reads nonsense once or twice and then the truth again is a glitch, not a new beginning (decision 6)."""
+"""A register that reads nonsense once or twice and then the truth is a glitch, not a new beginning (decision 6)."""
 
 from __future__ import annotations
 
