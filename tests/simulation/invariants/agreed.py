@@ -49,6 +49,8 @@ class Agreed:
 
     def _receipt(self, jti: str) -> bool:
         rows = [*self._witness.rows, *self._witness.lost]
+        if "image" in self._witness.world.faulted:
+            rows += self._witness.world.center.chain.lost  # a clone may have taken it; the resync brought the credit
         return any(row["type"] == "receipt" and row["command_id"] == jti for row in rows)
 
     def _money(self) -> None:
