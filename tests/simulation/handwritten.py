@@ -23,7 +23,7 @@ CREATE TABLE journal (seq INTEGER PRIMARY KEY, epoch TEXT, hash TEXT, body TEXT)
 CREATE TABLE life (running_ms INTEGER, bound_utc_ms INTEGER);
 CREATE TABLE account (account_id TEXT PRIMARY KEY, snapshot TEXT);
 CREATE TABLE cursor (name TEXT PRIMARY KEY, position INTEGER);
-CREATE TABLE interval (number INTEGER PRIMARY KEY, body TEXT);
+CREATE TABLE interval (number INTEGER PRIMARY KEY, account_id TEXT, body TEXT);
 CREATE TABLE command (issuer TEXT, jti TEXT, sequence INTEGER, own_sequence INTEGER, answer TEXT);
 INSERT INTO life VALUES (0, 0);
 """
@@ -176,7 +176,7 @@ def _snapshot() -> dict[str, Any]:
         "reversal_sequence": 0, "usage": {"net_nano": 0, "vat_nano": 0, "wh": 0}, "unsettled": [],
         "settled_charge_nano": 0, "supply": {"state": "NORMAL"}, "lockout": None, "holds": [], "meter_id": "m1",
         "policy": {"restore_min_nano": 0, "limit_percent": 15}, "tariffs": [{"version": 1}], "currency": "CHF",
-        "contract_power_w": 6000, "opened": {"running_ms": 0}, "register": {"wh": 1000, "cases": []},
+        "contract_power_w": 6000, "intervals": {"register_wh": 0, "open_import_wh": 0}, "opened": {"running_ms": 0}, "register": {"wh": 1000, "cases": []},
     }  # fmt: skip
 
 
