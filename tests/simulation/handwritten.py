@@ -176,7 +176,8 @@ def _snapshot() -> dict[str, Any]:
         "reversal_sequence": 0, "usage": {"net_nano": 0, "vat_nano": 0, "wh": 0}, "unsettled": [],
         "settled_charge_nano": 0, "supply": {"state": "NORMAL"}, "lockout": None, "holds": [], "meter_id": "m1",
         "policy": {"restore_min_nano": 0, "limit_percent": 15}, "tariffs": [{"version": 1}], "currency": "CHF",
-        "contract_power_w": 6000, "intervals": {"register_wh": 0, "open_import_wh": 0}, "opened": {"running_ms": 0}, "register": {"wh": 1000, "cases": []},
+        "contract_power_w": 6000, "intervals": {"register_wh": 0, "open_import_wh": 0},
+        "opened": {"running_ms": 0}, "register": {"wh": 1000, "cases": []},
     }  # fmt: skip
 
 
