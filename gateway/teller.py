@@ -33,7 +33,7 @@ from gateway.prepayment.events import (
 from gateway.prepayment.intervals import Interval
 from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
 from gateway.prepayment.requests import open_account
-from gateway.prepayment.rollback import suspicion_of
+from gateway.prepayment.rollback import given_up, suspicion_of
 from gateway.prepayment.step import apply, settle
 from gateway.prepayment.supply import SupplyState
 from gateway.store import JOURNAL, Answer, Attempt, Origin, Row, Store
@@ -89,10 +89,11 @@ class Teller:
         records: list[Record] = []
         for account in await store.accounts():
             outcome = apply(account, Restarted(at, awaits, teller._known), terms(account))
+            records.extend(outcome.records)
             if store.restored:
                 outcome = apply(outcome.account, Suspected(at, SuspicionCause.BACKUP), terms(account))
+                records.extend(outcome.records)
             teller._keep(outcome.account)
-            records.extend(outcome.records)
         await store.open_epoch(at)
         await teller._commit(None, at, everything=True, more=records)
         return teller
@@ -274,7 +275,9 @@ class Teller:
             # It shares the books with the others, and what is not known of these.
             start = Start(event.at.running_ms, self._known) if self._awaits else None
             suspicion, _ = suspicion_of(self._accounts.values())
-            opened = replace(opened, account=replace(opened.account, start=start, suspicion=suspicion))
+            lost = given_up(epoch for account in self._accounts.values() for epoch in account.lost_epochs)
+            account = replace(opened.account, start=start, suspicion=suspicion, lost_epochs=lost)
+            opened = replace(opened, account=account)
         return opened
 
     async def _commit(

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from gateway.commands import Command
-from gateway.commands.claims import AccountCloseBody, LockoutReleaseBody, LockoutSetBody
+from gateway.commands.claims import AccountCloseBody, AccountResyncBody, LockoutReleaseBody, LockoutSetBody
 from gateway.prepayment.step import control
 from gateway.prepayment.supply import SwitchState
+from gateway.store import Store
 from tests.counter import Counter, opening
-from tests.prepayment.worlds import TERMS
+from tests.prepayment.worlds import NANO, TERMS
 
 
 @pytest.fixture
@@ -40,6 +41,48 @@ def test_a_new_contract_does_not_close_the_supply_over_somebody_at_work(counter:
         assert control(tenant, TERMS).switch is SwitchState.DISCONNECTED
         await teller.execute(counter.order(Command.LOCKOUT_RELEASE, LockoutReleaseBody("CH-2")))
         assert control(teller.accounts["CH-2"], TERMS).switch is SwitchState.CONNECTED
+        await counter.stop()
+
+    run(story())
+
+
+def test_withheld_money_is_in_the_journal_when_a_backup_is_opened_without_a_head_end(counter: Counter) -> None:
+    """I2, I3: released and suspected in one start, both are told; the next start finds sum and balance agree."""
+
+    async def story() -> None:
+        teller = await counter.start("CH-1")
+        teller._accounts["CH-1"] = replace(teller.accounts["CH-1"], top_up_total_nano=5 * NANO, withheld_nano=5 * NANO)
+        teller._dirty.add("CH-1")
+        await teller.checkpoint()
+        copy = counter.path.with_name("store-backup.db")
+        assert await counter.store.back_up(copy) == ""
+        await counter.crash()
+        counter.path.unlink()
+        await (await Store.open(counter.path, copy)).close()
+        teller = await counter.start()
+        account = teller.accounts["CH-1"]
+        assert (account.withheld_nano, account.balance_nano) == (0, 25 * NANO)
+        assert account.suspicion is not None
+        await counter.stop()
+        await counter.start()
+        await counter.stop()
+
+    run(story())
+
+
+def test_a_new_account_knows_the_branches_that_its_gateway_gave_up(counter: Counter) -> None:
+    """Threat 4: a clone that still speaks, or an old acknowledgement, raises no suspicion in a contract made since."""
+
+    async def story() -> None:
+        teller = await counter.start("CH-1")
+        await teller.suspect("run-lost", 9)
+        body = AccountResyncBody("CH-1", counter.store.epoch, "run-lost", 9, "0" * 64, "CHF")
+        assert (await teller.execute(counter.order(Command.ACCOUNT_RESYNC, body))).reason == ""
+        await teller.open_account(replace(opening("CH-2", "m2"), at=counter.clock.now()))
+        await teller.suspect("run-lost", 12)
+        assert [account.suspicion for account in teller.accounts.values()] == [None, None]
+        await teller.suspect("run-other", 13)
+        assert all(account.suspicion is not None for account in teller.accounts.values())
         await counter.stop()
 
     run(story())

@@ -47,10 +47,16 @@ HOLDS_KEPT_MAX = 32
 
 def restarted(account: Account, event: Restarted) -> Account:
     """A start: how long nobody looked at the meter is unknown, and so is whether these are the newest books."""
-    start = account.start
-    if event.awaits:
-        start = Start(event.at.running_ms, event.known)
+    start = Start(event.at.running_ms, event.known) if event.awaits else None
     return replace(account, register=replace(account.register, unobserved=True), start=start)
+
+
+def begun(account: Account, event: Restarted) -> Outcome:
+    """A start; where nobody will ever confirm the books nothing waits for it, neither a bound nor withheld credit."""
+    after = restarted(account, event)
+    if event.awaits or after.suspicion is not None:
+        return Outcome(after)
+    return confirmed(after, Confirmed(event.at))
 
 
 def suspected(account: Account, event: Suspected) -> Outcome:
@@ -113,6 +119,11 @@ def leaves_switch(account: Account) -> bool:
     return account.start is not None and account.start.leaves_switch
 
 
+def given_up(epochs: Iterable[str]) -> tuple[str, ...]:
+    """Runs that ended in branches given up, each once, the newest that are kept."""
+    return tuple(dict.fromkeys(epochs))[-LOST_EPOCHS_MAX:]
+
+
 def suspicion_of(accounts: Iterable[Account]) -> tuple[Suspicion | None, int]:
     """The suspicion of a gateway: the oldest of its accounts', and how many of them wait for a resync."""
     found = [account.suspicion for account in accounts if account.suspicion is not None]
@@ -150,8 +161,9 @@ def reckoned_nano(account: Account) -> int:
 
 def resynced(account: Account, request: Resynced) -> Account:
     """Take over what the head-end's rows say; charging goes on from their register with the next reading."""
-    lost = tuple(dict.fromkeys((*account.lost_epochs, request.epoch)))[-LOST_EPOCHS_MAX:]
-    account = replace(account, suspicion=None, start=None, lost_epochs=lost)
+    # This run goes on: its later rows may be what a later image lacks, so it is never given up.
+    over = (request.epoch,) if request.epoch not in ("", request.run) else ()
+    account = replace(account, suspicion=None, start=None, lost_epochs=given_up((*account.lost_epochs, *over)))
     known = request.position
     if known is None or account.supply.state is SupplyState.TERMINATED:
         return replace(account, withheld_nano=0)

@@ -44,7 +44,7 @@ from gateway.prepayment.policy import Policy
 from gateway.prepayment.rating import Rated, rate, standing
 from gateway.prepayment.register import Case, Judgement, Span, judge
 from gateway.prepayment.requests import Taken, take
-from gateway.prepayment.rollback import confirmed, leaves_switch, reckoned_nano, restarted, suspected, waited
+from gateway.prepayment.rollback import begun, confirmed, leaves_switch, reckoned_nano, suspected, waited
 from gateway.prepayment.settle import merge, post_charges
 from gateway.prepayment.supply import Control, SupplyState, SwitchState
 
@@ -74,7 +74,7 @@ def apply(account: Account, event: Event, terms: Terms) -> Outcome:
         case Tick():
             return _evaluate(_day_changes(Outcome(account), event.at, terms), event.at, terms)
         case Restarted():
-            return Outcome(restarted(account, event))
+            return begun(account, event)
         case Confirmed():
             return _evaluate(confirmed(account, event), event.at, terms)
         case Suspected():

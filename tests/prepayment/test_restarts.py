@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from gateway.prepayment.account import Account, Start, Suspicion
-from gateway.prepayment.events import Confirmed, Restarted, SuspicionCause, Tick
-from gateway.prepayment.rollback import LEAVE_MS, unanswered
+from gateway.prepayment.events import Confirmed, Restarted, Resynced, Suspected, SuspicionCause, Tick
+from gateway.prepayment.ledger import Entry
+from gateway.prepayment.rollback import LEAVE_MS, resynced, suspected, unanswered, vouched, withholds
+from gateway.prepayment.step import apply
 from gateway.prepayment.supply import SupplyState
-from tests.prepayment.worlds import NANO, World, opened, policy, world
+from tests.prepayment.worlds import NANO, TERMS, World, at, opened, policy, world
 
 
 def in_debt(wh: int) -> World:
@@ -67,3 +69,38 @@ def test_switching_off_and_on_within_the_two_minutes_is_bounded_too() -> None:
 def test_a_suspicion_is_an_answer_and_a_start_is_none_yet(account: Account, expected: bool) -> None:
     """Threat 3: what the head-end said counts at once, its silence after a while."""
     assert unanswered(account) is expected
+
+
+def test_without_a_head_end_that_acknowledges_nobody_is_waited_for() -> None:
+    """I3, I8: `acknowledges = false` since the last run: no bound of that run stays, and what it withheld is paid."""
+    withheld_nano = 30 * NANO
+    account = replace(opened(0), start=Start(5, known=False), top_up_total_nano=40 * NANO, withheld_nano=withheld_nano)
+    outcome = apply(account, Restarted(at(9), awaits=False), TERMS)
+    after = outcome.account
+    assert (after.start, after.withheld_nano, after.register.unobserved) == (None, 0, True)
+    assert (vouched(after), withholds(after), after.balance_nano) == (True, False, 40 * NANO)
+    (entry,) = outcome.records
+    assert isinstance(entry, Entry)
+    assert (entry.amount_nano, entry.reference) == (withheld_nano, "withheld")
+
+
+@pytest.mark.parametrize("cause", list(SuspicionCause))
+def test_without_a_head_end_that_acknowledges_a_suspicion_stays_until_its_resync(cause: SuspicionCause) -> None:
+    """Threat 3: a line in a file is no word of anybody about these books."""
+    suspicion = Suspicion(cause, at(1), 7)
+    account = replace(opened(), start=Start(5, known=True), suspicion=suspicion, withheld_nano=NANO)
+    outcome = apply(account, Restarted(at(9), awaits=False), TERMS)
+    assert (outcome.account.start, outcome.account.suspicion, outcome.account.withheld_nano) == (None, suspicion, NANO)
+    assert outcome.records == ()
+
+
+@pytest.mark.parametrize("epoch", ["", "run-now"])
+def test_only_a_run_that_is_over_is_given_up(epoch: str) -> None:
+    """Threat 3: this run goes on in rows that a later image may lack, and no row at all is no branch."""
+    account = replace(opened(), suspicion=Suspicion(SuspicionCause.BACKUP, at(1)))
+    resync = Resynced(at(2), "r-1", run="run-now", epoch=epoch, seq=0, head="0" * 64, currency="CHF", position=None)
+    after = resynced(account, resync)
+    assert after.lost_epochs == ()
+    again = suspected(after, Suspected(at(3), SuspicionCause.FORK, epoch, 9)).account
+    assert again.suspicion == Suspicion(SuspicionCause.FORK, at(3), 9)
+    assert resynced(account, replace(resync, epoch="run-before")).lost_epochs == ("run-before",)
