@@ -1,24 +1,33 @@
 """`make proof`: every proof at full size, or with `--quick` the share that each landing takes, and their figures.
 
-python -m tests.proof [--quick] [--write docs/proof.md] [NAME ...]
+python -m tests.proof [--quick] [--write] [NAME ...]
 
+Figures are left in .cache/proof; `--write` puts them into docs/proof.md, where those of proofs that did not run stay. A
+proof run by hand at another size can leave its figures, too: PROOF_FIGURES=.cache/proof python -m ...
 Seeds are fixed, so that a landing is judged by its change and not by luck; other seeds are tried on demand.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.figures import recorded
+from tests.figures import VARIABLE, recorded
 
 ROOT = Path(__file__).parent.parent
-BEGIN = "<!-- figures: written by `make proof ARGS='--write docs/proof.md'`, do not edit -->\n"
+PAGE = ROOT / "docs" / "proof.md"
+PUBLISHED = ROOT / "docs" / "proof" / "figures.json"
+CACHE = ROOT / ".cache"
+BEGIN = "<!-- figures: written by `make proof ARGS=--write`, do not edit -->\n"
 END = "<!-- /figures -->\n"
+_PAGES = {"coverage": "mutation", "signatures": "fuzz", "year": "simulation"}
+"""Where a proof is explained when the page is not called like it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ PROOFS = (
     Proof("images", "tests.storage images --seed 1 --images 200000", "tests.storage images --seed 1 --images 3000"),
     Proof("rot", "tests.storage rot --seed 1 --flips 10000", "tests.storage rot --seed 1 --flips 1000"),
     Proof("faults", "tests.storage faults --seed 1", ""),
+    Proof("syscalls", "tests.storage syscalls", ""),
     Proof("kill", "tests.kill --kills 1000 --seed 1", ""),
     Proof("kill-books", "tests.kill --kills 1000 --seed 1 --books", ""),
     Proof("time", "tests.time --seed 1 --runs 1000", "tests.time --seed 1 --runs 3"),
@@ -46,7 +56,7 @@ PROOFS = (
     Proof("offline", "tests.endurance offline", ""),
     Proof("flood", "tests.endurance flood", ""),
     Proof("connections", "tests.endurance connections", ""),
-    Proof("coverage", "tests.mutation coverage", "tests.mutation coverage"),
+    Proof("coverage", "tests.mutation coverage --all", "tests.mutation coverage"),
     Proof("mutation", "tests.mutation run", "tests.mutation run --sample 60 --seed 1"),
     Proof("teeth", "tests.teeth --control", "tests.teeth"),
 )
@@ -62,26 +72,30 @@ def main() -> int:
             continue
         print(f"== {proof.name}: python -m {command}", flush=True)
         began_s = time.monotonic()
-        code = subprocess.run([sys.executable, "-m", *command.split()], cwd=ROOT, check=False).returncode
+        environ = {**os.environ, VARIABLE: str(CACHE / ("proof-quick" if options.quick else "proof"))}
+        words = [sys.executable, "-m", *command.split()]
+        code = subprocess.run(words, cwd=ROOT, env=environ, check=False).returncode
         print(f"== {proof.name}: {'held' if code == 0 else 'FAILED'} after {time.monotonic() - began_s:.0f} s\n")
         if code:
             failed.append(proof.name)
     if options.write:
-        _write(Path(options.write))
+        _write()
     print(f"failed: {', '.join(failed)}" if failed else "every proof held")
     return 1 if failed else 0
 
 
-def _write(path: Path) -> None:
+def _write() -> None:
     """Put the latest figures between the marks."""
-    text = path.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
+    published = json.loads(PUBLISHED.read_text(encoding="utf-8")) if PUBLISHED.exists() else {}
+    published |= recorded(CACHE / "proof")
+    PUBLISHED.write_text(json.dumps(published, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     lines = ["| proof | figures |\n", "|---|---|\n"]
-    for name, figures in recorded().items():
+    for name, figures in sorted(published.items()):
         told = ", ".join(f"{key} **{value}**" for key, value in figures.items())
-        lines.append(f"| [{name}](proof/{name}.md) | {told} |\n")
-    path.write_text(f"{before}{BEGIN}{''.join(lines)}{END}{after}", encoding="utf-8")
+        lines.append(f"| [{name}](proof/{_PAGES.get(name, name.partition('-')[0])}.md) | {told} |\n")
+    PAGE.write_text(f"{before}{BEGIN}{''.join(lines)}{END}{after}", encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:
@@ -89,7 +103,7 @@ def _options() -> argparse.Namespace:
     names = ", ".join(one.name for one in PROOFS)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of {names}")
     parser.add_argument("--quick", action="store_true", help="the share that each landing takes")
-    parser.add_argument("--write", help="put the figures into this document")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/proof.md")
     return parser.parse_args()
 
 
