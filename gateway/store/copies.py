@@ -47,18 +47,15 @@ def verify(raw: sqlite3.Connection) -> tuple[Head, Life]:
 
 
 def refuse_lost(store: Path, copy: Path | None) -> None:
-    """A missing or empty store is a new life only if nothing says that there was one; raises StoreDamaged."""
-    if store.exists() and store.stat().st_size:
-        return
-    log = store.with_name(store.name + "-wal")
-    said = mark.look(store)
-    if said is not None and said.commits:
-        witness: Path = mark.mark_of(store)
-    elif log.exists() and log.stat().st_size:
-        witness = log
-    elif copy is not None and copy.exists():
-        witness = copy
-    else:
+    """A missing or empty store is a new life only if nothing says that there was one; raises StoreDamaged.
+
+    StoreError: somebody else may look, and then it says more.
+    """
+    try:
+        witness = _witness(store, copy)
+    except OSError as error:
+        raise StoreError(f"{store}: whether there was a store cannot be looked at ({error})") from error
+    if witness is None:
         return
     raise StoreDamaged(f"{store}: the file is missing or empty, and {witness} says that there was one. {ADVICE}")
 
@@ -76,10 +73,10 @@ def restore(store: Path, copy: Path, damage: StoreDamaged) -> None:
         _flush(draft)
     except FileNotFoundError as error:
         raise StoreDamaged(f"{damage}. There is no copy in {copy}") from error
-    except (StoreError, sqlite3.Error) as error:
+    except StoreError as error:
         draft.unlink(missing_ok=True)
         raise StoreDamaged(f"{damage}. The copy {copy} cannot replace it either: {error}") from error
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:  # of the medium: the next start tries again
         draft.unlink(missing_ok=True)
         raise StoreError(f"{damage}. The copy {copy} could not be put in its place: {error}") from error
     try:
@@ -113,13 +110,26 @@ async def write(database: Database, copy: Path) -> str:
 
 def running_ms(copy: Path) -> int | None:
     """How long the gateway had run when the copy was made; None without a copy that can be read."""
-    if not copy.is_file():
-        return None
     try:
+        if not copy.is_file():
+            return None
         with closing(sqlite3.connect(copy)) as raw:
             return lives.read(raw).running_ms
-    except (sqlite3.Error, UnicodeDecodeError, StoreDamaged):
+    except (sqlite3.Error, OSError, UnicodeDecodeError, StoreDamaged):
         return None
+
+
+def _witness(store: Path, copy: Path | None) -> Path | None:
+    """What says that there was a store where none is now; raises OSError."""
+    if store.exists() and store.stat().st_size:
+        return None
+    log = store.with_name(store.name + "-wal")
+    said = mark.look(store)
+    if said is not None and said.commits:
+        return mark.mark_of(store)
+    if log.exists() and log.stat().st_size:
+        return log
+    return copy if copy is not None and copy.exists() else None
 
 
 def _refuse_crowded(folder: Path, wanted: int) -> None:

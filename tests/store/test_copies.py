@@ -256,3 +256,44 @@ def test_a_partition_without_room_for_the_draft_is_no_damage(books: Counter, mon
         with pytest.raises(StoreError, match="could not be put in its place"):
             asyncio.run(opened(books))
     assert asyncio.run(opened(books))[0] == "backup"
+
+
+def test_a_copy_that_nobody_may_look_at_does_not_end_the_daemon(books: Counter) -> None:
+    """Threat 7: a folder with other rights, or a name no file system takes, is a copy that is not kept."""
+    hidden = books.path.parent / ("x" * 300) / "store-backup.db"  # the same as no right to search, which root has
+    with pytest.raises(OSError, match="too long"):
+        hidden.is_file()
+
+    async def story() -> str:
+        await books.start()
+        reason = await books.store.back_up(hidden)
+        await books.stop()
+        return reason
+
+    assert copies.running_ms(hidden) is None
+    assert "too long" in asyncio.run(story())
+    books.path.unlink()
+    mark.mark_of(books.path).unlink()
+    with pytest.raises(StoreError, match="cannot be looked at") as refused:
+        asyncio.run(Store.open(books.path, hidden))
+    assert not isinstance(refused.value, StoreDamaged)
+    assert not books.path.exists()
+
+
+def test_a_full_disk_while_the_copy_is_taken_is_no_damage(books: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threat 8: the copy is whole, only its new place has no room; nothing is set aside and the next start goes on."""
+    spoil(books.path)
+    before = books.path.read_bytes()
+
+    def full(_raw: sqlite3.Connection, _life: lives.Life) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorname = "SQLITE_FULL"
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lives, "write", full)
+        with pytest.raises(StoreError, match="could not be put in its place") as refused:
+            asyncio.run(opened(books))
+    assert not isinstance(refused.value, StoreDamaged)
+    assert (books.path.read_bytes(), asides(books)) == (before, [])
+    assert asyncio.run(opened(books))[:2] == ("backup", 5 * NANO)
