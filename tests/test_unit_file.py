@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.store import mark
 from tests.foreign import program
 
 UNIT = Path(__file__).parent.parent / "systemd" / "prepaid-gateway.service"
@@ -59,6 +60,21 @@ def test_a_hang_and_a_crash_end_in_a_restart() -> None:
     assert int(service["WatchdogSec"]) > 0
     assert service["Restart"] == "always"
     assert service["RestartPreventExitStatus"] == "78"
+
+
+def test_a_power_cut_is_told_from_a_crash_below_the_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decision 8: the unit hides the kernel's boot id, so it says it itself; else a power cut would use up a top-up."""
+    service = _directives()
+    assert service["ProcSubset"] == "pid"
+    assert service["Environment"] == f"{mark.BOOT_VARIABLE}=%b"
+    boot = "0123456789abcdef0123456789abcdef"
+    monkeypatch.setenv(mark.BOOT_VARIABLE, boot)
+    monkeypatch.setattr(mark, "_BOOT_ID", Path("/nowhere/boot_id"))
+    assert mark.boot_id() == boot
+    monkeypatch.setenv(mark.BOOT_VARIABLE, "x" * 600)
+    assert len(mark.boot_id()) == mark.BOOT_CHARACTERS, "the mark is one sector"
+    monkeypatch.delenv(mark.BOOT_VARIABLE)
+    assert mark.boot_id() == ""
 
 
 def test_it_runs_as_a_user_of_its_own_with_its_own_state() -> None:
