@@ -131,7 +131,7 @@ class Downlink:
             detail: Detail = (("reason", refusal.reason), ("jti", jti), ("issuer", issuer), ("command", typ))
             await self._teller.note("headend.refused", detail)
         else:
-            self._junk.count(refusal.reason)
+            await self._count(refusal.reason)
         at = instant(self._clock.now().utc_ms)
         verdict = VerdictMessage(
             jti, VerdictStatus.REFUSED, at, typ, issuer, reason=refusal.reason, detail=plain(facts.items())
@@ -140,7 +140,7 @@ class Downlink:
         await self._contact()
 
     async def _refuse_junk(self, payload: bytes, refusal: CommandRefused) -> None:
-        self._junk.count(refusal.reason)
+        await self._count(refusal.reason)
         if self._junk_answers.take():
             at = instant(self._clock.now().utc_ms)
             verdict = VerdictMessage(
@@ -151,6 +151,11 @@ class Downlink:
                 detail=plain(refusal.detail.items()),
             )
             await self._verdict(verdict)
+
+    async def _count(self, reason: str) -> None:
+        told = self._junk.count(reason)
+        if told:
+            await self._teller.note("headend.junk", told)
 
     def _plain_verdict(
         self, envelope: Envelope, status: VerdictStatus, refusal: CommandRefused | None = None

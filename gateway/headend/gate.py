@@ -1,7 +1,8 @@
 """The gate before the signature check: how fast strangers may knock, and what is remembered of their junk.
 
 Checking a signature costs about a tenth of a millisecond, so messages are let through at a bounded rate; those of a
-trusted sender only wait. Junk is counted and put on record as a sum now and then, never one by one (decision 7).
+trusted sender only wait. Junk is counted and put on record as a sum now and then, never one by one (decision 7); only
+the first of each kind in a run is told at once, so that a power cut does not take the trace of it away (I24).
 """
 
 from __future__ import annotations
@@ -39,14 +40,19 @@ class Bucket:
 
 
 class Junk:
-    """What was refused without a good signature since the last summary."""
+    """What was refused without a good signature, and was not told yet."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
+        self._known: set[str] = set()
 
-    def count(self, reason: str) -> None:
-        """One more."""
-        self._counts[reason] += 1
+    def count(self, reason: str) -> Detail:
+        """One more; gives what is to be told at once, empty when it can wait for the summary."""
+        if reason in self._known:
+            self._counts[reason] += 1
+            return ()
+        self._known.add(reason)
+        return ((reason, 1),)
 
     def summary(self) -> Detail:
         """The counts by reason, starting again from nothing; empty when there was no junk."""

@@ -106,7 +106,16 @@ async def test_the_gate_lets_a_burst_and_then_a_rate_through() -> None:
 def test_junk_is_summarised() -> None:
     """Junk is told as one sum by reason, then forgotten (decision 7)."""
     junk = Junk()
-    for reason in ("malformed", "bad_signature", "malformed"):
+    for reason in ("malformed", "bad_signature", "malformed", "malformed", "bad_signature"):
         junk.count(reason)
     assert junk.summary() == (("bad_signature", 1), ("malformed", 2))
     assert junk.summary() == ()
+
+
+def test_the_first_junk_of_a_kind_is_told_at_once() -> None:
+    """I24: a power cut before the next sum leaves a trace of each kind of attack; later ones wait for the sum."""
+    junk = Junk()
+    told = [junk.count(reason) for reason in ("malformed", "malformed", "unknown_key")]
+    assert told == [(("malformed", 1),), (), (("unknown_key", 1),)]
+    assert junk.summary() == (("malformed", 1),)
+    assert junk.count("malformed") == ()

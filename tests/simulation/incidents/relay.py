@@ -34,8 +34,15 @@ def stuck(world: World, chance: random.Random) -> None:
 
 @incident(FAMILY, 0.4)
 def welded(world: World, chance: random.Random) -> None:
-    """The relay shows the move and current still flows."""
-    _fault(world, Kind.WELDED, chance.choice((600, 30_000)) * chance.uniform(0.5, 1.5))
+    """The relay shows the move and current still flows, until somebody replaces it."""
+    seconds = chance.choice((600, 30_000)) * chance.uniform(0.5, 1.5)
+    _fault(world, Kind.WELDED, seconds)
+
+    def replaced() -> None:
+        for contact in _switching(world)[1]:
+            contact.shown_closed = contact.closed
+
+    world.meanwhile(seconds, replaced)
 
 
 @incident(FAMILY, 0.5)
