@@ -7,6 +7,7 @@ is kept beside the followed one until a resync ends it; then the gateway's branc
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from gateway.prepayment.ledger import GENESIS
+from gateway.prepayment.ledger import chain as hash_of
 from gateway.reference import shape
 from gateway.reference.chain import Chain, Checked, Taken, place_of
 from gateway.reference.known import Known, carried, learn
@@ -21,6 +23,8 @@ from gateway.reference.known import Known, carried, learn
 BRANCHES_MAX = 8
 EPOCHS_MAX = 4096
 HEARD_MAX = 64
+PASSED_MAX = 4096
+"""Hashes of rows of other branches that came last: a card may be older than the end of such a branch, too."""
 RESYNCED = "rollback.resynced"
 
 
@@ -58,6 +62,7 @@ class Branches:
         self.trail = trail
         self.main = Chain(trail.main.seq, trail.main.head, trail.main.epoch)
         self._chains = [Chain(other.seq, other.head, other.epoch) for other in trail.others]
+        self._passed: deque[str] = deque(maxlen=PASSED_MAX)
 
     def begin(self, raw: bytes) -> None:
         """Follow from this row on, whose `prev` is taken on trust. Raises ValueError for no row."""
@@ -75,6 +80,7 @@ class Branches:
             taken, rows = self.main.take(raw)
             self._learn(self.trail.main, self.main, rows)
             return taken, rows, False
+        self._passed.append(hash_of(place.prev, raw))
         taken, rows = self._chains[number].take(raw)
         other = self.trail.others[number]
         self._learn(other, self._chains[number], rows)
@@ -104,7 +110,8 @@ class Branches:
             if epoch in other.epochs or (prev == other.head and epoch not in main.epochs):
                 return number
         follows = seq == self.main.seq + 1 and prev == self.main.head
-        if epoch in main.epochs or follows or seq > self.main.seq + 1 or not self.main.seq:
+        early = seq > self.main.seq + 1 and prev not in self._passed  # else it forks from a branch that is not followed
+        if epoch in main.epochs or follows or early or not self.main.seq:
             return None
         if len(others) >= BRANCHES_MAX:
             others.pop(0)
