@@ -1,31 +1,46 @@
-"""The load curve: every Wh that was rated is in a stored quarter-hour or in the one that is open (I6, I19)."""
+"""The load curve: every Wh rated since the time was known is in a stored quarter-hour or in the open one (I6, I19)."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tests.simulation.invariants.witness import Witness
 
 
 class Curve:
-    """Adds up the stored quarter-hours at the end. A resync moves the register: those runs are left out."""
+    """Adds up the stored quarter-hours at the end. A resync moves the register: those runs are left out.
+
+    What was used before the time was known for the first time belongs to no quarter-hour; `_before_wh` is that.
+    """
 
     def __init__(self, witness: Witness) -> None:
         self._witness = witness
+        self._before_wh: dict[str, int] = {}
+        witness.after(self.began)
         witness.world.on.settled.append(self.adds_up)
+
+    def began(self) -> None:
+        """The first snapshot with a dated reading says what came before it."""
+        for account_id, account in self._witness.accounts.items():
+            if account_id not in self._before_wh and account["intervals"]["at_utc_ms"] is not None:
+                self._before_wh[account_id] = self._missing_wh(account_id, account)
 
     def adds_up(self) -> None:
         """What a statement is made from is complete."""
         witness = self._witness
         if witness.restores or any(row.get("what") == "rollback.resynced" for row in witness.rows):
             return
-        for account_id, account in witness.accounts.items():
-            rows = witness.query("SELECT body FROM interval WHERE account_id = ?", account_id)
-            stored_wh = sum(json.loads(body)["import_wh"] for (body,) in rows)
-            state = account["intervals"]
-            missing_wh = state["register_wh"] - stored_wh - state["open_import_wh"]
-            if rows and missing_wh:
-                witness.world.violated("I6", f"{account_id}: {missing_wh} Wh are in no quarter-hour")
+        for account_id, before_wh in self._before_wh.items():
+            lost_wh = self._missing_wh(account_id, witness.accounts[account_id]) - before_wh
+            if lost_wh:
+                witness.world.violated("I6", f"{account_id}: {lost_wh} Wh are in no quarter-hour")
+
+    def _missing_wh(self, account_id: str, account: dict[str, Any]) -> int:
+        rows = self._witness.query("SELECT body FROM interval WHERE account_id = ?", account_id)
+        state = account["intervals"]
+        stored_wh = sum(json.loads(body)["import_wh"] for (body,) in rows)
+        return int(state["register_wh"] - stored_wh - state["open_import_wh"])
 
 
 def attach(witness: Witness) -> None:
