@@ -213,8 +213,15 @@ def _reversal(account: Account, request: TopUpReversal) -> Taken | Verdict:
         return refusal
     if request.total_nano > account.top_up_total_nano:
         return _refused("reversal_exceeds_top_ups")
+    earlier_nano = request.total_nano - account.reversal_total_nano - request.amount_nano if withholds(account) else 0
+    of_withheld_nano = min(earlier_nano, account.withheld_nano)  # books before these took it from what they credited
     return Taken(
-        lambda a: replace(a, reversal_sequence=request.sequence, reversal_total_nano=request.total_nano),
+        lambda a: replace(
+            a,
+            reversal_sequence=request.sequence,
+            reversal_total_nano=request.total_nano,
+            withheld_nano=a.withheld_nano - of_withheld_nano,
+        ),
         _credited(request),
         EntryKind.TOP_UP_REVERSAL,
         request.command_id,

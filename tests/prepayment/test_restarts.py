@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from gateway.prepayment.account import Account, Start, Suspicion
-from gateway.prepayment.events import Confirmed, Restarted, Resynced, Suspected, SuspicionCause, Tick
+from gateway.prepayment.events import (
+    Confirmed,
+    Restarted,
+    Resynced,
+    Suspected,
+    SuspicionCause,
+    Tick,
+    TopUp,
+    TopUpReversal,
+)
 from gateway.prepayment.ledger import Entry
 from gateway.prepayment.rollback import LEAVE_MS, resynced, suspected, unanswered, vouched, withholds
 from gateway.prepayment.step import apply
@@ -104,3 +113,24 @@ def test_only_a_run_that_is_over_is_given_up(epoch: str) -> None:
     again = suspected(after, Suspected(at(3), SuspicionCause.FORK, epoch, 9)).account
     assert again.suspicion == Suspicion(SuspicionCause.FORK, at(3), 9)
     assert resynced(account, replace(resync, epoch="run-before")).lost_epochs == ("run-before",)
+
+
+@pytest.mark.parametrize(("prior", "kept"), [(80, 420), (500, 0), (505, 0)])
+def test_what_earlier_books_took_back_is_not_taken_again_from_empty_ones(prior: int, kept: int) -> None:
+    """I3, I8: the reversals' lifetime total is part of what was withheld; nobody is limited for an old debt."""
+    account = replace(opened(0), suspicion=Suspicion(SuspicionCause.LOST, at(1), 50))
+    account = apply(account, TopUp(at(2), "t", 51, 10 * NANO, 510 * NANO, "CHF", "web"), TERMS).account
+    assert (account.balance_nano, account.withheld_nano) == (10 * NANO, 500 * NANO)
+    outcome = apply(account, TopUpReversal(at(3), "r", 3, 2 * NANO, (prior + 2) * NANO, "CHF", "x"), TERMS)
+    after = outcome.account
+    assert (after.reversal_total_nano, after.withheld_nano) == ((prior + 2) * NANO, kept * NANO)
+    assert after.balance_nano == (8 - max(0, prior - 500)) * NANO
+    (entry,) = (record for record in outcome.records if isinstance(record, Entry))
+    assert entry.amount_nano == after.balance_nano - account.balance_nano
+
+
+def test_books_that_are_vouched_for_take_back_the_whole_total() -> None:
+    """I3: a missing reversal heals with the next."""
+    account = replace(opened(0), top_up_sequence=1, top_up_total_nano=10 * NANO)
+    after = apply(account, TopUpReversal(at(3), "r", 3, 2 * NANO, 7 * NANO, "CHF", "x"), TERMS).account
+    assert (after.balance_nano, after.withheld_nano) == (3 * NANO, 0)
