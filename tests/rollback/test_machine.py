@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -190,6 +191,6 @@ class Cards(RuleBasedStateMachine):
                 assert move.balance_nano <= -_CAP_NANO
 
 
-TestCards = Cards.TestCase
+TestCards = pytest.mark.timeout(300)(Cards.TestCase)
 TestCards.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
 TestCards.runTest.__doc__ = "I1-I3, I6, I8, I23, threats 3 and 4 hold after every step of any history of cards."
