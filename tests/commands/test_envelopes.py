@@ -149,7 +149,7 @@ def test_a_power_command_needs_the_supply_role() -> None:
         (TABLE + TABLE, 'key "k1"', "appears twice; give each key its own kid"),
         (TABLE.replace("public = ", "public = 'AAAA' #"), 'key "k1": public', "3 bytes; 32 bytes as base64url"),
         (TABLE.replace("public = ", "public = 'A*A=' #"), 'key "k1": public', "is not an Ed25519 key"),
-        (TABLE.replace('public = "', 'public = "*'), 'key "k1": public', "is not an Ed25519 key"),
+        (TABLE.replace('public = "', 'public = "****'), 'key "k1": public', "is not an Ed25519 key"),
         (TABLE.replace("kid", "id"), "", "a table looks like: [[key]] kid"),
         (TABLE.replace('kid = "k1"', 'kid = "a/b"'), "", "a table looks like: [[key]] kid"),
         (TABLE.replace('roles = ["', 'roles = [] # ["'), "", "a table looks like: [[key]] kid"),

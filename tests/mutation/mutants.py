@@ -121,14 +121,21 @@ def _walk(node: ast.AST, here: _Place) -> Iterator[tuple[_Place, ast.AST]]:
             continue
         children = value if isinstance(value, list) else [value]
         for index, child in enumerate(children):
-            if isinstance(child, ast.AST) and not isinstance(child, _LEFT_AS_IT_IS) and not _exports(child):
+            if isinstance(child, ast.AST) and not isinstance(child, _LEFT_AS_IT_IS) and not _says_nothing(child):
                 place = _place(node, name, index if isinstance(value, list) else None, child, here)
                 yield place, child
                 yield from _walk(child, place)
 
 
-def _exports(node: ast.AST) -> bool:
-    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__"
+def _says_nothing(node: ast.AST) -> bool:
+    """A list of exports, or a case that mypy proves impossible."""
+    match node:
+        case ast.Assign(targets=[ast.Name("__all__")]):
+            return True
+        case ast.Expr(ast.Call(ast.Name("assert_never"))):
+            return True
+        case _:
+            return False
 
 
 def _place(parent: ast.AST, name: str, index: int | None, child: ast.AST, here: _Place) -> _Place:

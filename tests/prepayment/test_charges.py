@@ -218,6 +218,16 @@ def test_each_day_has_one_standing_charge(through: str | None, days: int, alarms
     assert standing(usage, at(0, TimeTrust.RESTORED), (FULL,), NONE) == Rated(usage)
 
 
+def test_a_day_costs_what_its_own_tariff_says_west_of_greenwich_too() -> None:
+    """S3-07: the day is the one of the tariff's zone; in New York midnight UTC is still the day before."""
+    zone = "America/New_York"
+    old = replace(FULL, tariff_id="old", time_zone=zone, valid_to="2026-03-31", vat_ppm=0)
+    new = replace(old, tariff_id="new", valid_from="2026-04-01", valid_to=None, standing_nano_per_day=777)
+    noon = Moment(civil.utc_ms_at(date(2026, 4, 2), 720, zone), TimeTrust.AUTHENTICATED, 0)
+    lines = standing(Usage(standing_through="2026-03-30"), noon, (old, new), NONE).lines
+    assert [(one.tariff_ref, one.days, one.amount_nano) for one in lines] == [("old@3", 1, 333), ("new@3", 2, 1_554)]
+
+
 @pytest.mark.parametrize(("done_ms", "wh"), [(0, 0), (1, 0), (49, 2), (50, 3), (100, 5)])
 def test_a_share_is_rounded_to_whole_wh(done_ms: int, wh: int) -> None:
     """Decision 2: half up, so that shares never drift."""

@@ -275,3 +275,67 @@ def test_sixteen_open_cases_are_kept() -> None:
     cases = tuple(Case(number, CaseKind.DISCONTINUITY, 1, 2, 1, at(), at(), 0) for number in range(1, 17))
     register = thrice(replace(BEGAN, cases=cases, cases_opened=16), 1_000, 100).register
     assert [case.case_id for case in register.cases] == list(range(2, 18))
+
+
+def test_a_trouble_is_over_even_when_the_value_is_not_believed_yet() -> None:
+    """I6: readable again and quarantined are two things, and both are told."""
+    judged = read(replace(BEGAN, trouble="nan"), 1_000, 9_000)
+    assert list(told(judged)) == ["register.readable", "register.quarantined"]
+    assert (judged.register.trouble, judged.register.trusted) == ("", False)
+
+
+def test_an_open_absence_waits_for_a_register_that_is_believed() -> None:
+    """Decision 6: a value in quarantine settles nothing, whatever the time."""
+    case = Case(1, CaseKind.UNOBSERVED, 900, 1_000, 100, at(-HOUR_MS), at(-1), HOUR_MS)
+    register = replace(BEGAN, cases=(case,), cases_opened=1)
+    assert read(register, 1_000, 9_000).register.cases == (case,)
+    assert read(register, 1_000, 1_001).register.cases == ()
+
+
+LATER = replace(BEGAN, at=at(HOUR_MS), dated=at(HOUR_MS), moved_ms=HOUR_MS)
+
+
+def test_times_count_from_the_last_reading() -> None:
+    """Decision 6: not from the beginning: a wrap, a step of the wall clock and an absence an hour into the life."""
+    wrapped = thrice(replace(LATER, wh=9_999), HOUR_MS + 800, 2, wraps_at_wh=9_999)
+    assert wrapped.register.segment == 2  # one Wh in 0.8 s is the most
+    assert thrice(replace(LATER, wh=9_999), HOUR_MS + 801, 2, wraps_at_wh=9_999).register.segment == 1
+    assert thrice(replace(BEGAN, wh=10_000), HOUR_MS, 0, wraps_at_wh=9_999).register.segment == 2
+    assert thrice(replace(LATER, wh=9_999), HOUR_MS + 1_000, 100).register.cases[0].observed_ms == 1_000
+
+
+@pytest.mark.parametrize(("gap_wh", "charged"), [(4_502, True), (4_503, False)])
+def test_how_long_the_gateway_was_off_does_not_depend_on_its_age(gap_wh: int, charged: bool) -> None:
+    """Decision 6: the wall clock says how long it was off, less the time it was running."""
+    judged = Judgement(replace(LATER, unobserved=True))
+    for number in (1, 2, 3):
+        reading = Reading(shifted(HOUR_MS + 1_000 * number, HOUR_MS), 1_000 + gap_wh + number - 1, quantum_wh=0)
+        judged = judge(judged.register, reading, serial=None, rated_power_w=RATED_W, wraps_at_wh=None)
+    assert (judged.register.cases == ()) is charged
+
+
+def test_only_after_a_start_may_the_wall_clock_explain_a_gap() -> None:
+    """I16: a clock stepped ahead while the gateway runs explains no energy."""
+    judged = Judgement(BEGAN)
+    for number in (1, 2, 3):
+        reading = Reading(shifted(1_000 * number, HOUR_MS), 3_000 + number, quantum_wh=0)
+        judged = judge(judged.register, reading, serial=None, rated_power_w=RATED_W, wraps_at_wh=None)
+    assert [case.kind for case in judged.register.cases] == [CaseKind.DISCONTINUITY]
+
+
+def test_a_single_wh_used_while_off_is_charged() -> None:
+    """Decision 6: also when nothing has been observed since."""
+    judged = Judgement(replace(BEGAN, unobserved=True))
+    for _ in range(3):
+        reading = Reading(shifted(0, HOUR_MS), 1_001, quantum_wh=0)
+        judged = judge(judged.register, reading, serial=None, rated_power_w=RATED_W, wraps_at_wh=None)
+    assert (judged.spans[0].wh, judged.register.cases) == (1, ())
+
+
+def test_an_absence_is_not_joined_to_a_discontinuity() -> None:
+    """Decision 6: what a person must look at stays apart from what time settles, though both began at one reading."""
+    open_case = Case(1, CaseKind.DISCONTINUITY, 1, 2, 1, at(), at(), 0)
+    register = replace(BEGAN, cases=(open_case,), cases_opened=1)
+    cases = absent(register, HOUR_MS, 2_000, TimeTrust.UNKNOWN).register.cases
+    assert [case.kind for case in cases] == [CaseKind.DISCONTINUITY, CaseKind.UNOBSERVED]
+    assert cases[0] == open_case
