@@ -61,7 +61,8 @@ def goes_ahead(world: World, chance: random.Random) -> None:
 def about_to_wrap(world: World, chance: random.Random) -> None:
     """The register is set just below its end, and soon begins again from 0 (threat 14)."""
     modulus_wh = world.meter.supply.modulus_wh
-    if modulus_wh < HOUSE_WH:
+    whole = world.setting.variant.model != "sdm630"  # a 32-bit float steps by whole kWh near its end
+    if modulus_wh < HOUSE_WH and whole:
         world.meter.set_register_wh(modulus_wh - chance.randrange(1, 8000))
 
 
