@@ -244,6 +244,7 @@ def test_of_several_tariffs_the_last_to_begin_is_in_force() -> None:
         ((old, new), "2026-01-31", (old, None)),
         ((new, old), "2026-02-01", (new, None)),
         ((old, later, new), "2026-03-01", (later, None)),
+        ((old, new, later), "2026-03-01", (later, None)),
         ((new, old), "2026-03-02", (new, "tariff_expired")),
         ((new, old, later), "2025-12-31", (old, "tariff_not_begun")),
         ((old,), "2026-01-01", (old, None)),
@@ -290,7 +291,7 @@ def test_bands_and_prices_are_named_once() -> None:
     assert BANDED.cheapest_band == "rest"
     assert BANDED.price_nano_per_wh(0, "peak") == 300_000
     for block, band in ((1, "peak"), (0, "none")):
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError, match=rf"\({block}, '{band}'\)"):
             BANDED.price_nano_per_wh(block, band)
     plain = tariff()
     assert (plain.default_band, plain.windows, plain.blocks_wh, plain.surcharges) == ("all", (), (), ())
@@ -325,6 +326,13 @@ TWO = (Price(0, "all", 1), Price(1, "all", 1))
         ({"windows": (Window("all", ()),)}, "names no day"),
         ({"windows": (Window("all", (8,)),)}, "names no day"),
         ({"windows": (Window("all", (-1,)),)}, "names no day"),
+        ({"windows": (Window("all", (1, 8)),)}, "names no day"),
+        ({"time_zone": "../zone"}, "is not a known time zone"),
+        ({"time_zone": "z" * 300}, "is not a known time zone"),
+        (
+            {"prices": (), "windows": tuple(Window(f"b{n}", (1,)) for n in range(9))},
+            "no price for band 'all' in block 1",
+        ),
         ({"blocks_wh": (0,), "prices": TWO}, "must be above zero and rise"),
         ({"blocks_wh": (5, 5), "prices": TWO}, "must be above zero and rise"),
         ({"blocks_wh": (6, 5), "prices": TWO}, "must be above zero and rise"),

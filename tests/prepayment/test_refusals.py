@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from gateway.prepayment.account import Account, Supply
+from gateway.prepayment.account import Account, Start, Supply, Suspicion
 from gateway.prepayment.events import (
     AccountClosed,
     AccountOpened,
@@ -19,6 +19,7 @@ from gateway.prepayment.events import (
     PolicySet,
     PowerSet,
     Request,
+    SuspicionCause,
     TimeTrust,
     TopUp,
     TopUpReversal,
@@ -135,6 +136,20 @@ def test_money_at_the_edge_is_taken(request_: TopUp | TopUpReversal, gained_nano
     assert (entry.from_register_wh, entry.to_register_wh) == (None, None)
     told = (("sequence", request_.sequence), ("total_nano", request_.total_nano))
     assert outcome.verdict == Verdict(VerdictStatus.APPLIED, "", told)
+
+
+def test_what_lost_books_may_have_charged_is_withheld() -> None:
+    """I1: of a lifetime total that jumps only the amount bought now is credited, and the caps look at that alone."""
+    account = replace(paid(), start=Start(0, known=False), withheld_nano=7)
+    outcome = apply(account, top_up(4, 5, 1_030), TERMS)
+    assert (outcome.account.top_up_sequence, outcome.account.top_up_total_nano) == (4, 1_030)
+    assert outcome.account.withheld_nano == 7 + 25
+    assert outcome.account.balance_nano - account.balance_nano == 5
+    (entry,) = [record for record in outcome.records if isinstance(record, Entry)]
+    assert entry.amount_nano == 5
+    full = replace(opened(2_000 * NANO - 5), start=Start(0, known=False))
+    assert after(full, top_up(2, 5, 900)).withheld_nano == 895
+    assert said(full, top_up(2, 6, 900))[0] == "balance_above_cap"
 
 
 def test_the_balance_stops_at_its_cap() -> None:
@@ -345,6 +360,10 @@ def test_releases_end_one_hold_and_one_lockout() -> None:
     assert after(locked, LockoutSet(NOW, "l", "fire")).lockout == "fire"
     assert said(locked, LockoutSet(NOW, "l", "work")) == ("locked_out", {"by": "fire"})
     assert after(locked, LockoutReleased(NOW, "l")).lockout is None
+    suspicion = Suspicion(SuspicionCause.FORK, at(), 3)
+    for doubtful in (replace(account, suspicion=suspicion), replace(locked, suspicion=suspicion)):
+        freed = after(doubtful, LockoutReleased(NOW, "l"))
+        assert (freed.lockout, freed.suspicion) == (None, replace(suspicion, leaves_switch=False))
     assert after(account, PowerSet(NOW, "p", 4_500)).contract_power_w == 4_500
 
 

@@ -233,6 +233,8 @@ def test_without_their_register_ours_goes_on() -> None:
     account = replace(opened(), settled_register_wh=7)
     after = taken(replace(THEIRS, register_wh=None), account)
     assert (after.register, after.settled_register_wh) == (account.register, 7)
+    dated = taken(replace(THEIRS, register_wh=None, standing_utc_ms=MONDAY_MS), account)
+    assert dated.usage.standing_through == "2026-03-02"
 
 
 def test_cases_below_their_register_stay_open() -> None:

@@ -58,6 +58,10 @@ def test_a_tariff_is_kept_as_long_as_its_prices_are_needed() -> None:
     assert after(read_today, TariffSet(today, "t", new)).tariffs == (needed, new)  # the last stays in force
     only_old = replace(read_today, tariffs=(needed, ended))
     assert after(only_old, TariffSet(today, "t", new)).tariffs == (ended, new)
+    longer = replace(account, tariffs=(ended, needed, tariff()))
+    assert after(longer, TariffSet(today, "t", new)).tariffs == (needed, tariff(), new)
+    gone = replace(read_today, tariffs=(ended, replace(ended, tariff_id="two"), replace(ended, tariff_id="three")))
+    assert after(gone, TariffSet(today, "t", new)).tariffs == (gone.tariffs[2], new)
     never = replace(account, register=replace(account.register, dated=None))
     assert after(never, TariffSet(today, "t", new)).tariffs == (needed, new)
 

@@ -101,7 +101,9 @@ def test_the_anchors_of_a_rung() -> None:
     hold = HoldSet(at(9), "h", "h", HoldKind.LIFE_SUPPORT)
     assert apply(protected, hold, TERMS).account.supply == Supply(S.GRACE, at(9), 3, "2026-03-02")
     later = account(S.GRACE, -NANO, dated_on=None)
-    assert apply(later, Tick(at(DAY_MS)), TERMS).account.supply.dated_on == "2026-03-03"
+    for rung in (S.GRACE, S.LIMITED):
+        undated = replace(later, supply=replace(later.supply, state=rung))
+        assert apply(undated, Tick(at(DAY_MS)), TERMS).account.supply.dated_on == "2026-03-03"
     assert apply(later, Tick(at(DAY_MS, TimeTrust.SYNCHRONISED)), TERMS).account.supply.dated_on is None
     for state in (S.NORMAL, S.LOW_CREDIT, S.SUSPENDED):
         calm = account(
@@ -191,6 +193,7 @@ FAR = policy(min_dwell_ms=0, min_after_notice_ms=0, grace_warn_before_ms=0)
         (S.GRACE, {"grace_warn_before_ms": HOUR_MS}, {}, 0, 71 * HOUR_MS),
         (S.GRACE, {"grace_warn_before_ms": HOUR_MS}, {"grace_warned": True}, 0, 72 * HOUR_MS),
         (S.GRACE, {"min_dwell_ms": 60_000}, {}, 1_000, 59_000),
+        (S.GRACE, {}, {}, 72 * HOUR_MS - 1, 1),
         (S.GRACE, {"min_after_notice_ms": HOUR_MS}, {"notice_running_ms": 500}, 1_000, HOUR_MS - 500),
         (S.GRACE, {"min_after_notice_ms": HOUR_MS}, {"notice_running_ms": None}, 1_000, 72 * HOUR_MS - 1_000),
         (S.GRACE, {"slots": Slots(from_minute=600)}, {}, 0, HOUR_MS),
