@@ -23,7 +23,7 @@ class Curve:
     def began(self) -> None:
         """The first snapshot with a dated reading says what came before it."""
         for account_id, account in self._witness.accounts.items():
-            if account_id not in self._before_wh and account["intervals"]["at_utc_ms"] is not None:
+            if account_id not in self._before_wh and account["intervals"].get("at_utc_ms") is not None:
                 self._before_wh[account_id] = self._missing_wh(account_id, account)
 
     def adds_up(self) -> None:
