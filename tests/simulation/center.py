@@ -315,7 +315,7 @@ class Center:
         elif self.status.get("rollback"):
             for account_id in sorted({row["account_id"] for row in self.rows if row.get("account_id")}):
                 self._resync(account_id)
-        elif self.forked and self._resynced:
+        elif self.forked and (self._resynced or self.chain.other_resynced):
             self._go_on_with_the_other()
         elif self.forked and self.status["head"] in self.hashes:
             self.chain.ignore_other()  # those of a clone that is gone

@@ -31,6 +31,11 @@ class Chain:
         """Rows have come that do not continue these."""
         return bool(self._other)
 
+    @property
+    def other_resynced(self) -> bool:
+        """The other branch itself says that it took over what was known here."""
+        return any(row.get("what") == "rollback.resynced" for row, _ in self._other.values())
+
     def take(self, payload: bytes) -> list[Row]:
         """One row as it came; gives the rows that are believed now and were not before."""
         row = json.loads(payload)
@@ -78,7 +83,10 @@ class Chain:
         self.lost += self.rows[first - 1 :]
         del self.rows[first - 1 :], self.hashes[first:]
         self._held, self._other = self._other, {}
-        return self._drain()
+        taken = self._drain()
+        self._held.clear()
+        self._other.clear()  # of a third branch; what belongs to this one is asked for again
+        return taken
 
     def _drain(self) -> list[Row]:
         taken = []
