@@ -124,14 +124,15 @@ class Medium:
         ):
             yield
 
-    def run_at(self, work: Work, life: int, at_s: float) -> float:
+    def run_at(self, work: Work, queue: _Queue, at_s: float) -> float:
         """Run the work soon, never before `at_s`; gives the time it will run."""
         loop = asyncio.get_running_loop()
         at_s = max(at_s, loop.time()) + self._chance.choice(_DELAYS_S) * self.slowness
-        loop.call_at(at_s, self._work, life, *work)
+        loop.call_at(at_s, self._work, queue, *work)
         return at_s
 
-    def _work(self, life: int, future: asyncio.Future[Any] | None, function: Callable[[], Any]) -> None:
+    def _work(self, queue: _Queue, future: asyncio.Future[Any] | None, function: Callable[[], Any]) -> None:
+        life = queue.life
         cut = False
         if life == self.life and self._cut_in is not None:
             self._cut_in -= 1
@@ -141,7 +142,7 @@ class Medium:
         try:
             if life != self.life:
                 raise PowerCut
-            result = self._run(function)
+            result = self._run(queue, function)
             if cut:
                 self.on_cut()
                 raise PowerCut
@@ -152,9 +153,9 @@ class Medium:
             if future is not None and not future.done():
                 future.set_result(result)
 
-    def _run(self, function: Callable[[], Any]) -> Any:
-        if _ends(function):
-            self._raw = None
+    def _run(self, queue: _Queue, function: Callable[[], Any]) -> Any:
+        if _name(function) == "close":
+            self.closed(queue)
             return function()
         trouble = self._trouble_now()
         if trouble is Trouble.LOST:
@@ -165,13 +166,19 @@ class Medium:
             most = raw.execute("PRAGMA page_count").fetchone()[0] if self._is_full else _PAGES_MAX
             raw.execute(f"PRAGMA max_page_count = {most}")
         result = function()
-        if self._raw is None and isinstance(result, sqlite3.Connection):
-            self._raw, self._is_full = result, False  # a later one is that of the copy
+        if queue.raw is None and isinstance(result, sqlite3.Connection):
+            self._raw = queue.raw = result  # a later one is that of the copy
+            self._is_full = False
         elif self._raw is not None:
             self.after_work(self._raw)
         if trouble is Trouble.APPLIED:
             raise _io_error()
         return result
+
+    def closed(self, queue: _Queue) -> None:
+        """This connection is over; the next one may already be open."""
+        if self._raw is queue.raw:
+            self._raw = None
 
     def _trouble_now(self) -> Trouble:
         trouble = self.trouble
@@ -186,10 +193,8 @@ def _boot_id() -> str:
     return f"boot {CARD.get().boot}"
 
 
-def _ends(function: Callable[[], Any]) -> bool:
-    """It closes the connection: that always works."""
-    inner = getattr(function, "func", function)
-    return getattr(inner, "__name__", "") in ("close", "close_and_stop")
+def _name(function: Callable[[], Any]) -> str:
+    return str(getattr(getattr(function, "func", function), "__name__", ""))
 
 
 def _io_error() -> sqlite3.OperationalError:
@@ -199,16 +204,24 @@ def _io_error() -> sqlite3.OperationalError:
 
 
 class _Queue:
-    """What aiosqlite puts its work into."""
+    """What aiosqlite puts its work into; `raw` is the connection it opened."""
 
     def __init__(self, medium: Medium) -> None:
+        self.life = medium.life
+        self.raw: sqlite3.Connection | None = None
         self._medium = medium
-        self._life = medium.life
         self._last_s = 0.0
 
     def put_nowait(self, work: Work) -> None:
-        """Hand it to the card."""
-        self._last_s = self._medium.run_at(work, self._life, self._last_s)
+        """Hand it to the card. The end of the worker is no work, and may be told whenever memory is tidied up."""
+        future, function = work
+        if _name(function) != "close_and_stop":
+            self._last_s = self._medium.run_at(work, self, self._last_s)
+            return
+        self._medium.closed(self)
+        function()
+        if future is not None and not future.get_loop().is_closed():
+            future.set_result(None)
 
 
 class _NoThread:

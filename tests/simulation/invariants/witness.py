@@ -103,6 +103,8 @@ class Witness:
             return
         if raw.in_transaction:
             return  # a failed one: what it leaves behind is for the next opening to judge
+        if raw is not self.raw and self.world.rots and not changes:
+            return  # rot is for the gateway to find first; what it then writes to is judged
         if raw is not self.raw and not self._reopened(raw):
             return
         self._changes = changes
