@@ -126,6 +126,8 @@ def _told(mutants: list[Mutant], results: Results, seed: str, options: argparse.
         record("mutation", figures)
     again = f"python -m tests.mutation run --sample {options.sample} --seed {seed}" if options.sample else "the same"
     print(f"{killed} of {judged} mutants noticed, {len(unlisted)} survivors not listed, {took_s:.0f} s, seed {seed}")
+    if options.sample is not None:  # too few of each package for its own floor, and a share lists no survivors
+        return 1 if 100 * killed < FLOOR_PERCENT * judged else 0
     if unlisted or low:
         print(
             f"below {FLOOR_PERCENT} %: {low or 'none'}. A test, or an entry in tests/mutation/survivors.toml; {again}"
