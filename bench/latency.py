@@ -21,7 +21,7 @@ from bench.targets import METERS
 from firmware_sim.relay_board import Channel, RelayBoard
 from firmware_sim.simulation import Simulation
 from gateway.commands import Command
-from gateway.commands.claims import TopUpBody, TopUpReverseBody
+from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.reference.headend import HeadEnd
 
 AMOUNT = 5

@@ -19,9 +19,8 @@ from typing import Any
 import msgspec
 
 from gateway import __version__
-from gateway.commands.claims import BODIES, MAX_TOKEN_BYTES, Claims, Command
-from gateway.commands.keys import ROLE_OF
-from gateway.commands.order import HURTFUL
+from gateway.commands.claims import MAX_TOKEN_BYTES, Claims, Command
+from gateway.commands.kinds import HURTFUL, KINDS
 from gateway.headend.payloads import Live, Status, TimeAsk, VerdictMessage
 from gateway.headend.topics import PREFIX
 from gateway.store.wire import interval_type, journal_types
@@ -60,8 +59,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "interval": _schema(interval_type()),
         "journal": _journal(),
     }
-    for command, body in BODIES.items():
-        found[f"command_{command}"] = _command(command, body)
+    for command, kind in KINDS.items():
+        found[f"command_{command}"] = _command(command, kind.body)
     return {name: {"$schema": DRAFT, **schema} for name, schema in sorted(found.items())}
 
 
@@ -75,10 +74,10 @@ def asyncapi() -> dict[str, Any]:
         operations[f"send_{name}"] = _operation("send", name, qos=0 if name == "live" else 1, retain=retain)
         messages[name] = _message(name, "application/json", {"$ref": f"schema/{name}.json"})
     commands: dict[str, list[str]] = {name: [] for name in _DOWN}
-    for command in Command:
+    for command, kind in KINDS.items():
         commands[_OWN_TOPIC.get(command, "command")].append(f"command_{command}")
         fresh = " Must prove freshness." if command in HURTFUL else ""
-        title = f"`{command}`, signed by a key with the role `{ROLE_OF[command]}`.{fresh}"
+        title = f"`{command}`, signed by a key with the role `{kind.role}`.{fresh}"
         payload = {
             "type": "string",
             "maxLength": MAX_TOKEN_BYTES,

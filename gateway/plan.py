@@ -30,7 +30,7 @@ from gateway.point import Point, busy_share
 from gateway.prepayment.account import Account
 from gateway.prepayment.money import format_price_per_kwh, parse_money, wire_money
 from gateway.prepayment.policy import Policy
-from gateway.prepayment.step import available_power_w
+from gateway.prepayment.power import available_power_w
 from gateway.prepayment.tariff import Tariff
 from gateway.store import peek
 

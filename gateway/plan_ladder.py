@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.prepayment.money import wire_money
 from gateway.prepayment.policy import Policy, Slots, Term
-from gateway.prepayment.step import available_power_w, limit_w
+from gateway.prepayment.power import available_power_w, limit_w
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WIDEST = len("LOW_CREDIT")

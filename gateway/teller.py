@@ -18,12 +18,12 @@ from gateway.clock import Clock
 from gateway.commands import Command, Order, ReadNow
 from gateway.errors import CommandRefused, CommitUnknown
 from gateway.prepayment.account import Account, Outcome, Start, Terms
+from gateway.prepayment.agreement import open_account
 from gateway.prepayment.events import (
     AccountOpened,
     Confirmed,
     Contact,
     Detail,
-    Event,
     Moment,
     Restarted,
     Resynced,
@@ -32,9 +32,8 @@ from gateway.prepayment.events import (
 )
 from gateway.prepayment.intervals import Interval
 from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
-from gateway.prepayment.requests import open_account
 from gateway.prepayment.rollback import given_up, suspicion_of
-from gateway.prepayment.step import apply, settle
+from gateway.prepayment.step import Event, apply, settle
 from gateway.prepayment.supply import SupplyState
 from gateway.store import JOURNAL, Answer, Attempt, Origin, Row, Store
 

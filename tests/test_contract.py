@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from gateway import contract
-from gateway.commands.claims import Command, TopUpBody
+from gateway.commands.claims import Command
+from gateway.commands.credit import TopUpBody
 from gateway.headend.payloads import Live, Status, TimeAsk, VerdictMessage, plain
 from gateway.prepayment.civil import instant
 from gateway.prepayment.events import Moment, TimeTrust

@@ -14,14 +14,9 @@ import msgspec
 import pytest
 
 from gateway.commands import Command
-from gateway.commands.claims import (
-    AccountCloseBody,
-    AccountOpenBody,
-    PowerSetBody,
-    ReadNowBody,
-    TimeBody,
-    TopUpBody,
-)
+from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PowerSetBody
+from gateway.commands.credit import TopUpBody
+from gateway.commands.link import ReadNowBody, TimeBody
 from gateway.config.policies import PolicyDocument
 from gateway.config.tariffs import TariffDocument
 from gateway.errors import CommandRefused

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.commands import Command
-from gateway.commands.claims import AccountCloseBody, AccountResyncBody, LockoutReleaseBody, LockoutSetBody
+from gateway.commands.agreement import AccountCloseBody
+from gateway.commands.books import AccountResyncBody
+from gateway.commands.protection import LockoutReleaseBody, LockoutSetBody
 from gateway.prepayment.step import control
 from gateway.prepayment.supply import SwitchState
 from gateway.store import Store

@@ -16,8 +16,9 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from msgspec import Raw, Struct
 
-from gateway.commands.claims import BODIES, MAX_TOKEN_BYTES, Body, Claims, Command, Name, Reason
-from gateway.commands.keys import ROLE_OF, Key, Keyring
+from gateway.commands.claims import MAX_TOKEN_BYTES, Claims, Command, Name, Reason
+from gateway.commands.keys import Key, Keyring
+from gateway.commands.kinds import KINDS, Body
 from gateway.errors import CommandRefused
 
 _SHAPE = re.compile(rb"[A-Za-z0-9_-]{1,512}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
@@ -57,7 +58,7 @@ class Envelope:
 
 _header_decoder = msgspec.json.Decoder(Header)
 _claims_decoder = msgspec.json.Decoder(Claims[Raw])
-_body_decoders = {command: msgspec.json.Decoder(body) for command, body in BODIES.items()}
+_body_decoders = {command: msgspec.json.Decoder(kind.body) for command, kind in KINDS.items()}
 
 
 def verify(token: bytes, keys: Keyring, gateway_id: str) -> Envelope:
@@ -75,7 +76,7 @@ def verify(token: bytes, keys: Keyring, gateway_id: str) -> Envelope:
         raise CommandRefused(Reason.UNKNOWN_KEY, kid=header.kid)
     claims = _claims(_signed(token, key))
     who = {"command_id": claims.jti, "issuer": claims.iss, "command": claims.typ}
-    if claims.typ not in BODIES:
+    if claims.typ not in KINDS:
         raise CommandRefused(Reason.UNKNOWN_COMMAND, **who)
     command = Command(claims.typ)
     try:
@@ -84,8 +85,8 @@ def verify(token: bytes, keys: Keyring, gateway_id: str) -> Envelope:
         raise CommandRefused(Reason.BAD_PAYLOAD, **who, error=_complaint(error)) from error
     if claims.aud != gateway_id:
         raise CommandRefused(Reason.WRONG_AUDIENCE, **who, audience=claims.aud)
-    if claims.iss != key.issuer or ROLE_OF[command] not in key.roles:
-        raise CommandRefused(Reason.NOT_ALLOWED, **who, kid=key.kid, needs=ROLE_OF[command].value)
+    if claims.iss != key.issuer or KINDS[command].role not in key.roles:
+        raise CommandRefused(Reason.NOT_ALLOWED, **who, kid=key.kid, needs=KINDS[command].role.value)
     return Envelope(
         command,
         claims.jti,

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Meta, Struct
 
 from gateway import toml
-from gateway.commands.claims import Command, Name
+from gateway.commands.claims import Name
 from gateway.errors import ConfigError
 
 MAX_KEYS = 32
@@ -34,26 +34,6 @@ class Role(StrEnum):
     ACCOUNT = "account"
     TIME = "time"
     ACK = "ack"
-
-
-ROLE_OF: Mapping[Command, Role] = {
-    Command.ACCOUNT_OPEN: Role.ACCOUNT,
-    Command.ACCOUNT_CLOSE: Role.ACCOUNT,
-    Command.ACCOUNT_RESYNC: Role.ACCOUNT,
-    Command.TOP_UP: Role.TOPUP,
-    Command.TOP_UP_REVERSE: Role.TOPUP,
-    Command.TARIFF_SET: Role.TARIFF,
-    Command.POLICY_SET: Role.TARIFF,
-    Command.POWER_SET: Role.SUPPLY,
-    Command.HOLD_SET: Role.SUPPLY,
-    Command.HOLD_RELEASE: Role.SUPPLY,
-    Command.LOCKOUT_SET: Role.SUPPLY,
-    Command.LOCKOUT_RELEASE: Role.SUPPLY,
-    Command.READ_NOW: Role.SUPPLY,
-    Command.TIME: Role.TIME,
-    Command.ACK: Role.ACK,
-    Command.RESEND: Role.ACK,
-}
 
 
 @dataclass(frozen=True, slots=True)

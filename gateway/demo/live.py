@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live as LiveScreen
 
 from gateway.commands import Command
-from gateway.commands.claims import LockoutReleaseBody, LockoutSetBody
+from gateway.commands.protection import LockoutReleaseBody, LockoutSetBody
 from gateway.demo.files import CURRENCY, PLACES
 from gateway.demo.keyboard import keys
 from gateway.demo.picture import render

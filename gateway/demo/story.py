@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from gateway.commands import Command
-from gateway.commands.claims import LockoutReleaseBody, LockoutSetBody
+from gateway.commands.protection import LockoutReleaseBody, LockoutSetBody
 from gateway.demo.files import CURRENCY, FLAT, PLACES, SHOP
 from gateway.demo.programs import StageError
 from gateway.demo.scene import Recorder, rounded

@@ -15,8 +15,8 @@ import msgspec
 
 from gateway.clock import Clock
 from gateway.commands import Envelope, Keyring, Order, Reason, verify
-from gateway.commands.claims import AckBody, ResendBody, TimeBody
 from gateway.commands.envelope import claimed_id
+from gateway.commands.link import AckBody, ResendBody, TimeBody
 from gateway.commands.order import check_key
 from gateway.errors import CommandRefused, LinkError
 from gateway.headend.gate import Bucket, Junk

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.clock import Clock
 from gateway.commands import Reason
-from gateway.commands.claims import TimeBody
+from gateway.commands.link import TimeBody
 from gateway.errors import CommandRefused, LinkError
 from gateway.headend.link import Link
 from gateway.headend.payloads import TimeAsk

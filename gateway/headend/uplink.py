@@ -17,7 +17,7 @@ from collections import deque
 from typing import Any
 
 from gateway.commands import Reason
-from gateway.commands.claims import AckBody, ResendBody
+from gateway.commands.link import AckBody, ResendBody
 from gateway.errors import CommandRefused, LinkError
 from gateway.headend.link import Link, Sleep
 from gateway.headend.topics import Topics

@@ -309,19 +309,3 @@ class MeterEvent:
     at: Moment
     what: str
     detail: Detail = ()
-
-
-Request = (
-    TopUp
-    | TopUpReversal
-    | TariffSet
-    | PolicySet
-    | PowerSet
-    | HoldSet
-    | HoldReleased
-    | LockoutSet
-    | LockoutReleased
-    | AccountClosed
-    | Resynced
-)
-Event = Reading | Tick | Restarted | Confirmed | Suspected | Contact | MeterEvent | Request

@@ -18,7 +18,6 @@ from gateway.prepayment.events import (
     Confirmed,
     Contact,
     Detail,
-    Event,
     MeterEvent,
     Moment,
     Reading,
@@ -39,28 +38,20 @@ from gateway.prepayment.ladder import (
     slot_left_ms,
     term_left_ms,
 )
-from gateway.prepayment.ledger import Entry, EntryKind, Happening, Notice, Record, Transition, Verdict
-from gateway.prepayment.policy import Policy
+from gateway.prepayment.ledger import Entry, EntryKind, Happening, Record, Transition, Verdict
+from gateway.prepayment.notices import NOTICES, notice
+from gateway.prepayment.power import limit_w
 from gateway.prepayment.rating import Rated, rate, standing
 from gateway.prepayment.register import Case, Judgement, Span, judge
-from gateway.prepayment.requests import Taken, take
+from gateway.prepayment.requests import Request, take
 from gateway.prepayment.rollback import begun, confirmed, leaves_switch, reckoned_nano, suspected, waited
 from gateway.prepayment.settle import merge, post_charges
 from gateway.prepayment.supply import Control, SupplyState, SwitchState
+from gateway.prepayment.taken import Taken
 
+Event = Reading | Tick | Restarted | Confirmed | Suspected | Contact | MeterEvent | Request
+"""Everything that `apply` takes in."""
 _RULES = by_state(PREPAID)
-_NOTICES = {
-    "credit_low": "low",
-    "credit_gone": "grace",
-    "grace_over": "limited",
-    "offline_debt_cap": "limited",
-    "unconfirmed_debt_cap": "limited",
-    "grace_over_no_limit": "suspended",
-    "limit_over": "suspended",
-    "restored": "restored",
-    "restored_low": "restored",
-    "protected": "restored",
-}
 _DAYS_KEPT = 7
 UNCONFIRMED = "unconfirmed"
 """Why a switch is left as it is: nobody has said yet that these books are the newest."""
@@ -119,16 +110,6 @@ def _entitled(account: Account, terms: Terms) -> Control:
     if state is SupplyState.LIMITED and terms.can_limit:
         return Control(SwitchState.CONNECTED, limit_w(account.contract_power_w, account.policy), "limited")
     return Control(SwitchState.CONNECTED, None, "supplied")
-
-
-def available_power_w(contract_power_w: int) -> int:
-    """Contract power plus the 10 % tolerance up to 30 kW (S2-39)."""
-    return contract_power_w * 11 // 10 if contract_power_w <= 30_000 else contract_power_w
-
-
-def limit_w(contract_power_w: int, policy: Policy) -> int:
-    """The reduced power in W, a share of the *available* power, rounded up: 3 kW gives 495 W (S1-11)."""
-    return -(-available_power_w(contract_power_w) * policy.limit_percent // 100)
 
 
 def next_deadline_ms(account: Account, terms: Terms, at: Moment) -> int | None:
@@ -267,8 +248,8 @@ def _told_again(outcome: Outcome, at: Moment) -> Outcome:
         return outcome
     account = replace(account, supply=replace(supply, notice_running_ms=at.running_ms))
     limited_w = limit_w(account.contract_power_w, account.policy) if template == "limited" else None
-    notice = _notice(account, at, template, days=None, limited_w=limited_w)
-    return replace(outcome, account=account, records=(*outcome.records, notice))
+    told = notice(account, at, template, days=None, limited_w=limited_w)
+    return replace(outcome, account=account, records=(*outcome.records, told))
 
 
 def _with_charge(account: Account, rated: Rated) -> Account:
@@ -348,10 +329,10 @@ def _move(outcome: Outcome, rule: Rule, at: Moment, situation: Situation | None 
         detail=_evidence(source, account, at),
     )
     records: tuple[Record, ...] = (*outcome.records, transition)
-    template = _NOTICES.get(rule.name)
+    template = NOTICES.get(rule.name)
     if template is not None:
         left = None if situation is None else days_left(account, account.balance_nano)
-        records = (*records, _notice(account, at, template, days=left, limited_w=limited_w))
+        records = (*records, notice(account, at, template, days=left, limited_w=limited_w))
     return replace(outcome, account=account, records=records)
 
 
@@ -367,15 +348,6 @@ def _evidence(source: Supply, account: Account, at: Moment) -> Detail:
     return tuple(detail)
 
 
-def _notice(account: Account, at: Moment, template: str, *, days: int | None, limited_w: int | None) -> Notice:
-    detail: list[tuple[str, str | int]] = []
-    if days is not None:
-        detail.append(("days_left", days))
-    if limited_w is not None:
-        detail += [("limit_w", limited_w), ("limit_percent", account.policy.limit_percent)]
-    return Notice(at, account.account_id, template, account.balance_nano, account.currency, tuple(detail))
-
-
 def _warned(outcome: Outcome, situation: Situation) -> Outcome:
     """Say once that grace is about to end (requirements 2.3)."""
     account, at = outcome.account, situation.at
@@ -385,8 +357,8 @@ def _warned(outcome: Outcome, situation: Situation) -> Outcome:
     if left_ms is None or left_ms > account.policy.grace_warn_before_ms:
         return outcome
     account = replace(account, supply=replace(account.supply, grace_warned=True))
-    notice = _notice(account, at, "grace_expiring", days=None, limited_w=None)
-    return replace(outcome, account=account, records=(*outcome.records, notice))
+    told = notice(account, at, "grace_expiring", days=None, limited_w=None)
+    return replace(outcome, account=account, records=(*outcome.records, told))
 
 
 def _held(outcome: Outcome, blocked: str, at: Moment) -> Outcome:

@@ -19,8 +19,8 @@ from typing import Any
 import msgspec
 
 from gateway.commands import Body, Command, Role
-from gateway.commands.claims import BODIES
 from gateway.commands.keys import parse_keys
+from gateway.commands.kinds import KINDS
 from gateway.errors import ConfigError, GatewayError
 from gateway.headend.link import SESSION_S, Broker
 from gateway.headend.payloads import Live, VerdictMessage
@@ -79,7 +79,7 @@ def parse_body(command: Command, items: Sequence[str]) -> Body:
             if not equals:
                 raise ConfigError(f"{item!r} is neither name=value nor a JSON object", hint=_fields(command))
             merged[name] = _document(Path(value[1:])) if value.startswith("@") else value
-        body: Body = msgspec.convert(merged, BODIES[command], strict=False)  # type: ignore[assignment]
+        body: Body = msgspec.convert(merged, KINDS[command].body, strict=False)  # type: ignore[assignment]
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConfigError(f"{command}: {error}", hint=_fields(command)) from error
     return body
@@ -95,7 +95,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _fields(command: Command) -> str:
-    return f"{command} takes {', '.join(BODIES[command].__struct_fields__)}"
+    return f"{command} takes {', '.join(KINDS[command].body.__struct_fields__)}"
 
 
 def _keys(options: argparse.Namespace) -> int:

@@ -18,8 +18,9 @@ from typing import Any, Self
 import msgspec
 
 from gateway.commands import Body, Command
-from gateway.commands.claims import AckBody, ResendBody, TimeBody, TopUpBody
-from gateway.commands.order import HURTFUL
+from gateway.commands.credit import TopUpBody
+from gateway.commands.kinds import HURTFUL
+from gateway.commands.link import AckBody, ResendBody, TimeBody
 from gateway.errors import GatewayError, LinkError
 from gateway.headend.connection import MqttLink
 from gateway.headend.link import Broker, Inbound

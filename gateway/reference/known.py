@@ -12,18 +12,10 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from gateway.commands.claims import (
-    Body,
-    HeldBody,
-    HoldReleaseBody,
-    HoldSetBody,
-    LockoutReleaseBody,
-    LockoutSetBody,
-    PolicySetBody,
-    PositionBody,
-    PowerSetBody,
-    TariffSetBody,
-)
+from gateway.commands.agreement import PolicySetBody, PowerSetBody, TariffSetBody
+from gateway.commands.books import HeldBody, PositionBody
+from gateway.commands.kinds import Body
+from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
 from gateway.prepayment.supply import SupplyState
 
 _DATED = ("SYNCHRONISED", "AUTHENTICATED")

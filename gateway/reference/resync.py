@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gateway.commands import Body, Command
-from gateway.commands.claims import AccountResyncBody
+from gateway.commands.books import AccountResyncBody
 from gateway.errors import ConfigError
 from gateway.headend.payloads import VerdictMessage
 from gateway.reference.book import Content

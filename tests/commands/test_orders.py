@@ -7,31 +7,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.commands.claims import (
-    AccountCloseBody,
-    AccountOpenBody,
-    AccountResyncBody,
-    AckBody,
-    Body,
-    Command,
-    HeldBody,
-    HoldReleaseBody,
-    HoldSetBody,
-    LockoutReleaseBody,
-    LockoutSetBody,
-    PolicySetBody,
-    PositionBody,
-    PowerSetBody,
-    ReadNowBody,
-    Reason,
-    ResendBody,
-    TariffSetBody,
-    TimeBody,
-    TopUpBody,
-    TopUpReverseBody,
-)
+from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
+from gateway.commands.books import AccountResyncBody, HeldBody, PositionBody
+from gateway.commands.claims import LAST_UTC_MS, Command, Reason
+from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.envelope import Envelope
-from gateway.commands.order import HELPFUL, HURTFUL, LAST_UTC_MS, Order, ReadNow, check_fresh, check_key, to_event
+from gateway.commands.kinds import HELPFUL, HURTFUL, Body
+from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
+from gateway.commands.order import Order, ReadNow, check_fresh, check_key, to_event
+from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
 from gateway.config.document import load
 from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from gateway.commands import MAX_TOKEN_BYTES, Command, Reason, Role
-from gateway.commands.claims import BODIES, MAX_INTEGER
-from gateway.commands.keys import MAX_KEYS, ROLE_OF
+from gateway.commands.claims import MAX_INTEGER
+from gateway.commands.keys import MAX_KEYS
+from gateway.commands.kinds import KINDS
 
 
 def test_the_names_of_commands_stay() -> None:
@@ -55,7 +56,7 @@ def test_the_reasons_of_refusals_stay() -> None:
 def test_each_command_has_its_role() -> None:
     """I14: who sells credit cannot open accounts, who tells the time cannot set a tariff."""
     assert [role.value for role in Role] == ["topup", "supply", "tariff", "account", "time", "ack"]
-    assert {command.value: role.value for command, role in ROLE_OF.items()} == {
+    assert {command.value: kind.role.value for command, kind in KINDS.items()} == {
         "account_open": "account",
         "account_close": "account",
         "account_resync": "account",
@@ -73,7 +74,7 @@ def test_each_command_has_its_role() -> None:
         "ack": "ack",
         "resend": "ack",
     }
-    assert {command.value: body.__name__ for command, body in BODIES.items()} == {
+    assert {command.value: kind.body.__name__ for command, kind in KINDS.items()} == {
         command.value: "".join(part.capitalize() for part in command.value.split("_")) + "Body" for command in Command
     }
 
@@ -93,7 +94,7 @@ SECOND = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 def accepted(command: Command, body: dict[str, object]) -> bool:
     """The body is well formed."""
     try:
-        msgspec.json.decode(msgspec.json.encode(body), type=BODIES[command], strict=True)
+        msgspec.json.decode(msgspec.json.encode(body), type=KINDS[command].body, strict=True)
     except msgspec.ValidationError:
         return False
     return True

@@ -8,26 +8,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import shipped
 from gateway.commands import Body, Command
-from gateway.commands.claims import (
-    AccountCloseBody,
-    AccountOpenBody,
-    AccountResyncBody,
-    AckBody,
-    HoldReleaseBody,
-    HoldSetBody,
-    LockoutReleaseBody,
-    LockoutSetBody,
-    PolicySetBody,
-    PositionBody,
-    PowerSetBody,
-    ReadNowBody,
-    ResendBody,
-    TariffSetBody,
-    TimeBody,
-    TopUpBody,
-    TopUpReverseBody,
-)
+from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
+from gateway.commands.books import AccountResyncBody, PositionBody
+from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.keys import parse_keys
+from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
+from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
 from gateway.config import document
 from gateway.config.policies import PolicyDocument
 from gateway.config.tariffs import TariffDocument

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.prepayment.account import Account
-from gateway.prepayment.events import Event, HoldKind, HoldSet, Reading, TopUp
+from gateway.prepayment.events import HoldKind, HoldSet, Reading, TopUp
 from gateway.prepayment.intervals import Interval, Quality
 from gateway.prepayment.ledger import EpochOpened, Happening, Record
-from gateway.prepayment.step import apply
+from gateway.prepayment.step import Event, apply
 from tests.prepayment.worlds import HOUR_MS, NANO, TERMS, at, opened
 from tests.reference.rows import chained
 

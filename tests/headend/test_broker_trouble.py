@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.commands.claims import ResendBody
+from gateway.commands.link import ResendBody
 from gateway.errors import LinkError
 from gateway.headend import connection
 from gateway.headend.connection import MqttLink

@@ -6,16 +6,10 @@ from pathlib import Path
 import pytest
 
 from gateway.commands import Body, Command
-from gateway.commands.claims import (
-    AccountCloseBody,
-    AckBody,
-    HoldReleaseBody,
-    HoldSetBody,
-    PowerSetBody,
-    ReadNowBody,
-    ResendBody,
-    TopUpBody,
-)
+from gateway.commands.agreement import AccountCloseBody, PowerSetBody
+from gateway.commands.credit import TopUpBody
+from gateway.commands.link import AckBody, ReadNowBody, ResendBody
+from gateway.commands.protection import HoldReleaseBody, HoldSetBody
 from gateway.headend.link import Broker
 from gateway.headend.mqtt import INBOUND_MAX
 from gateway.prepayment.events import HoldKind, TimeTrust

@@ -10,7 +10,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from gateway.commands import Command
-from gateway.commands.claims import HoldSetBody, LockoutSetBody
+from gateway.commands.protection import HoldSetBody, LockoutSetBody
 from gateway.headend.link import TAKEN_OVER
 from gateway.prepayment.events import HoldKind, Reading, SuspicionCause
 from gateway.prepayment.money import NANO

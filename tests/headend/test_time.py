@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from gateway.commands.claims import TimeBody
+from gateway.commands.link import TimeBody
 from gateway.errors import CommandRefused
 from gateway.headend.gate import Bucket, Junk
 from gateway.headend.payloads import TimeAsk

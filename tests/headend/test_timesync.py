@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from gateway.commands.claims import TimeBody
+from gateway.commands.link import TimeBody
 from gateway.errors import CommandRefused, LinkError
 from gateway.headend.payloads import TimeAsk
 from gateway.headend.timesync import AGAIN_S, ANSWER_WITHIN_S, NUDGE_MS, TimeSync

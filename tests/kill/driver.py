@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from gateway.commands import Command, Order
-from gateway.commands.claims import TopUpBody
+from gateway.commands.credit import TopUpBody
 from gateway.commands.envelope import Envelope
 from gateway.prepayment.events import Moment, Reading, TimeTrust
 from gateway.prepayment.money import wire_money

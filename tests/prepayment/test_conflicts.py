@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.prepayment.credit import SEQUENCE_STEPS_MAX
 from gateway.prepayment.events import (
     AccountClosed,
     HoldKind,
@@ -18,8 +19,8 @@ from gateway.prepayment.events import (
     TopUpReversal,
 )
 from gateway.prepayment.ledger import Verdict, VerdictStatus
+from gateway.prepayment.protection import HOLDS_MAX
 from gateway.prepayment.register import CONFIRMATIONS
-from gateway.prepayment.requests import HOLDS_MAX, SEQUENCE_STEPS_MAX
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.tariff import Price
 

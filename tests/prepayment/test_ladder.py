@@ -20,7 +20,8 @@ from gateway.prepayment.events import (
 from gateway.prepayment.ladder import PREPAID, Effect, Guard, Situation, by_state, decide
 from gateway.prepayment.ledger import Happening, Transition
 from gateway.prepayment.policy import Initiator, Slots, Term
-from gateway.prepayment.step import apply, available_power_w, control, limit_w, next_deadline_ms
+from gateway.prepayment.power import available_power_w, limit_w
+from gateway.prepayment.step import apply, control, next_deadline_ms
 from gateway.prepayment.supply import SupplyState, SwitchState
 
 from .worlds import DAY_MS, HOUR_MS, NANO, TERMS, World, opened, policy, world

@@ -7,6 +7,8 @@ from datetime import datetime
 import pytest
 
 from gateway.prepayment.account import Account, Start, Supply, Suspicion
+from gateway.prepayment.agreement import open_account
+from gateway.prepayment.credit import SEQUENCE_STEPS_MAX
 from gateway.prepayment.events import (
     AccountClosed,
     AccountOpened,
@@ -18,7 +20,6 @@ from gateway.prepayment.events import (
     LockoutSet,
     PolicySet,
     PowerSet,
-    Request,
     SuspicionCause,
     TimeTrust,
     TopUp,
@@ -26,16 +27,10 @@ from gateway.prepayment.events import (
 )
 from gateway.prepayment.intervals import IntervalState
 from gateway.prepayment.ledger import Entry, EntryKind, Verdict, VerdictStatus
+from gateway.prepayment.power import POWER_MAX_W, POWER_MIN_W, valid_power_w
+from gateway.prepayment.protection import HOLDS_MAX
 from gateway.prepayment.register import Register
-from gateway.prepayment.requests import (
-    HOLDS_MAX,
-    POWER_MAX_W,
-    POWER_MIN_W,
-    SEQUENCE_STEPS_MAX,
-    open_account,
-    take,
-    valid_power_w,
-)
+from gateway.prepayment.requests import Request, take
 from gateway.prepayment.step import apply
 from gateway.prepayment.supply import SupplyState
 from tests.prepayment.worlds import DAY_MS, MONDAY_MS, NANO, TERMS, at, opened, policy, tariff

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.prepayment.account import Account, Suspicion
+from gateway.prepayment.agreement import TARIFFS_MAX
 from gateway.prepayment.events import SuspicionCause, TariffSet, TimeTrust
-from gateway.prepayment.requests import TARIFFS_MAX
 from gateway.prepayment.tariff import Tariff
 from tests.prepayment.test_refusals import NOW, after, said
 from tests.prepayment.worlds import DAY_MS, MONDAY_MS, at, opened, tariff

@@ -19,9 +19,10 @@ from gateway.prepayment.events import (
 )
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Notice, Record, Transition
 from gateway.prepayment.policy import Slots, Term
+from gateway.prepayment.power import available_power_w, limit_w
 from gateway.prepayment.rating import Line, Usage
 from gateway.prepayment.register import Span
-from gateway.prepayment.step import apply, available_power_w, control, limit_w, next_deadline_ms, settle
+from gateway.prepayment.step import apply, control, next_deadline_ms, settle
 from gateway.prepayment.supply import Control, SupplyState, SwitchState
 from tests.prepayment.worlds import DAY_MS, HOUR_MS, NANO, TERMS, at, opened, policy, tariff, world
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.prepayment.account import Account, Outcome, Terms
+from gateway.prepayment.agreement import open_account
 from gateway.prepayment.calendar import Calendar
-from gateway.prepayment.events import AccountOpened, Contact, Event, Moment, Reading, TimeTrust, TopUp
+from gateway.prepayment.events import AccountOpened, Contact, Moment, Reading, TimeTrust, TopUp
 from gateway.prepayment.ledger import Entry, Notice, Record, Transition, Verdict
 from gateway.prepayment.policy import DayKind, Initiator, Policy, Slots, Term
-from gateway.prepayment.requests import open_account
-from gateway.prepayment.step import apply
+from gateway.prepayment.step import Event, apply
 from gateway.prepayment.tariff import Price, Tariff
 
 NANO = 1_000_000_000

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.commands import Command, Role
-from gateway.commands.claims import PowerSetBody
+from gateway.commands.agreement import PowerSetBody
 from gateway.commands.keys import parse_keys
 from gateway.errors import ConfigError
 from gateway.prepayment.events import Moment, TimeTrust

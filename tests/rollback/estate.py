@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import cast
 
 from gateway.commands import Command, Order
-from gateway.commands.claims import AccountResyncBody, AckBody, TopUpBody, TopUpReverseBody
+from gateway.commands.books import AccountResyncBody
+from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.envelope import Envelope
+from gateway.commands.link import AckBody
 from gateway.errors import CommandRefused
 from gateway.headend.link import Link
 from gateway.headend.topics import Topics

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from gateway.commands.claims import AckBody
+from gateway.commands.link import AckBody
 from gateway.prepayment.events import SuspicionCause
 from gateway.prepayment.ledger import GENESIS
 from tests.rollback.estate import Estate

@@ -15,7 +15,10 @@ from typing import Any
 from unittest import mock
 
 from gateway.commands import Command, Order
-from gateway.commands.claims import Body, HoldReleaseBody, HoldSetBody, PowerSetBody, TopUpReverseBody
+from gateway.commands.agreement import PowerSetBody
+from gateway.commands.credit import TopUpReverseBody
+from gateway.commands.kinds import Body
+from gateway.commands.protection import HoldReleaseBody, HoldSetBody
 from gateway.prepayment.events import HoldKind
 from gateway.prepayment.ledger import VerdictStatus
 from gateway.prepayment.money import wire_money

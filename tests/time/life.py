@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from gateway.clock import SystemClock
-from gateway.commands.claims import TimeBody
+from gateway.commands.link import TimeBody
 from gateway.errors import CommandRefused
 from gateway.headend.payloads import TimeAsk
 from gateway.headend.timesync import TimeSync
 from gateway.headend.topics import Topics
 from gateway.prepayment.events import (
     Contact,
-    Event,
     HoldKind,
     HoldSet,
     LockoutReleased,
@@ -31,7 +30,7 @@ from gateway.prepayment.events import (
     TopUp,
 )
 from gateway.prepayment.ledger import Happening, Notice, Transition
-from gateway.prepayment.step import apply, control, next_deadline_ms
+from gateway.prepayment.step import Event, apply, control, next_deadline_ms
 from gateway.prepayment.supply import SupplyState, SwitchState
 from gateway.prepayment.tariff import Price, Tariff, Window
 from gateway.store.life import Life as Saved

@@ -24,9 +24,10 @@ from gateway.commands.order import ReadNow, check_fresh
 from gateway.config.calendars import load_calendar
 from gateway.errors import CommandRefused
 from gateway.prepayment.account import Account
-from gateway.prepayment.events import AccountOpened, Moment, Reading, Request, Suspected, SuspicionCause, TimeTrust
+from gateway.prepayment.agreement import open_account
+from gateway.prepayment.events import AccountOpened, Moment, Reading, Suspected, SuspicionCause, TimeTrust
 from gateway.prepayment.ledger import Verdict
-from gateway.prepayment.requests import open_account
+from gateway.prepayment.requests import Request
 from gateway.prepayment.step import apply, control, next_deadline_ms
 from gateway.store import codec
 from gateway.store.wire import row_decoder

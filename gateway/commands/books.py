@@ -1,0 +1,101 @@
+"""The command that ends ROLLBACK_SUSPECTED: where the head-end knows an account to stand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from gateway.commands.claims import (
+    Count,
+    Currency,
+    Epoch,
+    Hex64,
+    Instant,
+    Label,
+    Money,
+    Name,
+    SignedMoney,
+    Token,
+    utc_ms_of,
+)
+from gateway.prepayment.events import Hold, HoldKind, Moment, Position, Resynced
+from gateway.prepayment.money import parse_money
+from gateway.prepayment.protection import HOLDS_MAX
+from gateway.prepayment.supply import SupplyState
+
+
+class HeldBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A hold in force; without `until` it lasts until released."""
+
+    hold_id: Name
+    kind: HoldKind
+    until: Instant | None = None
+
+
+class PositionBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the head-end's last rows leave an account.
+
+    `balance` is that of its last entry, `register_wh` the newest `to_register_wh` of its entries and `at` when that row
+    was written, if its time was known. An entry of a case counts only if it goes on from there or above and no
+    discontinuity came since: the balance has paid for it, and a case may be charged late. `in_state_ms` and
+    `notice_age_ms` are differences of `running_ms` up to the head-end's last row. `dated_at` is when the transition was
+    written, if that time was proven; `standing_at` when the newest entry with a line `standing` was.
+    Lock-out and holds: signed, not released.
+    """
+
+    balance: SignedMoney
+    state: SupplyState
+    in_state_ms: Count
+    top_up_sequence: Count = 0
+    top_up_total: Money = "0.00"
+    reversal_sequence: Count = 0
+    reversal_total: Money = "0.00"
+    register_wh: Count | None = None
+    at: Instant | None = None
+    notice_age_ms: Count | None = None
+    dated_at: Instant | None = None
+    standing_at: Instant | None = None
+    lockout: Label | None = None
+    holds: Annotated[tuple[HeldBody, ...], Meta(max_length=HOLDS_MAX)] = ()
+
+
+class AccountResyncBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Ends ROLLBACK_SUSPECTED: what the head-end knows of the account in rows that this gateway does not have.
+
+    `run` is the `epoch` in the gateway's status, so that it counts in this run only; `epoch`, `seq`, `head` are the
+    head-end's last row. Without a `position` the head-end knows nothing of the account, which goes on as it is.
+    """
+
+    account_id: Name
+    run: Token
+    epoch: Epoch
+    seq: Count
+    head: Hex64
+    currency: Currency
+    position: PositionBody | None = None
+
+
+def event_of(body: AccountResyncBody, jti: str, at: Moment) -> Resynced:
+    """What the account is asked to do. Raises CommandRefused(bad_payload)."""
+    known = None if body.position is None else _position(body.position)
+    return Resynced(at, jti, body.run, body.epoch, body.seq, body.head, body.currency, known)
+
+
+def _position(body: PositionBody) -> Position:
+    return Position(
+        body.register_wh,
+        utc_ms_of(body.at),
+        parse_money(body.balance),
+        body.top_up_sequence,
+        parse_money(body.top_up_total),
+        body.reversal_sequence,
+        parse_money(body.reversal_total),
+        body.state,
+        body.in_state_ms,
+        body.notice_age_ms,
+        utc_ms_of(body.dated_at),
+        utc_ms_of(body.standing_at),
+        body.lockout,
+        tuple(Hold(hold.hold_id, hold.kind, utc_ms_of(hold.until)) for hold in body.holds),
+    )

@@ -1,0 +1,145 @@
+"""The contract of an account: opening and closing it, its tariffs, its policy and its power."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.prepayment import civil
+from gateway.prepayment.account import Account, Outcome, Supply, Terms
+from gateway.prepayment.events import AccountClosed, AccountOpened, PolicySet, PowerSet, TariffSet
+from gateway.prepayment.intervals import IntervalState, advance
+from gateway.prepayment.ladder import Effect, Rule, holds_in_force
+from gateway.prepayment.ledger import Entry, EntryKind, Verdict, VerdictStatus
+from gateway.prepayment.policy import Policy
+from gateway.prepayment.power import valid_power_w
+from gateway.prepayment.rating import Usage
+from gateway.prepayment.register import Register
+from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.taken import APPLIED, Taken, refused
+from gateway.prepayment.tariff import Tariff
+
+TARIFFS_MAX = 8
+_CLOSE = Rule("closed", tuple(SupplyState), SupplyState.TERMINATED, Effect.INFORM, ())
+
+
+def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
+    """Begin an account; refused when its meter cannot do what its policy needs (S0-11)."""
+    refusal = _policy_refusal(event.policy, event.currency, terms)
+    if refusal is None and event.tariff.currency != event.currency:
+        refusal = refused("wrong_currency", expected=event.currency, got=event.tariff.currency)
+    if refusal is None and not terms.can_disconnect:
+        refusal = refused("no_actuator")
+    if refusal is None and not valid_power_w(event.contract_power_w):
+        refusal = refused("invalid_step", power_w=event.contract_power_w)
+    if refusal is None and event.opening_balance_nano > event.policy.balance_max_nano:
+        refusal = refused("balance_above_cap")
+    if refusal is not None:
+        return refusal
+    start = event.opening_register_wh
+    dated = event.at if event.at.trust.dated else None
+    register = Register() if start is None else Register(wh=start, at=event.at, unobserved=True, dated=dated)
+    account = Account(
+        account_id=event.account_id,
+        meter_id=event.meter_id,
+        meter_serial=event.meter_serial,
+        currency=event.currency,
+        contract_power_w=event.contract_power_w,
+        policy=event.policy,
+        tariffs=(event.tariff,),
+        opened=event.at,
+        opening_nano=event.opening_balance_nano,
+        supply=Supply(SupplyState.NORMAL, event.at),
+        usage=Usage(),
+        register=register,
+        intervals=advance(IntervalState(), event.at, 0)[0],
+        settled_register_wh=start,
+        contact_running_ms=event.at.running_ms,
+    )
+    opening = Entry(
+        at=event.at,
+        account_id=event.account_id,
+        kind=EntryKind.OPENING,
+        currency=event.currency,
+        amount_nano=event.opening_balance_nano,
+        balance_nano=event.opening_balance_nano,
+        reference=event.command_id,
+        to_register_wh=start,
+    )
+    return Outcome(account, (opening,), verdict=APPLIED)
+
+
+def tariff_set(account: Account, request: TariffSet) -> Taken | Verdict:
+    """Another tariff, from today or later; energy already used keeps the price it had (decision 5)."""
+    tariff = request.tariff
+    if tariff.currency != account.currency:
+        return refused("wrong_currency", expected=account.currency, got=tariff.currency)
+    if any(known.tariff_id == tariff.tariff_id and known.version >= tariff.version for known in account.tariffs):
+        return refused("stale_version")
+    today = civil.local_date(request.at.utc_ms, tariff.time_zone).isoformat()
+    if not request.at.trust.dated:
+        return refused("clock_untrusted")
+    if tariff.valid_from < today and account.suspicion is None:  # a forgotten tariff is not a new one
+        return refused("retroactive", valid_from=tariff.valid_from)
+    needed = today  # energy used before today and not read yet has its price from then
+    if account.register.dated is not None:
+        needed = min(today, civil.local_date(account.register.dated.utc_ms, tariff.time_zone).isoformat())
+    kept = tuple(
+        known
+        for known in account.tariffs
+        if (known.valid_to is None or known.valid_to >= needed) and not _replaces(tariff, known)
+    )
+    kept = kept or tuple(
+        known for known in account.tariffs[-1:] if not _replaces(tariff, known)
+    )  # an expired tariff stays in force until another begins (decision 5)
+    if len(kept) >= TARIFFS_MAX:
+        superseded = [known for known in kept if known.valid_from <= today]
+        if len(superseded) < 2:
+            return refused("too_many_tariffs")
+        kept = tuple(known for known in kept if known is not min(superseded, key=lambda k: (k.valid_from, k.version)))
+    return Taken(lambda a: replace(a, tariffs=(*kept, tariff)))
+
+
+def _replaces(tariff: Tariff, known: Tariff) -> bool:
+    """Another product from the same day on: versions cannot tell which counts, so the one set last stays alone."""
+    outlasts = tariff.valid_to is None or (known.valid_to is not None and known.valid_to <= tariff.valid_to)
+    return known.tariff_id != tariff.tariff_id and known.valid_from == tariff.valid_from and outlasts
+
+
+def _policy_refusal(policy: Policy, currency: str, terms: Terms) -> Verdict | None:
+    if policy.currency != currency:
+        return refused("wrong_currency", expected=currency, got=policy.currency)
+    if policy.limit_enabled and policy.limit_required and not terms.can_limit:
+        return refused("cannot_limit")
+    if policy.calendar not in terms.calendars:
+        return refused("unknown_calendar", calendar=policy.calendar)
+    return None
+
+
+def policy_set(account: Account, request: PolicySet, terms: Terms) -> Taken | Verdict:
+    """Another policy, or a newer version of the same."""
+    policy = request.policy
+    refusal = _policy_refusal(policy, account.currency, terms)
+    if refusal is not None:
+        return refusal
+    if policy.policy_id == account.policy.policy_id and policy.version <= account.policy.version:
+        return refused("stale_version")
+    return Taken(lambda a: replace(a, policy=policy))
+
+
+def power_set(request: PowerSet) -> Taken | Verdict:
+    """Another contract power, in the steps that are sold (S2-07)."""
+    if not valid_power_w(request.contract_power_w):
+        return refused("invalid_step", power_w=request.contract_power_w)
+    return Taken(lambda a: replace(a, contract_power_w=request.contract_power_w))
+
+
+def closed(account: Account, request: AccountClosed) -> Taken | Verdict:
+    """The end of the contract; refused while a protective hold is in force."""
+    protecting = next((hold for hold in holds_in_force(account, request.at) if hold.kind.protective), None)
+    if protecting is not None:
+        return refused("held", hold=protecting.hold_id)
+    detail = (
+        ("reason", request.reason),
+        ("register_wh", account.register.wh if account.register.wh is not None else -1),
+    )
+    return Taken(lambda a: a, verdict=Verdict(VerdictStatus.APPLIED, "", detail), transition=_CLOSE)
