@@ -167,6 +167,10 @@ async def _seed(teller: Teller, installation: Installation, clock: SystemClock) 
                 tariff=configuration.tariffs[table.tariff],
                 opening_balance_nano=parse_money(table.opening_balance),
                 opening_register_wh=table.opening_register_wh,
+                delivery_point=table.delivery_point,
+                commodity=table.commodity,
+                voltage=table.voltage,
+                domestic=table.domestic,
                 meter_serial=serial,
             )
         )

@@ -6,13 +6,14 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from gateway.commands.claims import Count, Currency, Label, Name, Reason, SignedMoney, Watts
+from gateway.commands.claims import Count, Currency, DeliveryPoint, Label, Name, Reason, SignedMoney, Watts
 from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff
 from gateway.errors import CommandRefused, ConfigError
 from gateway.prepayment.events import AccountClosed, AccountOpened, Moment, PolicySet, PowerSet, TariffSet
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.policy import Policy
+from gateway.prepayment.supply import Commodity, Voltage
 from gateway.prepayment.tariff import Tariff
 
 
@@ -28,6 +29,10 @@ class AccountOpenBody(Struct, frozen=True, forbid_unknown_fields=True):
     opening_balance: SignedMoney = "0.00"
     opening_register_wh: Count | None = None
     meter_serial: Label | None = None
+    delivery_point: DeliveryPoint = ""
+    commodity: Commodity = Commodity.ELECTRICITY
+    voltage: Voltage = Voltage.LV
+    domestic: bool = True
 
 
 class AccountCloseBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +95,10 @@ def _opened(body: AccountOpenBody, jti: str, at: Moment) -> AccountOpened:
         parse_money(body.opening_balance),
         body.opening_register_wh,
         body.meter_serial,
+        body.delivery_point,
+        body.commodity,
+        body.voltage,
+        body.domestic,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from gateway.prepayment.supply import Commodity, Voltage
+
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """Ids travel in MQTT topics and file names: letters, digits, dot, hyphen, underscore."""
 PathText = Annotated[str, Meta(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
@@ -128,6 +130,10 @@ class AccountTable(Struct, frozen=True, forbid_unknown_fields=True):
     contract_power_w: Watts
     opening_balance: str = "0"
     opening_register_wh: Annotated[int, Meta(ge=0)] | None = None
+    delivery_point: Annotated[str, Meta(pattern=r"^[A-Z0-9]{0,33}$")] = ""
+    commodity: Commodity = Commodity.ELECTRICITY
+    voltage: Voltage = Voltage.LV
+    domestic: bool = True
 
 
 class HeadendTable(Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,7 +16,7 @@ from gateway.prepayment.ledger import Record, Verdict
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.rating import Line, Usage
 from gateway.prepayment.register import Register
-from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.supply import Commodity, SupplyState, Voltage
 from gateway.prepayment.tariff import Tariff
 
 
@@ -90,6 +90,7 @@ class Account:
 
     `withheld_nano` is the part of the top-up total that is not credited until the head-end has confirmed the books;
     `adjusted_nano` what resyncs have added. `lost_epochs` are runs that ended in a branch this account gave up.
+    `delivery_point` is the POD or PDR, which never moves to another account's ledger (S2-11); "" when nobody said.
     """
 
     account_id: str
@@ -122,6 +123,10 @@ class Account:
     withheld_nano: int = 0
     adjusted_nano: int = 0
     lost_epochs: tuple[str, ...] = ()
+    delivery_point: str = ""
+    commodity: Commodity = Commodity.ELECTRICITY
+    voltage: Voltage = Voltage.LV
+    domestic: bool = True
 
     @property
     def credit_nano(self) -> int:

@@ -54,6 +54,10 @@ def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
         intervals=advance(IntervalState(), event.at, 0)[0],
         settled_register_wh=start,
         contact_running_ms=event.at.running_ms,
+        delivery_point=event.delivery_point,
+        commodity=event.commodity,
+        voltage=event.voltage,
+        domestic=event.domestic,
     )
     opening = Entry(
         at=event.at,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.prepayment.policy import Policy
-from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.supply import Commodity, SupplyState, Voltage
 from gateway.prepayment.tariff import Tariff
 
 Detail = tuple[tuple[str, str | int], ...]
@@ -248,6 +248,10 @@ class AccountOpened:
     opening_balance_nano: int = 0
     opening_register_wh: int | None = None
     meter_serial: str | None = None
+    delivery_point: str = ""
+    commodity: Commodity = Commodity.ELECTRICITY
+    voltage: Voltage = Voltage.LV
+    domestic: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The words for what a supply is allowed and what its switch does: two machines, deliberately kept apart.
+"""The words for what is supplied, what a supply is allowed and what its switch does: the last two are two machines.
 
 `SupplyState` is policy (what the account entitles to); `SwitchState` is physics (what the switch reports).
 Policy never assumes physics: the poll compares the two at every reading (decision 9).
@@ -19,6 +19,21 @@ class SupplyState(StrEnum):
     LIMITED = "LIMITED"
     SUSPENDED = "SUSPENDED"
     TERMINATED = "TERMINATED"
+
+
+class Commodity(StrEnum):
+    """What is delivered. Debts of another commodity never count against this one (requirements 2.8, invariant 8)."""
+
+    ELECTRICITY = "electricity"
+    GAS = "gas"
+
+
+class Voltage(StrEnum):
+    """The level an electricity supply is connected at; gas has none and carries LV."""
+
+    LV = "LV"
+    MV = "MV"
+    HV = "HV"
 
 
 class SwitchState(StrEnum):

@@ -47,6 +47,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
                 "settled_charge_nano": 0, "settled_register_wh": None, "unsettled": (), "spending": Spending(),
                 "holds": (), "lockout": None, "contact_running_ms": 0, "alarms": (), "start": None, "suspicion": None,
                 "withheld_nano": 0, "adjusted_nano": 0, "lost_epochs": (),
+                "delivery_point": "", "commodity": Commodity.ELECTRICITY, "voltage": Voltage.LV, "domestic": True,
             },
         ),
         (Supply, {"notice_running_ms": None, "dated_on": None, "grace_warned": False, "held_by": ""}),
@@ -62,7 +63,13 @@ def defaults(kind: type[Any]) -> dict[str, object]:
         (Restarted, {"awaits": False, "known": True}),
         (Suspected, {"epoch": "", "seq": 0}),
         (HoldSet, {"until_utc_ms": None}),
-        (AccountOpened, {"opening_balance_nano": 0, "opening_register_wh": None, "meter_serial": None}),
+        (
+            AccountOpened,
+            {
+                "opening_balance_nano": 0, "opening_register_wh": None, "meter_serial": None,
+                "delivery_point": "", "commodity": Commodity.ELECTRICITY, "voltage": Voltage.LV, "domestic": True,
+            },
+        ),
         (MeterEvent, {"detail": ()}),
         (
             Position,
