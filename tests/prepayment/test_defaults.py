@@ -20,6 +20,7 @@ from gateway.prepayment.ledger import Entry, Happening, Notice, Receipt, Transit
 from gateway.prepayment.policy import DayKind, Policy, Slots, Term
 from gateway.prepayment.rating import Rated, Usage
 from gateway.prepayment.register import Judgement, Register, Span
+from gateway.prepayment.supply import Commodity, Voltage
 from gateway.prepayment.taken import Taken
 from gateway.prepayment.tariff import Tariff, Window
 
