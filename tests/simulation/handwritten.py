@@ -38,6 +38,7 @@ class Site:
         self.hours = 0.0
         self.delivered_wh = 0
         self.closed = True
+        self.reads = True
         self.limited_w = 990
         self.on = Observers()
         self.orders: dict[str, Order] = {}
@@ -46,7 +47,13 @@ class Site:
             on=self.on,
             violated=lambda invariant, _what: self.violations.append(invariant),
             machine=SimpleNamespace(true_utc_ms=lambda: self.now_ms),
-            center=SimpleNamespace(orders=self.orders, tills={"A1": Till()}, rows=[], time_error_ms=0),
+            center=SimpleNamespace(
+                orders=self.orders,
+                tills={"A1": Till()},
+                rows=[],
+                time_error_ms=0,
+                acknowledged={"journal": 0, "interval": 0},
+            ),
             loop=SimpleNamespace(time=lambda: self.hours * 3600),
             setting=SimpleNamespace(opening="3.00", terms=TERMS[1 if slowly else 0], variant=VARIANTS[1], poll_s=60),
             process=SimpleNamespace(running=True),
@@ -75,6 +82,7 @@ class Site:
         self.seq += 1
         running_ms = round(self.hours * HOUR_MS)
         row = {"seq": self.seq, "epoch": "e", "prev": self.previous, "type": type_, "account_id": "A1"}
+        row |= {"currency": "CHF"} if type_ == "entry" else {}
         row |= {"at": {"running_ms": running_ms, "trust": "AUTHENTICATED"}, **fields}
         body = json.dumps(row)
         self.previous = hashlib.sha256(bytes.fromhex(self.previous) + body.encode()).hexdigest()
@@ -83,7 +91,9 @@ class Site:
         return row
 
     def commit(self) -> None:
-        """The invariants look at the store."""
+        """The meter is read, and the invariants look at the store."""
+        if self.reads:
+            self.snapshot["register"]["at"] = {"running_ms": round(self.hours * HOUR_MS)}
         life = (round(self.hours * HOUR_MS), self.now_ms)
         self.raw.execute("UPDATE life SET running_ms = ?, bound_utc_ms = ?", life)
         self.raw.execute("INSERT OR REPLACE INTO account VALUES ('A1', ?)", (json.dumps(self.snapshot),))
@@ -125,7 +135,8 @@ class Site:
         balance = _text(self.balance_nano)
         evidence = {"balance": balance, "policy": "sim@1", "limit_w": self.limited_w}
         self.row("transition", rule=rule, source=source, target=target, **evidence)
-        template = {"GRACE": "grace", "LIMITED": "limited", "SUSPENDED": "suspended"}.get(target, "restored")
+        worse = {"GRACE": "grace", "LIMITED": "limited", "SUSPENDED": "suspended"}
+        template = "restored" if rule == "protected" else worse.get(target, "restored")
         self.row("notice", template=template)
 
     def in_grace(self) -> None:

@@ -34,18 +34,27 @@ class Order:
 class Signer:
     """One key of one issuer."""
 
-    def __init__(self, gateway_id: str, chance: random.Random, now_ms: Callable[[], int], *, kid: str = "k1") -> None:
+    def __init__(
+        self,
+        gateway_id: str,
+        chance: random.Random,
+        now_ms: Callable[[], int],
+        *,
+        kid: str = "k1",
+        roles: tuple[str, ...] = ROLES,
+    ) -> None:
         self.gateway_id = gateway_id
         self._private = Ed25519PrivateKey.from_private_bytes(chance.randbytes(32))
         self._chance = chance
         self._now_ms = now_ms
         self._kid = kid
+        self._roles = roles
         self._sequence = 0
 
     def keys(self) -> str:
-        """The gateway's key file."""
+        """Its table in the gateway's key file."""
         raw = self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        roles = ", ".join(f'"{role}"' for role in ROLES)
+        roles = ", ".join(f'"{role}"' for role in self._roles)
         return f'[[key]]\nkid = "{self._kid}"\nissuer = "utility"\npublic = "{_text(raw)}"\nroles = [{roles}]\n'
 
     def sign(

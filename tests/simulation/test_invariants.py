@@ -6,6 +6,7 @@ A sound history, written by hand into a store of its own, breaks nothing; each t
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 from collections.abc import Callable
 
@@ -14,7 +15,7 @@ import pytest
 from tests.simulation.handwritten import CLOSE, HOUR_MS, OPEN, Site
 from tests.simulation.invariants import names
 from tests.simulation.invariants.writes import meant
-from tests.simulation.signer import Order
+from tests.simulation.signer import Order, Signer
 from tests.simulation.site import PRICE_NANO_PER_WH
 
 
@@ -175,6 +176,77 @@ def _hold_ignored(site: Site) -> None:
     site.commit()
 
 
+def _meter_not_read(site: Site) -> None:
+    site.in_grace()
+    site.hours, site.reads = 14.0, False
+    site.moved("grace_over", "GRACE", "LIMITED")
+    site.commit()
+
+
+def _too_soon_after_protection(site: Site) -> None:
+    site.in_grace()
+    site.hours = 14.0
+    site.charged(20_000)
+    site.moved("grace_over", "GRACE", "LIMITED")
+    site.hours = 20.0
+    site.moved("protected", "LIMITED", "GRACE")
+    site.hours = 20.5
+    site.moved("grace_over", "GRACE", "LIMITED")
+    site.commit()
+
+
+def _protected_is_limited(site: Site) -> None:
+    site.in_grace()
+    site.hours = 14.0
+    site.moved("grace_over", "GRACE", "LIMITED")
+    site.snapshot["holds"] = [{"hold_id": "h1", "kind": "life_support", "until_utc_ms": None}]
+    site.commit()
+
+
+def _paid_in_euros(site: Site) -> None:
+    site.opened()
+    body = {"account_id": "A1", "sequence": 1, "total": "5.00", "currency": "EUR"}
+    site.orders["j1"] = Order("j1", "top_up", body, b"")
+    site.topped_up("j1", 5_000_000_000)
+    site.commit()
+
+
+def _priced_in_euros(site: Site) -> None:
+    site.opened()
+    site.snapshot["tariffs"] = [{"version": 2, "currency": "EUR"}]
+    site.commit()
+
+
+def _older_after_newer(site: Site) -> None:
+    site.opened()
+    signer = Signer("gw-sim", random.Random(1), lambda: site.now_ms)
+    orders = [signer.sign("power_set", {"account_id": "A1", "contract_power_w": 6000}) for _ in range(2)]
+    site.orders.update({order.jti: order for order in orders})
+    for order in reversed(orders):
+        site.row("receipt", command_id=order.jti, command="power_set", status="applied", reason="")
+        site.commit()
+
+
+def _acknowledged_by_nobody(site: Site) -> None:
+    site.opened()
+    site.raw.execute("INSERT INTO cursor VALUES ('journal', 2)")
+    site.commit()
+
+
+def _trip_without_end(site: Site) -> None:
+    site.in_grace()
+    site.hours = 14.0
+    site.moved("grace_over", "GRACE", "LIMITED")
+    site.commit()
+    site.written(OPEN)
+    site.closed = False
+    for _ in range(3):
+        site.hours += 1.0
+        for call in site.on.hourly:
+            if call.__module__.endswith(".supply"):
+                call()
+
+
 def _stays_negative(site: Site) -> None:
     site.opened()
     site.charged(10_000)
@@ -265,6 +337,14 @@ def _never_told(site: Site) -> None:
         (_notice_too_young, "I9"),
         (_wrong_share, "I8"),
         (_hold_ignored, "I8"),
+        (_meter_not_read, "I8"),
+        (_too_soon_after_protection, "I12"),
+        (_protected_is_limited, "I10"),
+        (_paid_in_euros, "I1"),
+        (_priced_in_euros, "I2"),
+        (_older_after_newer, "I15"),
+        (_acknowledged_by_nobody, "I23"),
+        (_trip_without_end, "I10"),
         (_stays_negative, "I9"),
         (_not_restored, "I10"),
         (_opens_for_nothing, "I8"),

@@ -110,7 +110,10 @@ def lies(seed: int, days: int) -> tuple[Lie, ...]:
 
 
 def script(number: int) -> tuple[Lie, ...]:
-    """Lies that belong together: a restart while nobody answers or somebody lies, under a wall clock years off."""
+    """Lies that belong together: a restart while nobody answers or somebody lies, under a wall clock years off.
+
+    Or no restart: an answer of minutes ago is played again, and then nobody answers for days.
+    """
     restart = (Lie(2 * MIN_MS, "silence", 30 * HOUR_MS), Lie(3 * MIN_MS, "unclaim"), Lie(4 * MIN_MS, "restart"))
     return (
         (
@@ -121,7 +124,8 @@ def script(number: int) -> tuple[Lie, ...]:
         ),
         (*restart, Lie(5 * MIN_MS, "step", 3_652 * DAY_MS), Lie(6 * MIN_MS, "claim")),
         (Lie(2 * MIN_MS, "stubborn", 40 * DAY_MS), Lie(3 * MIN_MS, "step", -3_652 * DAY_MS), *restart[1:]),
-    )[(number + 2) % 3]
+        (Lie(9 * MIN_MS, "again", -4 * MIN_MS), Lie(10 * MIN_MS, "silence", 60 * HOUR_MS)),
+    )[(number + 3) % 4]
 
 
 def _policy(chance: random.Random) -> Policy:

@@ -41,6 +41,15 @@ def forged(world: World, chance: random.Random) -> None:
 
 
 @incident(FAMILY, 0.5)
+def with_a_lesser_key(world: World, chance: random.Random) -> None:
+    """The time server's key was stolen: it may tell the time, and nothing else (threat 2)."""
+    typ, body = _wanted(world, chance)
+    if typ != "time":
+        order = world.center.timekeeper.sign(typ, body, challenge=world.center.status.get("challenge"))
+        world.broker.send_down(BELOW + ("ack" if typ == "ack" else "command"), order.token)
+
+
+@incident(FAMILY, 0.5)
 def altered(world: World, chance: random.Random) -> None:
     """A good message with one bit turned (threat 2)."""
     if world.broker.history:

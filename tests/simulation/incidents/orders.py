@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from tests.simulation.center import NANO, money
+from tests.simulation.center import NANO, Till, money
 from tests.simulation.incidents import incident
 from tests.simulation.site import policy_text, tariff_text
 from tests.simulation.world import DAY_S, HOUR_S, World
 
 FAMILY = "orders"
+PROTECTIVE = ("non_disconnectable", "life_support")
 KINDS = ("non_disconnectable", "life_support", "complaint", "payment_proof", "moratorium", "field_work")
 
 
@@ -93,6 +94,54 @@ def lockout(world: World, chance: random.Random) -> None:
 def reversal(world: World, chance: random.Random) -> None:
     """Some of what was sold is taken back: a stolen card."""
     world.center.take_back(world.center.account_id, chance.choice((1, 5, 20)) * NANO)
+
+
+@incident(FAMILY, 0.3)
+def everything_taken_back(world: World, chance: random.Random) -> None:
+    """All that was ever sold was paid by stolen cards: the debt is above every cap at once."""
+    del chance
+    till = world.center.tills.get(world.center.account_id)
+    if till is not None and (left_nano := till.totals_nano[till.confirmed] - till.reversed_nano[-1]):
+        world.center.take_back(world.center.account_id, left_nano)
+
+
+@incident(FAMILY, 0.3)
+def protected_by_mistake(world: World, chance: random.Random) -> None:
+    """Somebody limited or cut turns out not to be disconnectable, and minutes later that was an error (S0-14)."""
+    hold_id, release_s = f"m{chance.randrange(10**6)}", chance.choice((300.0, 1200.0, 3 * HOUR_S))
+    body = _body(world, hold_id=hold_id, kind=chance.choice(PROTECTIVE))
+    release = {"account_id": body["account_id"], "hold_id": hold_id}
+
+    def once_it_hurts(looks: int) -> None:
+        if world.healed or not looks or world.center.account_id != body["account_id"]:
+            return
+        if world.center.supply.get(world.center.account_id) not in ("LIMITED", "SUSPENDED"):
+            world.later(HOUR_S, partial(once_it_hurts, looks - 1))
+            return
+        world.center.insist("hold_set", body)
+        world.later(release_s, partial(world.center.insist, "hold_release", release))
+        world.on.healed.append(partial(world.center.insist, "hold_release", release))
+
+    once_it_hurts(72)
+
+
+@incident(FAMILY, 0.4)
+def other_currency(world: World, chance: random.Random) -> None:
+    """Right in everything but the currency: nobody changes francs for euros here."""
+    center, account_id = world.center, world.center.account_id
+    till = center.tills.get(account_id, Till())
+    credit = {"account_id": account_id, "currency": "EUR", "amount": "1.00"}
+    sold_nano, back_nano = till.totals_nano[till.confirmed] + NANO, till.reversed_nano[-1] + NANO
+    tariff = _tariff(world, chance) | {"currency": "EUR", "valid_from": _day(world, 0)}
+    policy = tomllib.loads(policy_text(world.setting.terms)) | {"currency": "EUR", "version": 1000}
+    bad: list[tuple[str, dict[str, Any]]] = [
+        ("top_up", credit | {"sequence": till.confirmed + 1, "total": money(sold_nano)}),
+        ("top_up_reverse", credit | {"sequence": till.reversals + 1, "total": money(back_nano), "reason": "stolen"}),
+        ("tariff_set", _body(world, tariff=tariff)),
+        ("policy_set", _body(world, policy=policy)),
+    ]
+    typ, body = chance.choice(bad)
+    center.command(typ, body)
 
 
 @incident(FAMILY, 0.8)

@@ -14,6 +14,8 @@ from tests.simulation.invariants.witness import Row, Witness
 
 HELPFUL = frozenset({"top_up", "hold_set", "read_now"})
 """Everything else can hurt and must prove that it is fresh."""
+OWN_SEQUENCE = frozenset({"top_up", "top_up_reverse"})
+"""Numbered by their account, so they may come in any order."""
 RESYNCS = frozenset({"account_resync"})
 FRESH_MIN = 135
 """A challenge is good for two hours at most; an expiry in these runs is one."""
@@ -37,6 +39,7 @@ class Receipts:
         """Commands applied since the last look."""
         self._witness = witness
         self._seen: dict[str, str] = {}
+        self._sequence = 0
         self._owned: dict[str, dict[str, Any]] = {}
         self._restores = 0
         witness.follow(self)
@@ -44,7 +47,7 @@ class Receipts:
 
     def begin(self) -> None:
         """See `Reader`."""
-        self._seen = {}
+        self._seen, self._sequence = {}, 0
 
     def row(self, row: Row, true_ms: int) -> None:
         """See `Reader`."""
@@ -64,9 +67,17 @@ class Receipts:
         if row["status"] != "applied":
             return
         self.fresh.add(row["command"])
+        if not order.token:
+            return
+        claims = _claims(order.token)
+        if row["command"] not in OWN_SEQUENCE:
+            if claims["seq"] <= self._sequence:
+                told = f"{row['command']} has the number {claims['seq']}, {self._sequence} was applied before"
+                world.violated("I15", f"row {row['seq']}: {told}")
+            self._sequence = claims["seq"]
         if row["command"] in HELPFUL or self._witness.head_lied:
             return
-        minutes = (true_ms - _claims(order.token)["iat"] * 1000) // 60_000
+        minutes = (true_ms - claims["iat"] * 1000) // 60_000
         if minutes > FRESH_MIN:
             world.violated(
                 "I14", f"row {row['seq']}: {row['command']} was applied {minutes} minutes after it was signed"

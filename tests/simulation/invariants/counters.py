@@ -35,6 +35,9 @@ class Counters:
             now[f"{account_id} charged"] = account["usage"]["net_nano"] + account["usage"]["vat_nano"]
         for name, position in witness.query("SELECT name, position FROM cursor ORDER BY name"):
             now[f"cursor {name}"] = position
+            if position > (acknowledged := witness.world.center.acknowledged[name]):
+                told = f"the cursor {name} is at {position}, the head-end has acknowledged {acknowledged}"
+                witness.world.violated("I23", told)
         if witness.restores != self._restores:
             self._restores, self._held = witness.restores, {}
         for name, was in self._held.items():

@@ -40,6 +40,7 @@ ESCALATIONS = frozenset({"grace_over", "grace_over_no_limit", "limit_over", *BY_
 RESYNCED = "resynced"
 """A resync puts an account where the head-end's rows say it stood, with its terms as far as they had run."""
 NOTICES = frozenset({"grace", "limited", "suspended"})
+PROTECTIVE = frozenset({"non_disconnectable", "life_support"})
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LATE_MS = 120_000
 """By how much the gateway's proven time may be off: answers on their way, the drift of a day."""
@@ -198,6 +199,7 @@ class Ladder:
             self._violated("I8", f"row {seq}: {rule} at {row['balance']}")
         if rule != "unconfirmed_debt_cap" and not rung.told_by_head:
             self._waited(row, rung, policy)
+        self._read(row, policy)
         held = [hold for hold, ends_ms in rung.holds.items() if ends_ms is None or true_ms + LATE_MS < ends_ms]
         if held and not self._witness.head_lied:
             self._violated("I8", f"row {seq}: {rule} although {held} is in force")
@@ -216,6 +218,17 @@ class Ladder:
             self.civil.slot(policy, true_ms + off_ms) for off_ms in (-LATE_MS, 0, LATE_MS)
         ):
             self._violated("I8", f"row {seq}: {rule} at {local(true_ms)}, outside the slots")
+
+    def _read(self, row: Row, policy: dict[str, Any]) -> None:
+        """The meter was read not long ago, and its register is believed (I8)."""
+        account = self._witness.accounts.get(row["account_id"])
+        if account is None:
+            return
+        register = account["register"]
+        read, now_ms = register.get("at"), row["at"]["running_ms"]
+        oldest_ms = now_ms - duration_ms(policy["guards"]["max_reading_age"])
+        if read is None or read["running_ms"] < oldest_ms or register.get("candidate") or register.get("trouble"):
+            self._violated("I8", f"row {row['seq']}: {row['rule']} at {now_ms}, the register was read at {read}")
 
     def _share(self, row: Row, policy: dict[str, Any]) -> None:
         """The limit is the policy's share of the available power, rounded up to whole watts (threat 18)."""
@@ -272,10 +285,18 @@ class Standing:
             credit_nano, charge_nano = lifetime(account)
             balance_nano = credit_nano - charge_nano
             minimum_nano = account["policy"]["restore_min_nano"]
+            holds = [hold["hold_id"] for hold in account["holds"] if _protects(hold)]
+            if state in ("LIMITED", "SUSPENDED") and holds:
+                self._witness.world.violated("I10", f"{account_id} is {state} although {holds} protect it")
             if state in ("LIMITED", "SUSPENDED") and balance_nano >= max(0, minimum_nano):
                 self._witness.world.violated("I10", f"{account_id} is {state} with {balance_nano} nano on the account")
             if state in ("NORMAL", "LOW_CREDIT") and balance_nano < 0:
                 self._witness.world.violated("I9", f"{account_id} is {state} with {balance_nano} nano on the account")
+
+
+def _protects(hold: dict[str, Any]) -> bool:
+    """Whoever is protected for good has full supply, whatever is owed (2.5); others may be past their end."""
+    return hold["kind"] in PROTECTIVE and hold["until_utc_ms"] is None
 
 
 def attach(witness: Witness) -> None:

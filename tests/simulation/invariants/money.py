@@ -95,6 +95,9 @@ class Money:
                 told = f"{credit_nano} - {charge_nano} with {waiting_nano} not settled"
                 self._violated("I2", f"{account_id}: the rows say {book.balance_nano}, the account {told}")
             self._signed(account_id, account, book)
+            priced = {account["policy"].get("currency"), *(tariff.get("currency") for tariff in account["tariffs"])}
+            if priced - {account["currency"], None}:
+                self._violated("I2", f"{account_id} is kept in {account['currency']}, its terms are in {priced}")
             if book.gap is not None or (book.excess_wh and book.excess_wh != book.wraps_wh):
                 self._violated("I5", f"{account_id}: a gap {book.gap}, {book.excess_wh} Wh beyond the registers")
             if book.excess_wh:
@@ -113,6 +116,12 @@ class Money:
         credited_nano = book.credited_nano + account.get("withheld_nano", 0)
         if not book.resynced and credited_nano != account["top_up_total_nano"]:
             self._violated("I1", f"{account_id}: {credited_nano} credited or withheld, not its lifetime total")
+
+    def _currency(self, row: Row, order: Any) -> None:
+        """What was paid in another currency is no credit (I1)."""
+        said = order.body.get("currency", row["currency"])
+        if said != row["currency"]:
+            self._violated("I1", f"row {row['seq']}: {row['amount']} {row['currency']}, signed in {said}")
 
     def _was_signed(self, account_id: str, typ: str, held: tuple[int, int]) -> bool:
         """The head-end has said this total under this number (a resync takes over its rows)."""
@@ -143,6 +152,7 @@ class Money:
             return
         if row["reference"] in book.references:
             self._violated("I3", f"row {row['seq']}: {row['reference']} took effect twice")
+        self._currency(row, order)
         book.references.add(row["reference"])
         book.credited_nano += amount_nano
         book.last_top_up = order
@@ -158,6 +168,7 @@ class Money:
             return
         if row["reference"] in book.references:
             self._violated("I3", f"row {row['seq']}: {row['reference']} took effect twice")
+        self._currency(row, order)
         book.references.add(row["reference"])
         book.reversed_nano -= amount_nano
         book.last_reversal = order

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.simulation.invariants.witness import Witness, leaves_switch
-from tests.simulation.invariants.writes import limit_w, serving, wants_open
+from tests.simulation.invariants.writes import limit_w, meant, serving, wants_open
 from tests.simulation.world import HOUR_S
 
 POLLS = 2
@@ -20,7 +20,6 @@ STUCK_REST_S = 3700.0
 WINDOW_WH_FACTOR = 3
 TRIP_WH = 1400
 """Four trips an hour at 6 kW: two minutes of window, the warning, a poll or two, each."""
-
 Wanted = tuple[str, int | None]
 
 
@@ -36,10 +35,13 @@ class Supply:
         self._upset_s = 0.0
         """When something was last wrong with the daemon or a device."""
         self._limited: tuple[float, int] | None = None
+        self._opened_s: float | None = None
+        """When the gateway opened the switch and has not told it to close since."""
         witness.after(self.look)
         world = witness.world
         world.on.started.append(self._upset)
         world.on.ended.append(lambda _why: self._upset())
+        world.on.written.append(self.written)
         world.on.hourly.append(self.hourly)
         world.on.settled.append(self.settled)
 
@@ -61,6 +63,7 @@ class Supply:
         if now_s - self._since_s > 2 * self._world.setting.poll_s + SLACK_S:
             self._compare("I23", max(STUCK_REST_S, CALM_S))
         self._limited_energy(now_s)
+        self._tripped()
 
     def settled(self) -> None:
         """At the end every fault was healed hours ago."""
@@ -102,6 +105,24 @@ class Supply:
                 world.violated("I13", f"{used_wh} Wh in {hours:.1f} hours under a limit of {wanted[1]} W")
         else:
             self._limited = (now_s, world.delivered_wh)
+
+    def written(self, unit: int, pdu: bytes) -> None:
+        """One write is about to go out."""
+        found = meant(self._world.setting.variant.name, unit, pdu)
+        if found is not None and found[0] == "open" and self._opened_s is None:
+            self._opened_s = self._world.loop.time()
+        elif found is not None and found[0] == "close":
+            self._opened_s = None
+
+    def _tripped(self) -> None:
+        """A trip of a limiter that switches ends by itself, after an hour at most (decision 15)."""
+        world, wanted, now_s = self._world, self._wanted, self._world.loop.time()
+        limited = self._switched and wanted is not None and wanted[0] == "closed" and wanted[1] is not None
+        if not limited or self._opened_s is None or world.meter.supply_closed:
+            return
+        since_s = max(self._opened_s, self._since_s, self._upset_s, world.disturbed_s)
+        if now_s - since_s > STUCK_REST_S + POLLS * world.setting.poll_s:
+            world.violated("I10", f"a limited supply is open for {(now_s - since_s) / HOUR_S:.1f} hours")
 
     def _limiting(self) -> bool:
         overload = self._world.meter.overload
