@@ -10,6 +10,7 @@ GatewayError
 |-- StoreError               the store cannot say what it holds
 |   |-- StoreDamaged         a check failed and no copy can replace the store; start is refused, exit 65
 |   `-- CommitUnknown        a COMMIT failed: neither yes nor no; the process ends and decides after re-opening
+|-- NotGenuine               a document is not what a gateway signed
 `-- LinkError                the head-end cannot be reached; caught once, in the link task
 """
 
@@ -67,6 +68,10 @@ class StoreDamaged(StoreError):
 
 class CommitUnknown(StoreError):
     """A COMMIT failed, so it may or may not have happened; only re-opening can tell (decision 8)."""
+
+
+class NotGenuine(GatewayError):
+    """A document, or its seal, is not what a gateway signed; the message says what does not fit."""
 
 
 class LinkError(GatewayError):

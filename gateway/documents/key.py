@@ -1,0 +1,142 @@
+"""The device key: an Ed25519 key made once in the data folder, which never leaves it.
+
+What the gateway hands out is signed with it; its public half is on record and in the status, so that the utility pins
+it when the gateway is enrolled. A key is on record before it is put in its place: one that is there is known.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from gateway.errors import StoreError
+from gateway.prepayment.events import Detail
+
+NAME = "device-key.pem"
+MADE = "device.key"
+"""The journal's event that puts a new key on record."""
+SET_ASIDE_MAX = 8
+
+Note = Callable[[str, Detail], Awaitable[None]]
+"""Puts something on record (`Teller.note`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKey:
+    """The gateway's own key; `sign` is all that is ever done with it."""
+
+    private: Ed25519PrivateKey
+
+    @property
+    def public(self) -> str:
+        """The public half as base64url, 43 characters."""
+        return written(self.private.public_key())
+
+    @property
+    def kid(self) -> str:
+        """A short name that follows from the public half."""
+        return kid_of(self.private.public_key())
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature of `data`, 64 bytes."""
+        return self.private.sign(data)
+
+
+def written(public: Ed25519PublicKey) -> str:
+    """A public key as base64url."""
+    return base64.urlsafe_b64encode(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).rstrip(b"=").decode()
+
+
+def read_public(text: str) -> Ed25519PublicKey:
+    """The key that `written` wrote; raises ValueError."""
+    raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    return Ed25519PublicKey.from_public_bytes(raw)
+
+
+def kid_of(public: Ed25519PublicKey) -> str:
+    """The short name of a key: the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
+
+
+def load(folder: Path) -> DeviceKey | None:
+    """The key in this folder; None when there is none. Raises StoreError when it cannot be read or used."""
+    path = folder / NAME
+    try:
+        if path.stat().st_mode & 0o077:
+            raise StoreError(f"{path}: others may read this private key, so it proves nothing any more")
+        private = load_pem_private_key(path.read_bytes(), password=None)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(f"{path}: cannot be read as a key ({error})") from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise StoreError(f"{path}: is not an Ed25519 key")
+    return DeviceKey(private)
+
+
+async def load_or_make(folder: Path, note: Note) -> DeviceKey:
+    """The key of this folder; a new one is on record before it is in its place. Raises StoreError.
+
+    A key that cannot be used, or that others may read, is set aside and replaced: the meters go on, and the head-end
+    sees another key than the one it pinned.
+    """
+    cause = "first"
+    try:
+        known = load(folder)
+    except StoreError as error:
+        _set_aside(folder / NAME, error)
+        known, cause = None, "replaced"
+    if known is not None:
+        return known
+    key = DeviceKey(Ed25519PrivateKey.generate())
+    draft = folder / f"{NAME}.new"
+    try:
+        _write(draft, key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        await note(MADE, (("kid", key.kid), ("public", key.public), ("cause", cause)))
+        draft.replace(folder / NAME)
+        _flush(folder)
+    except OSError as error:
+        raise StoreError(f"{folder / NAME}: cannot be written ({error})") from error
+    return key
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _set_aside(path: Path, cause: StoreError) -> None:
+    for number in range(1, SET_ASIDE_MAX + 1):
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+        if not aside.exists():
+            try:
+                path.rename(aside)
+            except OSError as error:
+                raise StoreError(f"{cause}; and it cannot be set aside ({error})") from error
+            return
+    raise StoreError(f"{cause}; {SET_ASIDE_MAX} such files lie beside it already: look at them and remove them")
+
+
+def _flush(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
