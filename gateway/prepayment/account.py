@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.prepayment.agenda import Agenda
 from gateway.prepayment.calendar import Calendar
 from gateway.prepayment.events import Hold, Moment, SuspicionCause
 from gateway.prepayment.intervals import Interval, IntervalState
@@ -85,6 +86,17 @@ class Suspicion:
 
 
 @dataclass(frozen=True, slots=True)
+class Parallel:
+    """The register less what was rated, and since when the two have run side by side (None: since an unknown time).
+
+    From `since_utc_ms` on the stored quarter-hours tell what the register showed.
+    """
+
+    offset_wh: int
+    since_utc_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One delivery point under prepayment; money in nano-units of `currency`.
 
@@ -127,6 +139,10 @@ class Account:
     commodity: Commodity = Commodity.ELECTRICITY
     voltage: Voltage = Voltage.LV
     domestic: bool = True
+    contract_id: str = ""
+    wraps_at_wh: int | None = None
+    parallel: Parallel | None = None
+    agenda: Agenda = field(default_factory=Agenda)
 
     @property
     def credit_nano(self) -> int:

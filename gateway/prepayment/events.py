@@ -189,11 +189,12 @@ class PolicySet:
 
 @dataclass(frozen=True, slots=True)
 class PowerSet:
-    """The contract (committed) power in W from now on (S2-06, S2-07)."""
+    """The contract (committed) power in W from now on, or from an instant to come (S2-06, S2-07)."""
 
     at: Moment
     command_id: str
     contract_power_w: int
+    from_utc_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +234,15 @@ class LockoutReleased:
     command_id: str
 
 
+class Opening(StrEnum):
+    """How an account begins; a subentro follows a contract that ended and a supply that was off (S2-02)."""
+
+    SEED = "seed"
+    ACTIVATION = "activation"
+    SUBENTRO = "subentro"
+    ROLLOVER = "rollover"
+
+
 @dataclass(frozen=True, slots=True)
 class AccountOpened:
     """A delivery point comes under prepayment, with the register it starts from (None: the next reading)."""
@@ -252,6 +262,8 @@ class AccountOpened:
     commodity: Commodity = Commodity.ELECTRICITY
     voltage: Voltage = Voltage.LV
     domestic: bool = True
+    kind: Opening = Opening.SEED
+    contract_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

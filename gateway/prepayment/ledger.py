@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.prepayment.certificate import Certificate
 from gateway.prepayment.civil import instant
 from gateway.prepayment.events import Detail, Moment
 from gateway.prepayment.money import wire_money
@@ -133,7 +134,7 @@ class EpochOpened:
     restored: str = ""
 
 
-Record = Entry | Transition | Notice | Receipt | Happening | EpochOpened
+Record = Entry | Transition | Notice | Receipt | Happening | EpochOpened | Certificate
 
 
 def wire_fact(name: str, value: str | int) -> tuple[str, str | int]:

@@ -16,6 +16,7 @@ import msgspec
 
 from gateway.errors import StoreDamaged
 from gateway.prepayment.account import Account
+from gateway.prepayment.certificate import Certificate
 from gateway.prepayment.civil import instant
 from gateway.prepayment.events import Moment
 from gateway.prepayment.intervals import Interval
@@ -34,6 +35,7 @@ RECORD_TYPES: dict[type[Record], str] = {
     Receipt: "receipt",
     Happening: "event",
     EpochOpened: "epoch",
+    Certificate: "certificate",
 }
 """The `type` each record carries on the wire."""
 
