@@ -225,7 +225,9 @@ def slot_left_ms(situation: Situation) -> int | None:
     if calendar is None:
         return None
     try:
-        opens_ms = next_slot_utc_ms(policy.slots, situation.at.utc_ms, policy.time_zone, calendar)
+        opens_ms = next_slot_utc_ms(
+            policy.slots, situation.at.utc_ms, policy.time_zone, calendar, situation.account.commodity
+        )
     except CalendarNotCovered:
         return None
     return None if opens_ms is None else opens_ms - situation.at.utc_ms
@@ -304,7 +306,8 @@ def _notice_old_enough(s: Situation) -> bool:
 def _slot_open(s: Situation) -> bool:
     policy = s.account.policy
     try:
-        return slot_open(policy.slots, s.at.utc_ms, policy.time_zone, s.terms.calendars[policy.calendar])
+        calendar = s.terms.calendars[policy.calendar]
+        return slot_open(policy.slots, s.at.utc_ms, policy.time_zone, calendar, s.account.commodity)
     except (KeyError, CalendarNotCovered):
         return False
 

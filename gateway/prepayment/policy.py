@@ -23,6 +23,7 @@ class DayKind(StrEnum):
 
     CALENDAR = "calendar"
     WORKING = "working"
+    FERIALI = "feriali"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,20 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """When an escalation may be carried out, in civil time of the policy's zone; minutes count from midnight."""
+    """When an escalation may be carried out, in civil time of the policy's zone; minutes count from midnight.
+
+    `moratoria` are named as in `Calendar.moratoria`. At least `min_open_after_ms` of `help_hours` (pairs of minutes;
+    none: the slot itself) must be left on the day, so that who is cut can still reach somebody (S0-07).
+    """
 
     closed_weekdays: tuple[int, ...] = ()
     closed_on_holidays: bool = False
     closed_on_eves: bool = False
     from_minute: int = 0
     to_minute: int = 24 * 60
+    moratoria: tuple[str, ...] = ()
+    help_hours: tuple[tuple[int, int], ...] = ()
+    min_open_after_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

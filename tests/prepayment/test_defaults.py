@@ -91,7 +91,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
             Slots,
             {
                 "closed_weekdays": (), "closed_on_holidays": False, "closed_on_eves": False, "from_minute": 0,
-                "to_minute": 1440,
+                "to_minute": 1440, "moratoria": (), "help_hours": (), "min_open_after_ms": 0,
             },
         ),
         (Policy, {"payment_proof_working_days": 5}),

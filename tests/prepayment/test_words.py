@@ -28,7 +28,7 @@ from gateway.prepayment.supply import SupplyState, SwitchState
         (EntryKind, "opening top_up top_up_reversal charge resync"),
         (VerdictStatus, "applied already_included refused"),
         (Initiator, "local central"),
-        (DayKind, "calendar working"),
+        (DayKind, "calendar working feriali"),
         (Quality, "actual estimated"),
         (CaseKind, "discontinuity unobserved"),
         (Effect, "inform restore escalate"),
@@ -112,7 +112,7 @@ def test_the_guards_of_each_escalation() -> None:
 def test_what_is_not_said_means_the_least() -> None:
     """A term, a slot, a usage or a load curve left out is empty, the whole day, nothing used."""
     assert Term() == Term(duration_ms=None, days=None, day_kind=DayKind.CALENDAR)
-    assert Slots() == Slots((), False, False, 0, 1440)
+    assert Slots() == Slots((), False, False, 0, 1440, (), (), 0)
     assert Usage() == Usage(0, 0, 0, 0, None, 0, None, None, None)
     assert IntervalState() == IntervalState(None, 0, None, 0, 0, False)
     assert Interval(0, 1, None, Quality.ACTUAL).export_wh is None
