@@ -80,7 +80,13 @@ def slots(value: Slots) -> str:
     not_on = [
         name for name, closed in (("holidays", value.closed_on_holidays), ("eves", value.closed_on_eves)) if closed
     ]
-    return f"{text}, not on {' or '.join(not_on)}" if not_on else text
+    if not_on:
+        text += f", not on {' or '.join(not_on)}"
+    if value.moratoria:
+        text += f", not during {' or '.join(value.moratoria)}"
+    if value.min_open_after_ms:
+        text += f", with at least {duration(value.min_open_after_ms)} of help left"
+    return text
 
 
 def _clock(minute: int) -> str:

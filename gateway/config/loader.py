@@ -1,8 +1,8 @@
 """gateway.toml and every file it names, read and compared: the whole configuration or a list of what is wrong.
 
-A file that is named by its id (a policy, a tariff, a calendar, a meter model) is looked for in the operator's folders
-(`[gateway] folders`, relative to gateway.toml) and then among the shipped ones; the first found wins, and `origins`
-remembers where. What only the models can tell is compared in `gateway.installation`.
+A file that is named by its id (a policy, a tariff, a calendar, a moratorium, a meter model) is looked for in the
+operator's folders (`[gateway] folders`, relative to gateway.toml) and then among the shipped ones; the first found
+wins, and `origins` remembers where. What only the models can tell is compared in `gateway.installation`.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway import shipped
 from gateway.config import cross, document
-from gateway.config.calendars import load_calendar
+from gateway.config.calendars import load_calendar, load_moratorium
 from gateway.config.findings import Findings
 from gateway.config.policies import load_policy
 from gateway.config.reading import settings_of
 from gateway.config.settings import AccountTable, Settings
 from gateway.config.tariffs import load_tariff
 from gateway.errors import ConfigError
-from gateway.prepayment.calendar import Calendar
+from gateway.prepayment.calendar import Calendar, Moratorium
 from gateway.prepayment.policy import Initiator, Policy
 from gateway.prepayment.tariff import Tariff
 
@@ -122,13 +122,30 @@ def _folders(file: Path, settings: Settings, findings: Findings) -> tuple[Path, 
     return tuple(dict.fromkeys([*(folder.resolve() for folder in own), shipped.folder().resolve()]))
 
 
+def _moratoria(folders: tuple[Path, ...], origins: dict[str, Path], findings: Findings) -> tuple[Moratorium, ...]:
+    moratoria = []
+    for name in known("moratoria", folders):
+        path = find("moratoria", name, folders)
+        assert path is not None, "known() lists what find() finds"
+        try:
+            found = load_moratorium(path)
+            origins[f"moratoria/{name}"] = path
+            if found.name != name:
+                findings.warn(f"the moratorium in {path} calls itself {found.name!r}", key=f"moratorium {name!r}")
+            moratoria.append(replace(found, name=name))
+        except ConfigError as error:
+            findings.errors.append(error)
+    return tuple(moratoria)
+
+
 def _calendars(folders: tuple[Path, ...], origins: dict[str, Path], findings: Findings) -> dict[str, Calendar]:
+    moratoria = _moratoria(folders, origins, findings)
     calendars = {}
     for name in known("calendars", folders):
         path = find("calendars", name, folders)
         assert path is not None, "known() lists what find() finds"
         try:
-            calendars[name] = load_calendar(path)
+            calendars[name] = replace(load_calendar(path), moratoria=moratoria)
             origins[f"calendars/{name}"] = path
             if calendars[name].name != name:
                 findings.warn(f"the calendar in {path} calls itself {calendars[name].name!r}", key=f"calendar {name!r}")
@@ -224,6 +241,17 @@ def _check_calendars(
                 file=str(origins[user]),
                 key="calendar",
                 hint=document.nearest(name, calendars),
+            )
+    for name, policy in policies.items():
+        if policy.calendar not in calendars:
+            continue
+        there = [moratorium.name for moratorium in calendars[policy.calendar].moratoria]
+        for wrong in sorted(set(policy.slots.moratoria) - set(there)):
+            findings.refuse(
+                f"there is no moratorium {wrong!r}",
+                file=str(origins[f"policies/{name}"]),
+                key="slots.moratoria",
+                hint=document.nearest(wrong, there),
             )
 
 

@@ -5,6 +5,7 @@ Every key that can hurt a customer must be written out; only what merely adds pr
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,8 @@ from gateway.config import document, quantities
 from gateway.config.document import Keys
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.policy import Initiator, Policy, Slots, Term
+
+_MORATORIA_MAX = 8
 
 
 class LowCreditDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +68,9 @@ class SlotsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     closed_on_holidays: bool
     closed_on_eves: bool
     hours: str
+    moratoria: tuple[str, ...] = ()
+    help_hours: tuple[str, ...] = ()
+    min_open_after: str = "0s"
 
 
 class CapsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -182,7 +188,32 @@ def _slots(doc: SlotsDocument, keys: Keys) -> Slots:
     if len(closed) == len(quantities.WEEKDAYS):
         raise keys.error("slots.closed_weekdays", "no day is left", "for a rung that never comes see limit.enabled")
     begin, end = keys.parse("slots.hours", quantities.parse_hours_min, doc.hours)
-    return Slots(tuple(closed), doc.closed_on_holidays, doc.closed_on_eves, begin, end)
+    moratoria = tuple(keys.parse("slots.moratoria", quantities.parse_name, name) for name in doc.moratoria)
+    if len(moratoria) > _MORATORIA_MAX:
+        raise keys.error("slots.moratoria", f"{len(moratoria)} names; at most {_MORATORIA_MAX}")
+    help_hours = tuple(
+        sorted(keys.parse("slots.help_hours", quantities.parse_hours_min, text) for text in doc.help_hours)
+    )
+    if any(later < until for (_, until), (later, _) in pairwise(help_hours)):
+        raise keys.error("slots.help_hours", "two stretches overlap, so their hours would count twice")
+    left_ms = _duration("slots.min_open_after", doc.min_open_after, keys)
+    helped = sum(max(until - max(since, begin), 0) for since, until in help_hours or ((begin, end),))
+    if left_ms > helped * 60_000:
+        raise keys.error(
+            "slots.min_open_after",
+            f"only {helped} minutes of help are left when the slot opens, so no instant would do",
+            "at most what slots.help_hours (left out: slots.hours) leaves after the start of slots.hours",
+        )
+    return Slots(
+        closed_weekdays=tuple(closed),
+        closed_on_holidays=doc.closed_on_holidays,
+        closed_on_eves=doc.closed_on_eves,
+        from_minute=begin,
+        to_minute=end,
+        moratoria=moratoria,
+        help_hours=help_hours,
+        min_open_after_ms=left_ms,
+    )
 
 
 def _term(key: str, text: str, keys: Keys) -> Term:

@@ -17,7 +17,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _NUMBER = r"([0-9]{1,12}(?:\.[0-9]{1,9})?)"
 _QUANTITY = re.compile(_NUMBER + r" ?([A-Za-z%]+)", re.ASCII)
-_TERM_DAYS = re.compile(r"([0-9]{1,4}) +(calendar|working) +days?", re.ASCII)
+_TERM_DAYS = re.compile(r"([0-9]{1,4}) +(calendar|working|feriali) +days?", re.ASCII)
 _ANY_DAYS = re.compile(r"[0-9]{1,4} *d(ays?)?", re.ASCII)
 _HOURS = re.compile(r"([0-2][0-9]):([0-5][0-9])-([0-2][0-9]):([0-5][0-9])", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}", re.ASCII)
@@ -61,7 +61,10 @@ def parse_percent_ppm(text: str) -> int:
 
 
 def parse_term(text: str) -> Term:
-    """A term of hours ("72h", counted while running) or of days ("10 calendar days", "3 working days")."""
+    """A term of hours ("72h", counted while running) or of days ("10 calendar days", "3 working days").
+
+    Working days are Monday to Friday, "feriali days" Monday to Saturday, both without holidays (requirements 2.2).
+    """
     if days := _TERM_DAYS.fullmatch(text):
         if int(days[1]) == 0:
             raise ValueError(f'{text!r}: a term of days has at least one; for no term at all write "0s"')

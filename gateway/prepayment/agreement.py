@@ -116,6 +116,10 @@ def _policy_refusal(policy: Policy, currency: str, terms: Terms) -> Verdict | No
         return refused("cannot_limit")
     if policy.calendar not in terms.calendars:
         return refused("unknown_calendar", calendar=policy.calendar)
+    known = {moratorium.name for moratorium in terms.calendars[policy.calendar].moratoria}
+    for name in policy.slots.moratoria:
+        if name not in known:
+            return refused("unknown_moratorium", moratorium=name)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Holidays and moratoria as data, and the two questions the ladder asks of them: when does a term end, when may one act.
+"""Holidays and moratoria as data, and the two questions the ladder asks: when does a term end, when may one act.
 
 A calendar says which years it covers. For any other year it raises `CalendarNotCovered` instead of guessing, and an
 escalation that needs the answer is refused (requirements 4.4). Rules of counting: requirements 2.2.
