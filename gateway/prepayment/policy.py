@@ -53,9 +53,75 @@ class Slots:
     min_open_after_ms: int = 0
 
 
+class Anchor(StrEnum):
+    """Where the days until a suspension count from: the due date, or the notification of the notice."""
+
+    DUE = "due"
+    NOTICE = "notice"
+
+
+class Reconnect(StrEnum):
+    """How supply comes back: by itself, or when somebody on site has confirmed it (decision 14)."""
+
+    AUTO = "auto"
+    ARMED = "armed"
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """Interest on late payment as the central system computes it: `spread_ppm` a year above the rate named `base`.
+
+    A good payer (`good_payer_years` without delay) owes only the legal rate for the first `good_payer_days`.
+    """
+
+    base: str
+    spread_ppm: int
+    good_payer_years: int = 0
+    good_payer_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Indemnity:
+    """What the customer is owed for a supply cut wrongly: without notice, or before a minimum term."""
+
+    no_notice_nano: int
+    wrong_term_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delinquency:
+    """The minimum terms of a post-paid supply, in whole days; the day of the event is never counted.
+
+    `notice_after_days`: from the due date to the notice. `pay_*_days`: the least time to pay, by the proof of the
+    notice. `request_working_days`: from the final term. `notified_*_days`: from the notification, for low voltage that
+    is limited first, for other electricity, for gas. `suspend_after_days` from `anchor`. `terminate_days`: from
+    suspension. Nothing escalates for a net debt of `debt_floor_nano` or less.
+    """
+
+    notice_after_days: int
+    pay_registered_days: int
+    pay_certified_days: int
+    pay_unproven_days: int
+    request_working_days: int
+    notified_limited_days: int
+    notified_other_days: int
+    notified_gas_days: int
+    anchor: Anchor
+    suspend_after_days: int
+    terminate_days: int
+    debt_floor_nano: int
+    hearing_required: bool = False
+    interest: Interest | None = None
+    indemnity: Indemnity | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of one policy; money in nano-units of `currency`, durations in ms of running time."""
+    """One version of one policy; money in nano-units of `currency`, durations in ms of running time.
+
+    A central initiator has `delinquency` and none of the thresholds of credit, which are zero then. Gas is always
+    armed, whatever `reconnect` says of electricity.
+    """
 
     policy_id: str
     version: int
@@ -86,3 +152,6 @@ class Policy:
     top_up_max_nano: int
     balance_max_nano: int
     payment_proof_working_days: int = 5
+    posting_max_nano: int = 2_000_000_000_000
+    delinquency: Delinquency | None = None
+    reconnect: Reconnect = Reconnect.AUTO

@@ -11,7 +11,10 @@ from enum import StrEnum
 
 
 class SupplyState(StrEnum):
-    """The rung of the prepaid ladder an account stands on."""
+    """The rung an account stands on: NORMAL, LOW_CREDIT, GRACE are prepaid, REGULAR and NOTICED post-paid.
+
+    Only facts are rungs. That a term has passed follows from dates at an instant (`delinquency.Phase`) and is not stored.
+    """
 
     NORMAL = "NORMAL"
     LOW_CREDIT = "LOW_CREDIT"
@@ -19,6 +22,8 @@ class SupplyState(StrEnum):
     LIMITED = "LIMITED"
     SUSPENDED = "SUSPENDED"
     TERMINATED = "TERMINATED"
+    REGULAR = "REGULAR"
+    NOTICED = "NOTICED"
 
 
 class Commodity(StrEnum):
