@@ -50,7 +50,7 @@ class Resolution(StrEnum):
 
 
 class Form(StrEnum):
-    """How it is written: for machines (`csv`, `json`), for people in Italy (`csv_it`), for a customer to read (`html`)."""
+    """How it is written: for machines (`csv`, `json`), for people in Italy (`csv_it`), for a customer (`html`)."""
 
     CSV = "csv"
     CSV_IT = "csv_it"
@@ -82,7 +82,7 @@ FORMS = {
 class DocumentAsked:
     """Somebody entitled wants a document; `account_id` "" is the whole gateway (evidence only).
 
-    `channels` empty: all. `form` None: the usual one. `five_rappen`: totals as they are paid in cash (requirements 4.2).
+    `channels` empty: all. `form` None: the usual one. `five_rappen`: totals as they are paid in cash.
     """
 
     at: Moment
@@ -108,7 +108,10 @@ def granted(asked: DocumentAsked, account: Account | None) -> Verdict:
         return refused("wrong_currency", expected="CHF", got=account.currency)
     if not asked.at.trust.dated:
         return refused("clock_untrusted")
-    today = civil.local_date(asked.at.utc_ms, zone_of(account))
+    return _period_limits(asked, civil.local_date(asked.at.utc_ms, zone_of(account)))
+
+
+def _period_limits(asked: DocumentAsked, today: date) -> Verdict:
     if asked.from_day >= asked.to_day:
         return refused("empty_period", hint="to_day is the day after the last one")
     if asked.to_day > today + timedelta(days=1):

@@ -61,12 +61,28 @@ def rows_after(connection: sqlite3.Connection, number: int, limit: int) -> list[
     return [IntervalRow(found_number, account_id, body.encode()) for found_number, account_id, _, body, _ in found]
 
 
+def rows_of(
+    connection: sqlite3.Connection, account_id: str, from_utc_ms: int, to_utc_ms: int, number: int, limit: int
+) -> list[IntervalRow]:
+    """At most `limit` of an account's quarter-hours after `number` that begin in a span; raises StoreDamaged."""
+    found: list[Columns] = connection.execute(
+        "SELECT number, account_id, start_utc_ms, body, crc FROM interval INDEXED BY interval_by_account "
+        "WHERE account_id = ? AND number > ? AND start_utc_ms >= ? AND start_utc_ms < ? ORDER BY number LIMIT ?",
+        (account_id, number, from_utc_ms, to_utc_ms, limit),
+    ).fetchall()
+    return [IntervalRow(row[0], row[1], row[3].encode()) for row in _checked(found)]
+
+
 def columns_after(connection: sqlite3.Connection, number: int, limit: int) -> list[Columns]:
     """The same rows with all their columns."""
     found: list[Columns] = connection.execute(
         "SELECT number, account_id, start_utc_ms, body, crc FROM interval WHERE number > ? ORDER BY number LIMIT ?",
         (number, limit),
     ).fetchall()
+    return _checked(found)
+
+
+def _checked(found: list[Columns]) -> list[Columns]:
     for row in found:
         if _crc(*row[:-1]) != row[-1]:
             raise StoreDamaged(f"quarter-hour {row[0]}: it is not what was written. {ADVICE}")

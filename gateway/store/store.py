@@ -194,6 +194,14 @@ class Store:
         """At most `limit` quarter-hours after `number`, oldest first."""
         return await self._database.run(lambda raw: quarters.rows_after(raw, number, limit))
 
+    async def intervals_of(
+        self, account_id: str, from_utc_ms: int, to_utc_ms: int, *, after: int = 0, limit: int
+    ) -> list[IntervalRow]:
+        """At most `limit` of an account's quarter-hours after number `after` that begin in a span of time."""
+        return await self._database.run(
+            lambda raw: quarters.rows_of(raw, account_id, from_utc_ms, to_utc_ms, after, limit)
+        )
+
     async def move_interval_cursor(self, number: int) -> None:
         """Remember that the quarter-hours up to `number` have arrived; never goes back."""
         if number > await self.cursor(quarters.CURSOR):

@@ -1,0 +1,179 @@
+"""The journal and the quarter-hours as documents need them: read in slices, typed, each row with an instant.
+
+Every row belongs to exactly one period, whatever the clock did: a row whose time was dated counts at that time, and
+one whose time nobody knew counts where the last dated row before it did. So periods that follow each other share out
+the ledger without a gap and without an overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import msgspec
+from msgspec import Struct
+
+from gateway.prepayment import civil
+from gateway.prepayment.events import TimeTrust
+from gateway.prepayment.intervals import Quality
+from gateway.prepayment.money import parse_money
+from gateway.store import Row, Store
+
+SLICE = 500
+CURVE_SLICE = 1000
+
+
+class At(Struct, frozen=True):
+    """When, as a row says it."""
+
+    utc: str
+    trust: TimeTrust
+    running_ms: int
+
+
+class LineBody(Struct, frozen=True):
+    """One part of a charge as it is stored; `amount` is decimal text."""
+
+    component: str
+    wh: int
+    days: int
+    amount: str
+    tariff_ref: str
+    estimated: bool = False
+    band: str | None = None
+    block: int | None = None
+
+
+class Body(Struct, frozen=True):
+    """Any row of the journal; what a kind of row does not have is empty. Members it does not know are passed over."""
+
+    type: str
+    seq: int
+    epoch: str
+    prev: str
+    at: At
+    account_id: str = ""
+    kind: str = ""
+    currency: str = ""
+    amount: str = ""
+    balance: str = ""
+    reference: str = ""
+    from_register_wh: int | None = None
+    to_register_wh: int | None = None
+    lines: tuple[LineBody, ...] = ()
+    command_id: str = ""
+    command: str = ""
+    status: str = ""
+    reason: str = ""
+    what: str = ""
+    detail: Mapping[str, object] = {}
+
+    @property
+    def amount_nano(self) -> int:
+        """The signed amount of an entry."""
+        return parse_money(self.amount)
+
+    @property
+    def balance_nano(self) -> int:
+        """The balance after an entry."""
+        return parse_money(self.balance)
+
+
+class Quarter(Struct, frozen=True, omit_defaults=True):
+    """A stored quarter-hour; `start` is its UTC start."""
+
+    account_id: str
+    number: int
+    start: str
+    import_wh: int
+    quality: Quality
+    export_wh: int | None = None
+    production_wh: int | None = None
+
+    @property
+    def start_utc_ms(self) -> int:
+        """The same in ms since 1970."""
+        return utc_ms_of(self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A row with the instant it counts at."""
+
+    row: Row
+    body: Body
+    utc_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Civil days of a zone, from the first to before the last."""
+
+    from_day: date
+    to_day: date
+    zone: str
+
+    @property
+    def from_utc_ms(self) -> int:
+        """The instant it begins."""
+        return civil.midnight_utc_ms(self.from_day, self.zone)
+
+    @property
+    def to_utc_ms(self) -> int:
+        """The instant it ends, which does not belong to it."""
+        return civil.midnight_utc_ms(self.to_day, self.zone)
+
+    def holds(self, utc_ms: int) -> bool:
+        """The instant lies in it."""
+        return self.from_utc_ms <= utc_ms < self.to_utc_ms
+
+    @property
+    def wire(self) -> dict[str, object]:
+        """How documents write it."""
+        return {
+            "from": self.from_day.isoformat(),
+            "to": self.to_day.isoformat(),
+            "from_utc": civil.instant(self.from_utc_ms),
+            "to_utc": civil.instant(self.to_utc_ms),
+            "time_zone": self.zone,
+        }
+
+
+_bodies = msgspec.json.Decoder(Body)
+_quarters = msgspec.json.Decoder(Quarter)
+
+
+async def placed(store: Store) -> AsyncIterator[Placed]:
+    """The whole journal, oldest first, in slices between which others get at the store."""
+    seq, utc_ms = 0, 0
+    while rows := await store.rows_after(seq, SLICE):
+        for row in rows:
+            found = place(row, utc_ms)
+            utc_ms = found.utc_ms
+            yield found
+        seq = rows[-1].seq
+
+
+def place(row: Row, before_utc_ms: int) -> Placed:
+    """One row, where the one before it counted at `before_utc_ms`."""
+    body = _bodies.decode(row.body)
+    return Placed(row, body, utc_ms_of(body.at.utc) if body.at.trust.dated else before_utc_ms)
+
+
+async def quarters(store: Store, account_id: str, period: Period) -> list[Quarter]:
+    """The quarter-hours of an account that begin in the period, in the order they were given out."""
+    found: list[Quarter] = []
+    number = 0
+    while rows := await store.intervals_of(
+        account_id, period.from_utc_ms, period.to_utc_ms, after=number, limit=CURVE_SLICE
+    ):
+        found += (_quarters.decode(row.body) for row in rows)
+        number = rows[-1].number
+    return found
+
+
+def utc_ms_of(text: str) -> int:
+    """The instant that `civil.instant` wrote; raises ValueError."""
+    since = datetime.fromisoformat(text) - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
