@@ -14,6 +14,7 @@ from gateway.prepayment.calendar import Calendar
 from gateway.prepayment.events import Hold, Moment, SuspicionCause
 from gateway.prepayment.intervals import Interval, IntervalState
 from gateway.prepayment.ledger import Record, Verdict
+from gateway.prepayment.outages import Outage
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.rating import Line, Usage
 from gateway.prepayment.register import Register
@@ -127,6 +128,7 @@ class Account:
     unsettled: tuple[Line, ...] = ()
     spending: Spending = field(default_factory=Spending)
     holds: tuple[Hold, ...] = ()
+    outages: tuple[Outage, ...] = ()
     lockout: str | None = None
     contact_running_ms: int = 0
     alarms: tuple[str, ...] = ()

@@ -7,8 +7,9 @@ from dataclasses import replace
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Supply, Terms
 from gateway.prepayment.events import AccountClosed, AccountOpened, PolicySet, PowerSet, TariffSet
+from gateway.prepayment.holds import protecting
 from gateway.prepayment.intervals import IntervalState, advance
-from gateway.prepayment.ladder import Effect, Rule, holds_in_force
+from gateway.prepayment.ladder import Effect, Rule
 from gateway.prepayment.ledger import Entry, EntryKind, Verdict, VerdictStatus
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.power import valid_power_w
@@ -143,9 +144,9 @@ def power_set(request: PowerSet) -> Taken | Verdict:
 
 def closed(account: Account, request: AccountClosed) -> Taken | Verdict:
     """The end of the contract; refused while a protective hold is in force."""
-    protecting = next((hold for hold in holds_in_force(account, request.at) if hold.kind.protective), None)
-    if protecting is not None:
-        return refused("held", hold=protecting.hold_id)
+    protection = protecting(account, request.at)
+    if protection is not None:
+        return refused("held", hold=protection.hold_id)
     detail = (
         ("reason", request.reason),
         ("register_wh", account.register.wh if account.register.wh is not None else -1),

@@ -50,7 +50,7 @@ class Moment:
 
 
 class HoldKind(StrEnum):
-    """Why a supply must not be made worse; the first two protect a person and restore at once (decision 11)."""
+    """Why a supply must not be made worse; the protective ones restore at once (decision 11). See docs/holds.md."""
 
     NON_DISCONNECTABLE = "non_disconnectable"
     LIFE_SUPPORT = "life_support"
@@ -60,20 +60,31 @@ class HoldKind(StrEnum):
     MORATORIUM = "moratorium"
     INSTALMENT_PLAN = "instalment_plan"
     FIELD_WORK = "field_work"
+    OUTAGE = "outage"
+    SHARED_POINT = "shared_point"
 
     @property
     def protective(self) -> bool:
-        """A point under this hold never leaves full supply for debt."""
-        return self in (HoldKind.NON_DISCONNECTABLE, HoldKind.LIFE_SUPPORT)
+        """A point under this hold never leaves full supply for debt: a person depends on it, or others do."""
+        return self in (HoldKind.NON_DISCONNECTABLE, HoldKind.LIFE_SUPPORT, HoldKind.SHARED_POINT)
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A reason not to escalate; `until_utc_ms` None lasts until released."""
+    """A reason not to escalate; `until_utc_ms` None lasts until released.
+
+    `amount_nano` is what a dispute is about (0: nobody said, then it blocks like the others); `rungs` the rungs it keeps
+    from (none: all); `set_by` who and `reason` why; `began` since when an unplanned outage lasts.
+    """
 
     hold_id: str
     kind: HoldKind
     until_utc_ms: int | None
+    amount_nano: int = 0
+    rungs: tuple[SupplyState, ...] = ()
+    set_by: str = ""
+    reason: str = ""
+    began: Moment | None = None
 
 
 class SuspicionCause(StrEnum):
@@ -199,13 +210,22 @@ class PowerSet:
 
 @dataclass(frozen=True, slots=True)
 class HoldSet:
-    """A reason not to escalate, until released or until `until_utc_ms` (None: until released)."""
+    """A reason not to escalate, until released or until `until_utc_ms` (None: until released).
+
+    `notice_utc_ms`: when a dispute's reconstruction was notified; `override`: accept it after its 30 days (S2-22).
+    """
 
     at: Moment
     command_id: str
     hold_id: str
     kind: HoldKind
     until_utc_ms: int | None = None
+    amount_nano: int = 0
+    rungs: tuple[SupplyState, ...] = ()
+    set_by: str = ""
+    reason: str = ""
+    notice_utc_ms: int | None = None
+    override: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +235,8 @@ class HoldReleased:
     at: Moment
     command_id: str
     hold_id: str
+    released_by: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +303,7 @@ class Position:
 
     `at_utc_ms` is when `register_wh` was read, None if that was never dated. The times count what was observed while
     running: since the rung was reached, since its notice. `dated_utc_ms` is when the rung was reached, if proven, and
-    `standing_utc_ms` when a standing charge was booked last.
+    `standing_utc_ms` when a standing charge was booked last. `bonuses_through` is the last day credited of each bonus.
     """
 
     register_wh: int | None
@@ -298,6 +320,9 @@ class Position:
     standing_utc_ms: int | None = None
     lockout: str | None = None
     holds: tuple[Hold, ...] = ()
+    posting_sequence: int = 0
+    posting_missing: tuple[int, ...] = ()
+    bonuses_through: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,23 @@ This is the machine of *policy*. The position of the switch is another machine, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Terms
-from gateway.prepayment.calendar import CalendarNotCovered, day_term_end, next_slot_utc_ms, slot_open
-from gateway.prepayment.events import Hold, Moment
+from gateway.prepayment.calendar import CalendarNotCovered, next_slot_utc_ms, slot_open
+from gateway.prepayment.events import Moment
+from gateway.prepayment.holds import (
+    blocked_by,
+    disputed_nano,
+    frozen_days,
+    frozen_ms,
+    holds_in_force,
+    protecting,
+)
+from gateway.prepayment.outages import paused_term_end
 from gateway.prepayment.policy import Initiator, Term
 from gateway.prepayment.rollback import reckoned_nano, unanswered, vouched
 from gateway.prepayment.supply import SupplyState
@@ -141,18 +150,20 @@ PREPAID: tuple[Rule, ...] = (
 class Situation:
     """What a rule may look at: the account, its installation and the instant. Nothing here is stored.
 
-    `balance_nano` is the balance, and less while books that nobody has confirmed hold energy not charged yet.
+    `balance_nano` is the balance as if nothing in dispute had been charged (requirements 2.8, invariant 7), and less
+    while books that nobody has confirmed hold energy not charged yet. `toward`: the rung a guard is asked about.
     """
 
     account: Account
     terms: Terms
     at: Moment
     balance_nano: int
+    toward: SupplyState | None = None
 
 
 def situation_of(account: Account, terms: Terms, at: Moment) -> Situation:
     """The situation of an account now."""
-    return Situation(account, terms, at, reckoned_nano(account))
+    return Situation(account, terms, at, reckoned_nano(account) + disputed_nano(account, at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,18 +189,12 @@ def decide(rules: tuple[Rule, ...], situation: Situation, *, ordered: SupplyStat
             continue
         if not all(_CONDITIONS[condition](situation) for condition in rule.when):
             continue
-        obstacle = next((guard for guard in rule.guards if not _GUARDS[guard](situation)), None)
+        aimed = replace(situation, toward=rule.target) if rule.guards else situation
+        obstacle = next((guard for guard in rule.guards if not _GUARDS[guard](aimed)), None)
         if obstacle is None:
             return Decision(rule)
         blocked = blocked or obstacle.value
     return Decision(blocked=blocked)
-
-
-def holds_in_force(account: Account, at: Moment) -> tuple[Hold, ...]:
-    """The holds that count now; one with an end stands until that end is *proven* to have passed."""
-    if not at.trust.proven:
-        return account.holds
-    return tuple(hold for hold in account.holds if hold.until_utc_ms is None or at.utc_ms < hold.until_utc_ms)
 
 
 def days_left(account: Account, balance_nano: int) -> int | None:
@@ -203,16 +208,18 @@ def days_left(account: Account, balance_nano: int) -> int | None:
 def term_left_ms(term: Term, situation: Situation) -> int | None:
     """How long until a term counted from the entry into the present state is over; 0 when it is, None when unknown.
 
-    A duration counts observed running time; days count from a proven civil date and stand still without one.
+    A duration counts observed running time; days count from a proven civil date and stand still without one. Both
+    stand still in an outage.
     """
     account, at = situation.account, situation.at
     if term.duration_ms is not None:
-        return max(account.supply.since.running_ms + term.duration_ms - at.running_ms, 0)
+        return max(account.supply.since.running_ms + term.duration_ms + frozen_ms(account, at) - at.running_ms, 0)
     if term.days is None or account.supply.dated_on is None or not at.trust.proven:
         return None
     try:
         calendar = situation.terms.calendars[account.policy.calendar]
-        end = day_term_end(date.fromisoformat(account.supply.dated_on), term.days, term.day_kind, calendar)
+        began, paused = date.fromisoformat(account.supply.dated_on), frozen_days(account, at)
+        end = paused_term_end(began, term.days, term.day_kind, calendar, paused)
     except (KeyError, CalendarNotCovered):
         return None
     return max(civil.midnight_utc_ms(end, account.policy.time_zone) - at.utc_ms, 0)
@@ -274,7 +281,7 @@ _CONDITIONS: dict[Condition, Callable[[Situation], bool]] = {
     Condition.CAN_LIMIT: _can_limit,
     Condition.CANNOT_LIMIT: lambda s: not _can_limit(s),
     Condition.CAN_DISCONNECT: lambda s: s.terms.can_disconnect,
-    Condition.PROTECTED: lambda s: any(hold.kind.protective for hold in holds_in_force(s.account, s.at)),
+    Condition.PROTECTED: lambda s: protecting(s.account, s.at) is not None,
     Condition.OUT_OF_REACH: lambda s: _out_of_reach(s) or unanswered(s.account),
     Condition.OFFLINE_DEBT_CAP: lambda s: s.balance_nano <= -s.account.policy.offline_debt_cap_nano,
     Condition.NOT_CONFIRMED: lambda s: not vouched(s.account),
@@ -318,7 +325,7 @@ _GUARDS: dict[Guard, Callable[[Situation], bool]] = {
     Guard.METER: _meter_trusted,
     Guard.POLICY: _policy_valid,
     Guard.REACH: lambda s: not _out_of_reach(s),
-    Guard.HOLD: lambda s: not holds_in_force(s.account, s.at),
+    Guard.HOLD: lambda s: not blocked_by(s.account, s.at, s.toward),
     Guard.NOTICE: _notice_old_enough,
     Guard.DWELL: lambda s: s.at.running_ms - s.account.supply.since.running_ms >= s.account.policy.min_dwell_ms,
     Guard.SLOT: _slot_open,

@@ -8,6 +8,8 @@ import pytest
 from gateway.prepayment.account import Account, Outcome, Spending, Start, Supply, Suspicion, Terms
 from gateway.prepayment.events import (
     AccountOpened,
+    Hold,
+    HoldReleased,
     HoldSet,
     MeterEvent,
     Position,
@@ -17,6 +19,7 @@ from gateway.prepayment.events import (
 )
 from gateway.prepayment.ladder import Decision, Rule
 from gateway.prepayment.ledger import Entry, Happening, Notice, Receipt, Transition, Verdict
+from gateway.prepayment.outages import Outage, OutageCancelled, OutagePlanned
 from gateway.prepayment.policy import DayKind, Policy, Slots, Term
 from gateway.prepayment.rating import Rated, Usage
 from gateway.prepayment.register import Judgement, Register, Span
@@ -46,7 +49,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
             {
                 "top_up_sequence": 0, "top_up_total_nano": 0, "reversal_sequence": 0, "reversal_total_nano": 0,
                 "settled_charge_nano": 0, "settled_register_wh": None, "unsettled": (), "spending": Spending(),
-                "holds": (), "lockout": None, "contact_running_ms": 0, "alarms": (), "start": None, "suspicion": None,
+                "holds": (), "outages": (), "lockout": None, "contact_running_ms": 0, "alarms": (), "start": None, "suspicion": None,
                 "withheld_nano": 0, "adjusted_nano": 0, "lost_epochs": (),
                 "delivery_point": "", "commodity": Commodity.ELECTRICITY, "voltage": Voltage.LV, "domestic": True,
             },
@@ -63,7 +66,18 @@ def defaults(kind: type[Any]) -> dict[str, object]:
         ),
         (Restarted, {"awaits": False, "known": True}),
         (Suspected, {"epoch": "", "seq": 0}),
-        (HoldSet, {"until_utc_ms": None}),
+        (Hold, {"amount_nano": 0, "rungs": (), "set_by": "", "reason": "", "began": None}),
+        (
+            HoldSet,
+            {
+                "until_utc_ms": None, "amount_nano": 0, "rungs": (), "set_by": "", "reason": "", "notice_utc_ms": None,
+                "override": False,
+            },
+        ),
+        (HoldReleased, {"released_by": "", "reason": ""}),
+        (Outage, {"reference": "", "set_by": ""}),
+        (OutagePlanned, {"reference": "", "set_by": ""}),
+        (OutageCancelled, {"cancelled_by": "", "reason": ""}),
         (
             AccountOpened,
             {

@@ -9,6 +9,7 @@ from gateway.prepayment import ladder
 from gateway.prepayment.account import Account, Spending, Start, Supply, Suspicion, Terms
 from gateway.prepayment.calendar import Calendar
 from gateway.prepayment.events import Hold, HoldKind, SuspicionCause, TimeTrust
+from gateway.prepayment.holds import holds_in_force
 from gateway.prepayment.ladder import (
     PREPAID,
     Condition,
@@ -20,7 +21,6 @@ from gateway.prepayment.ladder import (
     by_state,
     days_left,
     decide,
-    holds_in_force,
     situation_of,
     slot_left_ms,
     term_left_ms,

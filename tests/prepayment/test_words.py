@@ -22,7 +22,10 @@ from gateway.prepayment.supply import SupplyState, SwitchState
         (TimeTrust, "UNKNOWN RESTORED SYNCHRONISED AUTHENTICATED"),
         (
             HoldKind,
-            "non_disconnectable life_support dispute complaint payment_proof moratorium instalment_plan field_work",
+            (
+                "non_disconnectable life_support dispute complaint payment_proof moratorium instalment_plan "
+                "field_work outage shared_point"
+            ),
         ),
         (SuspicionCause, "fork lost backup"),
         (EntryKind, "opening top_up top_up_reversal charge resync"),
@@ -60,9 +63,13 @@ def test_what_a_time_is_worth(trust: str, dated: bool, proven: bool) -> None:
     assert (TimeTrust(trust).dated, TimeTrust(trust).proven) == (dated, proven)
 
 
-def test_two_holds_protect_a_person() -> None:
-    """Decision 11: these restore at once; the others only keep things from getting worse."""
-    assert {kind.value for kind in HoldKind if kind.protective} == {"non_disconnectable", "life_support"}
+def test_three_holds_protect_somebody() -> None:
+    """Decision 11, S2-35: these restore at once; the others only keep things from getting worse."""
+    assert {kind.value for kind in HoldKind if kind.protective} == {
+        "non_disconnectable",
+        "life_support",
+        "shared_point",
+    }
 
 
 def test_the_ladder_is_this_table() -> None:
