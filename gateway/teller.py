@@ -45,7 +45,7 @@ GATHERED_MAX = 1_000
 PRUNE_MS = 24 * 3_600_000
 ATTEMPTS_MAX = 2
 """A command that has crashed the process this often is refused (decision 8)."""
-OWN_SEQUENCE = frozenset({Command.TOP_UP, Command.TOP_UP_REVERSE})
+OWN_SEQUENCE = frozenset({Command.TOP_UP, Command.TOP_UP_REVERSE, Command.POSTING})
 """Commands numbered by their account, which accepts them late and out of order (decision 4)."""
 
 TermsOf = Callable[[Account | AccountOpened], Terms]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -15,12 +16,15 @@ from gateway.commands.claims import (
     Label,
     Money,
     Name,
+    Ordinal,
     SignedMoney,
     Token,
     utc_ms_of,
 )
+from gateway.prepayment.bonus import BONUSES_MAX
 from gateway.prepayment.events import Hold, HoldKind, Moment, Position, Resynced
 from gateway.prepayment.money import parse_money
+from gateway.prepayment.posting import MISSING_MAX
 from gateway.prepayment.protection import HOLDS_MAX
 from gateway.prepayment.supply import SupplyState
 
@@ -33,6 +37,13 @@ class HeldBody(Struct, frozen=True, forbid_unknown_fields=True):
     until: Instant | None = None
 
 
+class BonusThroughBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The last civil day a bonus was credited for."""
+
+    reference: Name
+    through: date
+
+
 class PositionBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the head-end's last rows leave an account.
 
@@ -41,7 +52,8 @@ class PositionBody(Struct, frozen=True, forbid_unknown_fields=True):
     discontinuity came since: the balance has paid for it, and a case may be charged late. `in_state_ms` and
     `notice_age_ms` are differences of `running_ms` up to the head-end's last row. `dated_at` is when the transition was
     written, if that time was proven; `standing_at` when the newest entry with a line `standing` was.
-    Lock-out and holds: signed, not released.
+    Lock-out and holds: signed, not released. `posting_sequence` is the highest number of its postings and
+    `posting_missing` the numbers below it that are not among them.
     """
 
     balance: SignedMoney
@@ -58,6 +70,9 @@ class PositionBody(Struct, frozen=True, forbid_unknown_fields=True):
     standing_at: Instant | None = None
     lockout: Label | None = None
     holds: Annotated[tuple[HeldBody, ...], Meta(max_length=HOLDS_MAX)] = ()
+    posting_sequence: Count = 0
+    posting_missing: Annotated[tuple[Ordinal, ...], Meta(max_length=2 * MISSING_MAX)] = ()
+    bonuses: Annotated[tuple[BonusThroughBody, ...], Meta(max_length=BONUSES_MAX)] = ()
 
 
 class AccountResyncBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,4 +113,7 @@ def _position(body: PositionBody) -> Position:
         utc_ms_of(body.standing_at),
         body.lockout,
         tuple(Hold(hold.hold_id, hold.kind, utc_ms_of(hold.until)) for hold in body.holds),
+        body.posting_sequence,
+        tuple(sorted(set(body.posting_missing))),
+        tuple((bonus.reference, bonus.through.isoformat()) for bonus in body.bonuses),
     )

@@ -54,6 +54,8 @@ class Command(StrEnum):
     HOLD_RELEASE = "hold_release"
     LOCKOUT_SET = "lockout_set"
     LOCKOUT_RELEASE = "lockout_release"
+    POSTING = "posting"
+    BONUS_SET = "bonus_set"
     READ_NOW = "read_now"
     TIME = "time"
     ACK = "ack"

@@ -17,6 +17,7 @@ from gateway.commands.claims import Command
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.keys import Role
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
+from gateway.commands.postings import BonusSetBody, PostingBody
 from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
 
 
@@ -53,6 +54,8 @@ KINDS: Mapping[Command, Kind] = {
     Command.HOLD_RELEASE: Kind(HoldReleaseBody, Role.SUPPLY, Harm.HURTS),
     Command.LOCKOUT_SET: Kind(LockoutSetBody, Role.SUPPLY, Harm.HURTS),
     Command.LOCKOUT_RELEASE: Kind(LockoutReleaseBody, Role.SUPPLY, Harm.HURTS),
+    Command.POSTING: Kind(PostingBody, Role.ACCOUNT, Harm.HURTS),
+    Command.BONUS_SET: Kind(BonusSetBody, Role.ACCOUNT, Harm.HURTS),
     Command.READ_NOW: Kind(ReadNowBody, Role.SUPPLY, Harm.NONE),
     Command.TIME: Kind(TimeBody, Role.TIME, Harm.NONE),
     Command.ACK: Kind(AckBody, Role.ACK, Harm.NONE),
@@ -73,6 +76,8 @@ Body = (
     | HoldReleaseBody
     | LockoutSetBody
     | LockoutReleaseBody
+    | PostingBody
+    | BonusSetBody
     | ReadNowBody
     | TimeBody
     | AckBody

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from gateway.commands import agreement, books, credit, protection
+from gateway.commands import agreement, books, credit, postings, protection
 from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
 from gateway.commands.books import AccountResyncBody
 from gateway.commands.claims import Command, Reason
@@ -18,6 +18,7 @@ from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.envelope import Envelope
 from gateway.commands.kinds import HELPFUL, HURTFUL
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
+from gateway.commands.postings import BonusSetBody, PostingBody
 from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
 from gateway.errors import CommandRefused
 from gateway.prepayment.events import AccountOpened, Moment
@@ -101,6 +102,8 @@ def to_event(envelope: Envelope, at: Moment) -> Request | AccountOpened | ReadNo
             return agreement.event_of(body, jti, at)
         case HoldSetBody() | HoldReleaseBody() | LockoutSetBody() | LockoutReleaseBody() as body:
             return protection.event_of(body, jti, at)
+        case PostingBody() | BonusSetBody() as body:
+            return postings.event_of(body, jti, at)
         case AccountResyncBody() as body:
             return books.event_of(body, jti, at)
         case ReadNowBody() as body:

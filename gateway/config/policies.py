@@ -74,10 +74,11 @@ class SlotsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CapsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The largest single top-up, and the largest balance one may lead to."""
+    """The largest single top-up, the largest balance one may lead to, the largest posting (a fee, a bonus in all)."""
 
     top_up: str
     balance: str
+    posting: str = "2000.00"
 
 
 class PolicyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,6 +143,7 @@ def to_policy(doc: PolicyDocument, where: str) -> Policy:
         top_up_max_nano=_above_zero("caps.top_up", doc.caps.top_up, keys),
         balance_max_nano=_above_zero("caps.balance", doc.caps.balance, keys),
         payment_proof_working_days=doc.guards.payment_proof_working_days,
+        posting_max_nano=_above_zero("caps.posting", doc.caps.posting, keys),
     )
     _check_counts(policy, keys)
     _check_together(policy, keys)

@@ -16,6 +16,7 @@ from gateway.prepayment.intervals import Interval, IntervalState
 from gateway.prepayment.ledger import Record, Verdict
 from gateway.prepayment.outages import Outage
 from gateway.prepayment.policy import Policy
+from gateway.prepayment.posting import Bonus, Postings
 from gateway.prepayment.rating import Line, Usage
 from gateway.prepayment.register import Register
 from gateway.prepayment.supply import Commodity, SupplyState, Voltage
@@ -141,6 +142,8 @@ class Account:
     commodity: Commodity = Commodity.ELECTRICITY
     voltage: Voltage = Voltage.LV
     domestic: bool = True
+    postings: Postings = field(default_factory=Postings)
+    bonuses: tuple[Bonus, ...] = ()
     contract_id: str = ""
     wraps_at_wh: int | None = None
     parallel: Parallel | None = None
@@ -148,9 +151,9 @@ class Account:
 
     @property
     def credit_nano(self) -> int:
-        """Everything credited so far, less what was taken back."""
+        """Everything credited so far, less what was taken back; postings either way."""
         credited_nano = self.opening_nano + self.top_up_total_nano - self.withheld_nano
-        return credited_nano - self.reversal_total_nano + self.adjusted_nano
+        return credited_nano - self.reversal_total_nano + self.adjusted_nano + self.postings.total_nano
 
     @property
     def balance_nano(self) -> int:

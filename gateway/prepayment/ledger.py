@@ -32,6 +32,17 @@ class EntryKind(StrEnum):
     TOP_UP_REVERSAL = "top_up_reversal"
     CHARGE = "charge"
     RESYNC = "resync"
+    FEE = "fee"
+    INTEREST = "interest"
+    COMPENSATION = "compensation"
+    INDEMNITY = "indemnity"
+    RECONSTRUCTION = "reconstruction"
+    ESTIMATE = "estimate"
+    CONGUAGLIO = "conguaglio"
+    SETOFF = "setoff"
+    ADJUSTMENT = "adjustment"
+    REFUND = "refund"
+    BONUS = "bonus"
 
 
 class VerdictStatus(StrEnum):
@@ -53,7 +64,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One movement of money. `amount_nano` is signed: credit is positive. A charge names its registers (I5)."""
+    """One movement of money. `amount_nano` is signed: credit is positive. A charge names its registers (I5).
+
+    A posting and a day of bonus say in `detail` what they are for; other entries have none.
+    """
 
     at: Moment
     account_id: str
@@ -65,6 +79,7 @@ class Entry:
     from_register_wh: int | None = None
     to_register_wh: int | None = None
     lines: tuple[Line, ...] = ()
+    detail: Detail | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,5 +153,6 @@ class Policy:
     balance_max_nano: int
     payment_proof_working_days: int = 5
     posting_max_nano: int = 2_000_000_000_000
+    posting_max_nano: int = 2_000_000_000_000
     delinquency: Delinquency | None = None
     reconnect: Reconnect = Reconnect.AUTO

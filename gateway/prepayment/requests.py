@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from gateway.prepayment import agreement, credit, protection
+from gateway.prepayment import agreement, bonus, credit, postings, protection
 from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.events import (
     AccountClosed,
@@ -27,6 +27,7 @@ from gateway.prepayment.events import (
     TopUpReversal,
 )
 from gateway.prepayment.ledger import EntryKind, Verdict
+from gateway.prepayment.posting import BonusSet, Posting
 from gateway.prepayment.rollback import resync_records, resynced
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import Taken, refused
@@ -43,13 +44,15 @@ Request = (
     | LockoutReleased
     | AccountClosed
     | Resynced
+    | Posting
+    | BonusSet
 )
 """Everything `take` decides on."""
 
 
-def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  # noqa: C901, PLR0911 - a line per request
-    """Accept or refuse one request. A closed account accepts nothing (S1-15)."""
-    if account.supply.state is SupplyState.TERMINATED and not isinstance(request, Resynced):
+def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  # noqa: C901, PLR0911, PLR0912 - a line per request
+    """Accept or refuse one request. A closed account accepts nothing (S1-15) but what settles its last bill."""
+    if account.supply.state is SupplyState.TERMINATED and not isinstance(request, Resynced | Posting):
         return refused("account_closed")
     match request:
         case TopUp():
@@ -74,6 +77,10 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
             return agreement.closed(account, request)
         case Resynced():
             return _resync(account, request)
+        case Posting():
+            return postings.post(account, request)
+        case BonusSet():
+            return bonus.bonus_set(account, request)
         case _:
             assert_never(request)
 

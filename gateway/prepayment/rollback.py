@@ -33,6 +33,7 @@ from gateway.prepayment.events import (
     TimeTrust,
 )
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Record, Transition
+from gateway.prepayment.posting import bonuses_after, numbers_of, only_ours_nano
 from gateway.prepayment.rating import rate
 from gateway.prepayment.register import CaseKind, Register
 from gateway.prepayment.settle import post_charges
@@ -176,6 +177,8 @@ def resynced(account: Account, request: Resynced) -> Account:
         withheld_nano=0,
         lockout=account.lockout if known.lockout is None else known.lockout,
         holds=_holds(account, known),
+        postings=replace(account.postings, numbers=account.postings.numbers.union(numbers_of(known))),
+        bonuses=bonuses_after(account.bonuses, known),
         supply=_supply(known, request.at, account.policy.time_zone),
     )
     after = _from_register(after, known, request.at)
@@ -183,6 +186,7 @@ def resynced(account: Account, request: Resynced) -> Account:
         known.balance_nano
         + (after.top_up_total_nano - known.top_up_total_nano)
         - (after.reversal_total_nano - known.reversal_total_nano)
+        + only_ours_nano(account.postings, account.bonuses, known)
     )
     return replace(after, adjusted_nano=after.adjusted_nano + wanted_nano - after.balance_nano)
 

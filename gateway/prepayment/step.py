@@ -14,6 +14,7 @@ from datetime import date, timedelta
 
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Spending, Supply, Terms
+from gateway.prepayment.bonus import pay
 from gateway.prepayment.events import (
     Confirmed,
     Contact,
@@ -63,7 +64,7 @@ def apply(account: Account, event: Event, terms: Terms) -> Outcome:
         case Reading():
             return _reading(account, event, terms)
         case Tick():
-            return _evaluate(_day_changes(Outcome(account), event.at, terms), event.at, terms)
+            return _evaluate(pay(_day_changes(Outcome(account), event.at, terms), event.at), event.at, terms)
         case Restarted():
             return begun(account, event)
         case Confirmed():
@@ -148,7 +149,7 @@ def _reading(account: Account, reading: Reading, terms: Terms) -> Outcome:
         outcome = replace(outcome, records=(*outcome.records, *happened))
     if judged.reread:
         outcome = replace(outcome, reread=True)
-    return _evaluate(_day_changes(outcome, reading.at, terms), reading.at, terms)
+    return _evaluate(pay(_day_changes(outcome, reading.at, terms), reading.at), reading.at, terms)
 
 
 def _charged(account: Account, judged: Judgement, reading: Reading, terms: Terms) -> Outcome:

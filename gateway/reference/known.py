@@ -6,20 +6,22 @@ in the rows; the head-end signed them, so it keeps those itself (`Signed`).
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from gateway.commands.agreement import PolicySetBody, PowerSetBody, TariffSetBody
-from gateway.commands.books import HeldBody, PositionBody
+from gateway.commands.books import BonusThroughBody, HeldBody, PositionBody
 from gateway.commands.kinds import Body
 from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
+from gateway.prepayment.posting import Numbers, PostingKind
 from gateway.prepayment.supply import SupplyState
 
 _DATED = ("SYNCHRONISED", "AUTHENTICATED")
 _PROVEN = "AUTHENTICATED"
+_POSTED = frozenset(kind.value for kind in PostingKind)
 _NOTICES = ("low", "grace", "limited", "suspended")
 
 
@@ -37,6 +39,9 @@ class Known(Struct):
     standing_at: str | None = None
     top_up: tuple[int, str] = (0, "0.00")
     reversal: tuple[int, str] = (0, "0.00")
+    posting_sequence: int = 0
+    posting_missing: tuple[int, ...] = ()
+    bonuses: dict[str, str] = field(default_factory=dict)
     unobserved: int = 0
     discontinuous: int = 0
 
@@ -107,6 +112,13 @@ def carried(old: Known, new: Known, *, lost_ms: int, resynced_ms: int) -> Known:
     """
     moved_ms = resynced_ms - lost_ms
     merged = replace(new, top_up=max(old.top_up, new.top_up), reversal=max(old.reversal, new.reversal))
+    numbers = Numbers(old.posting_sequence, old.posting_missing).union(
+        Numbers(new.posting_sequence, new.posting_missing)
+    )
+    merged.posting_sequence, merged.posting_missing = numbers.highest, numbers.missing
+    merged.bonuses = {
+        name: max(old.bonuses.get(name, ""), new.bonuses.get(name, "")) for name in {**old.bonuses, **new.bonuses}
+    }
     merged.at = old.at  # a resync names the register of the lost branch
     merged.standing_at = new.standing_at or old.standing_at
     if new.state is None or new.since_ms < resynced_ms:
@@ -134,6 +146,9 @@ def position(known: Known, signed: Signed, running_ms: int) -> PositionBody:
         standing_at=_instant(known.standing_at),
         lockout=signed.lockout,
         holds=tuple(signed.holds.values()),
+        posting_sequence=known.posting_sequence,
+        posting_missing=known.posting_missing,
+        bonuses=tuple(BonusThroughBody(name, date.fromisoformat(day)) for name, day in known.bonuses.items()),
     )
 
 
@@ -161,6 +176,12 @@ def _entry(known: Known, row: dict[str, Any]) -> None:
         known.at = at["utc"] if at["trust"] in _DATED else None
     if row["kind"] == "opening":
         known.state, known.since_ms = SupplyState.NORMAL, at["running_ms"]
+    if row["kind"] in _POSTED:
+        numbers = Numbers(known.posting_sequence, known.posting_missing).with_number(row["detail"]["sequence"])
+        if numbers is not None:
+            known.posting_sequence, known.posting_missing = numbers.highest, numbers.missing
+    if row["kind"] == "bonus":
+        known.bonuses[row["detail"]["reference"]] = row["detail"]["to"]
     if any(line["component"] == "standing" for line in row["lines"]):
         known.standing_at = at["utc"]
 

@@ -21,6 +21,7 @@ from gateway.prepayment.ladder import Decision, Rule
 from gateway.prepayment.ledger import Entry, Happening, Notice, Receipt, Transition, Verdict
 from gateway.prepayment.outages import Outage, OutageCancelled, OutagePlanned
 from gateway.prepayment.policy import DayKind, Policy, Slots, Term
+from gateway.prepayment.posting import Bonus, BonusSet, Numbers, Posted, Posting, Postings
 from gateway.prepayment.rating import Rated, Usage
 from gateway.prepayment.register import Judgement, Register, Span
 from gateway.prepayment.supply import Commodity, Voltage
@@ -50,7 +51,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
                 "top_up_sequence": 0, "top_up_total_nano": 0, "reversal_sequence": 0, "reversal_total_nano": 0,
                 "settled_charge_nano": 0, "settled_register_wh": None, "unsettled": (), "spending": Spending(),
                 "holds": (), "outages": (), "lockout": None, "contact_running_ms": 0, "alarms": (), "start": None, "suspicion": None,
-                "withheld_nano": 0, "adjusted_nano": 0, "lost_epochs": (),
+                "withheld_nano": 0, "adjusted_nano": 0, "lost_epochs": (), "postings": Postings(), "bonuses": (),
                 "delivery_point": "", "commodity": Commodity.ELECTRICITY, "voltage": Voltage.LV, "domestic": True,
             },
         ),
@@ -90,14 +91,27 @@ def defaults(kind: type[Any]) -> dict[str, object]:
             Position,
             {
                 "notice_age_ms": None, "dated_utc_ms": None, "standing_utc_ms": None, "lockout": None, "holds": (),
+                "posting_sequence": 0, "posting_missing": (), "bonuses_through": (),
             },
         ),
         (Rule, {"guards": ()}),
         (Decision, {"rule": None, "blocked": ""}),
         (Verdict, {"reason": "", "detail": ()}),
-        (Entry, {"reference": "", "from_register_wh": None, "to_register_wh": None, "lines": ()}),
+        (Entry, {"reference": "", "from_register_wh": None, "to_register_wh": None, "lines": (), "detail": None}),
         (Transition, {"detail": ()}),
         (Notice, {"detail": ()}),
+        (Numbers, {"highest": 0, "missing": ()}),
+        (Postings, {"numbers": Numbers(), "total_nano": 0, "kept": ()}),
+        (Posted, {"from_day": None, "to_day": None, "wh": None, "undone": False}),
+        (Bonus, {"legal_ref": "", "through": "", "told": False}),
+        (BonusSet, {"legal_ref": ""}),
+        (
+            Posting,
+            {
+                "legal_ref": "", "from_day": None, "to_day": None, "reverses": "", "supersedes": "", "wh": None,
+                "credit_nano": None, "debit_nano": None, "test_day": None, "fault_day": None,
+            },
+        ),
         (Receipt, {"reason": "", "detail": ()}),
         (Happening, {"detail": ()}),
         (Term, {"duration_ms": None, "days": None, "day_kind": DayKind.CALENDAR}),
@@ -108,7 +122,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
                 "to_minute": 1440, "moratoria": (), "help_hours": (), "min_open_after_ms": 0,
             },
         ),
-        (Policy, {"payment_proof_working_days": 5}),
+        (Policy, {"payment_proof_working_days": 5, "posting_max_nano": 2_000_000_000_000}),
         (
             Usage,
             {

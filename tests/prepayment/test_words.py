@@ -9,6 +9,7 @@ from gateway.prepayment.intervals import Interval, IntervalState, Quality
 from gateway.prepayment.ladder import ALL_GUARDS, OFFLINE_GUARDS, PREPAID, UNCONFIRMED_GUARDS, Effect, Guard
 from gateway.prepayment.ledger import GENESIS, EntryKind, VerdictStatus, chain, wire_fact
 from gateway.prepayment.policy import DayKind, Initiator, Slots, Term
+from gateway.prepayment.posting import PostingKind
 from gateway.prepayment.rating import Usage
 from gateway.prepayment.register import CaseKind
 from gateway.prepayment.supply import SupplyState, SwitchState
@@ -28,7 +29,19 @@ from gateway.prepayment.supply import SupplyState, SwitchState
             ),
         ),
         (SuspicionCause, "fork lost backup"),
-        (EntryKind, "opening top_up top_up_reversal charge resync"),
+        (
+            EntryKind,
+            (
+                "opening top_up top_up_reversal charge resync fee interest compensation indemnity reconstruction "
+                "estimate conguaglio setoff adjustment refund bonus"
+            ),
+        ),
+        (
+            PostingKind,
+            (
+                "fee interest compensation indemnity reconstruction estimate conguaglio setoff adjustment refund"
+            ),
+        ),
         (VerdictStatus, "applied already_included refused"),
         (Initiator, "local central"),
         (DayKind, "calendar working feriali"),

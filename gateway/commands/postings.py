@@ -1,0 +1,111 @@
+"""Commands about money that is neither bought nor used: typed postings and the social bonus (S1-16, S2-35)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, assert_never
+
+from msgspec import Meta, Struct
+
+from gateway.commands.claims import Count, Currency, Money, Name, Ordinal, Reason, SignedMoney
+from gateway.errors import CommandRefused
+from gateway.prepayment.events import Moment
+from gateway.prepayment.money import parse_money
+from gateway.prepayment.posting import BonusSet, Posting, PostingKind
+
+YEARS = (1970, 9998)
+LegalRef = Annotated[str, Meta(max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+"""The clause, decision or case an amount rests on."""
+Reference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
+"""The issuer's own number of a posting or a bonus; another posting names it to reverse or supersede it."""
+ReferenceOrNone = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$(?!\n)")]
+
+
+class PostingBody(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_day": "from", "to_day": "to"}):
+    """One typed entry of the account. `amount` is signed, credit positive; `sequence` is the account's own count.
+
+    `from` and `to` are the civil days it is for, both included. `credit` and `debit` are the two sides of a `setoff`
+    or a `reconstruction`. `reverses` names an earlier posting that this takes back, `supersedes` an `estimate` that
+    this `conguaglio` corrects to `wh`. A `reconstruction` has the day of the meter test, and of the fault if certain.
+    """
+
+    account_id: Name
+    sequence: Ordinal
+    kind: PostingKind
+    amount: SignedMoney
+    currency: Currency
+    reference: Reference
+    legal_ref: LegalRef = ""
+    from_day: date | None = None
+    to_day: date | None = None
+    reverses: ReferenceOrNone = ""
+    supersedes: ReferenceOrNone = ""
+    wh: Count | None = None
+    credit: Money | None = None
+    debit: Money | None = None
+    test_day: date | None = None
+    fault_day: date | None = None
+
+
+class BonusSetBody(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_day": "from", "to_day": "to"}):
+    """A social bonus from one civil day to another, both included: an amount a day, or in all; exactly one of them.
+
+    The same `reference` again changes it from its next unpaid day on.
+    """
+
+    account_id: Name
+    reference: Reference
+    from_day: date
+    to_day: date
+    currency: Currency
+    per_day: Money | None = None
+    total: Money | None = None
+    legal_ref: LegalRef = ""
+
+
+def event_of(body: PostingBody | BonusSetBody, jti: str, at: Moment) -> Posting | BonusSet:
+    """What the account is asked to do. Raises CommandRefused(bad_payload)."""
+    match body:
+        case PostingBody():
+            return Posting(
+                at,
+                jti,
+                body.sequence,
+                body.kind,
+                parse_money(body.amount),
+                body.currency,
+                body.reference,
+                body.legal_ref,
+                _day(body.from_day),
+                _day(body.to_day),
+                body.reverses,
+                body.supersedes,
+                body.wh,
+                None if body.credit is None else parse_money(body.credit),
+                None if body.debit is None else parse_money(body.debit),
+                _day(body.test_day),
+                _day(body.fault_day),
+            )
+        case BonusSetBody():
+            first, last = _iso(body.from_day), _iso(body.to_day)
+            return BonusSet(at, jti, body.reference, first, last, _total(body), body.currency, body.legal_ref)
+        case _ as never:
+            assert_never(never)
+
+
+def _total(body: BonusSetBody) -> int:
+    if body.total is not None and body.per_day is None:
+        return parse_money(body.total)
+    if body.per_day is not None and body.total is None:
+        return parse_money(body.per_day) * max(0, (body.to_day - body.from_day).days + 1)
+    raise CommandRefused(Reason.BAD_PAYLOAD, hint="say either total or per_day")
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else _iso(day)
+
+
+def _iso(day: date) -> str:
+    if not YEARS[0] <= day.year <= YEARS[1]:
+        raise CommandRefused(Reason.BAD_PAYLOAD, day=day.isoformat(), hint="a day lies between 1970 and 9998")
+    return day.isoformat()
