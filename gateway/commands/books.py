@@ -22,6 +22,7 @@ from gateway.commands.claims import (
     utc_ms_of,
 )
 from gateway.prepayment.bonus import BONUSES_MAX
+from gateway.commands.protection import Rungs
 from gateway.prepayment.events import Hold, HoldKind, Moment, Position, Resynced
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.posting import MISSING_MAX
@@ -35,6 +36,10 @@ class HeldBody(Struct, frozen=True, forbid_unknown_fields=True):
     hold_id: Name
     kind: HoldKind
     until: Instant | None = None
+    amount: Money = "0.00"
+    rungs: Rungs = ()
+    set_by: Label = ""
+    reason: Label = ""
 
 
 class BonusThroughBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,6 +102,11 @@ def event_of(body: AccountResyncBody, jti: str, at: Moment) -> Resynced:
     return Resynced(at, jti, body.run, body.epoch, body.seq, body.head, body.currency, known)
 
 
+def _held(body: HeldBody) -> Hold:
+    amount_nano = parse_money(body.amount)
+    return Hold(body.hold_id, body.kind, utc_ms_of(body.until), amount_nano, body.rungs, body.set_by, body.reason)
+
+
 def _position(body: PositionBody) -> Position:
     return Position(
         body.register_wh,
@@ -112,7 +122,7 @@ def _position(body: PositionBody) -> Position:
         utc_ms_of(body.dated_at),
         utc_ms_of(body.standing_at),
         body.lockout,
-        tuple(Hold(hold.hold_id, hold.kind, utc_ms_of(hold.until)) for hold in body.holds),
+        tuple(_held(hold) for hold in body.holds),
         body.posting_sequence,
         tuple(sorted(set(body.posting_missing))),
         tuple((bonus.reference, bonus.through.isoformat()) for bonus in body.bonuses),

@@ -52,6 +52,8 @@ class Command(StrEnum):
     POWER_SET = "power_set"
     HOLD_SET = "hold_set"
     HOLD_RELEASE = "hold_release"
+    OUTAGE_PLAN = "outage_plan"
+    OUTAGE_CANCEL = "outage_cancel"
     LOCKOUT_SET = "lockout_set"
     LOCKOUT_RELEASE = "lockout_release"
     POSTING = "posting"

@@ -18,7 +18,14 @@ from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.keys import Role
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
 from gateway.commands.postings import BonusSetBody, PostingBody
-from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
+from gateway.commands.protection import (
+    HoldReleaseBody,
+    HoldSetBody,
+    LockoutReleaseBody,
+    LockoutSetBody,
+    OutageCancelBody,
+    OutagePlanBody,
+)
 
 
 class Harm(StrEnum):
@@ -52,6 +59,8 @@ KINDS: Mapping[Command, Kind] = {
     Command.POWER_SET: Kind(PowerSetBody, Role.SUPPLY, Harm.HURTS),
     Command.HOLD_SET: Kind(HoldSetBody, Role.SUPPLY, Harm.HELPS),
     Command.HOLD_RELEASE: Kind(HoldReleaseBody, Role.SUPPLY, Harm.HURTS),
+    Command.OUTAGE_PLAN: Kind(OutagePlanBody, Role.SUPPLY, Harm.HELPS),
+    Command.OUTAGE_CANCEL: Kind(OutageCancelBody, Role.SUPPLY, Harm.HURTS),
     Command.LOCKOUT_SET: Kind(LockoutSetBody, Role.SUPPLY, Harm.HURTS),
     Command.LOCKOUT_RELEASE: Kind(LockoutReleaseBody, Role.SUPPLY, Harm.HURTS),
     Command.POSTING: Kind(PostingBody, Role.ACCOUNT, Harm.HURTS),
@@ -74,6 +83,8 @@ Body = (
     | PowerSetBody
     | HoldSetBody
     | HoldReleaseBody
+    | OutagePlanBody
+    | OutageCancelBody
     | LockoutSetBody
     | LockoutReleaseBody
     | PostingBody

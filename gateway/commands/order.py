@@ -19,7 +19,14 @@ from gateway.commands.envelope import Envelope
 from gateway.commands.kinds import HELPFUL, HURTFUL
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
 from gateway.commands.postings import BonusSetBody, PostingBody
-from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
+from gateway.commands.protection import (
+    HoldReleaseBody,
+    HoldSetBody,
+    LockoutReleaseBody,
+    LockoutSetBody,
+    OutageCancelBody,
+    OutagePlanBody,
+)
 from gateway.errors import CommandRefused
 from gateway.prepayment.events import AccountOpened, Moment
 from gateway.prepayment.requests import Request
@@ -101,7 +108,9 @@ def to_event(envelope: Envelope, at: Moment) -> Request | AccountOpened | ReadNo
         case AccountOpenBody() | AccountCloseBody() | TariffSetBody() | PolicySetBody() | PowerSetBody() as body:
             return agreement.event_of(body, jti, at)
         case HoldSetBody() | HoldReleaseBody() | LockoutSetBody() | LockoutReleaseBody() as body:
-            return protection.event_of(body, jti, at)
+            return protection.event_of(body, jti, at, envelope.issuer)
+        case OutagePlanBody() | OutageCancelBody() as body:
+            return protection.outage_of(body, jti, at, envelope.issuer)
         case PostingBody() | BonusSetBody() as body:
             return postings.event_of(body, jti, at)
         case AccountResyncBody() as body:

@@ -28,6 +28,7 @@ from gateway.prepayment.events import (
 )
 from gateway.prepayment.ledger import EntryKind, Verdict
 from gateway.prepayment.posting import BonusSet, Posting
+from gateway.prepayment.outages import OutageCancelled, OutagePlanned
 from gateway.prepayment.rollback import resync_records, resynced
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import Taken, refused
@@ -40,6 +41,8 @@ Request = (
     | PowerSet
     | HoldSet
     | HoldReleased
+    | OutagePlanned
+    | OutageCancelled
     | LockoutSet
     | LockoutReleased
     | AccountClosed
@@ -69,6 +72,10 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
             return protection.hold_set(account, request, terms)
         case HoldReleased():
             return protection.hold_released(account, request)
+        case OutagePlanned():
+            return protection.outage_planned(account, request)
+        case OutageCancelled():
+            return protection.outage_cancelled(account, request)
         case LockoutSet():
             return protection.lockout_set(account, request)
         case LockoutReleased():

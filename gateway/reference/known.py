@@ -63,7 +63,9 @@ class Signed(Struct):
             case LockoutReleaseBody():
                 self.lockout = None
             case HoldSetBody():
-                self.holds[body.hold_id] = HeldBody(body.hold_id, body.kind, body.until)
+                self.holds[body.hold_id] = HeldBody(
+                    body.hold_id, body.kind, body.until, body.amount, body.rungs, body.set_by, body.reason
+                )
             case HoldReleaseBody():
                 self.holds.pop(body.hold_id, None)
             case PowerSetBody():
