@@ -26,6 +26,7 @@ from gateway.meters.meter import Meter, Observation
 from gateway.meters.troubles import Troubles
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.events import MeterEvent, Reading
+from gateway.prepayment.holds import mutes
 from gateway.prepayment.step import control
 from gateway.prepayment.supply import Control, SwitchState
 
@@ -329,7 +330,10 @@ class Poll:
         return state
 
     async def _alarm(self, what: str, reason: str) -> None:
-        """Tell a trouble at its first poll; later polls of the same trouble are only counted."""
+        """Tell a trouble at its first poll, later ones are only counted; in an outage nothing answers (S4-06)."""
+        account = self._desk.account(self.meter_id)
+        if account is not None and mutes(account, self._clock.now()):
+            return
         if self._troubles.seen(what, self._clock.monotonic_ms()):
             await self._happened(what, ("reason", reason))
 

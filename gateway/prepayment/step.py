@@ -26,10 +26,12 @@ from gateway.prepayment.events import (
     Suspected,
     Tick,
 )
+from gateway.prepayment.holds import disputed_nano
 from gateway.prepayment.intervals import advance
 from gateway.prepayment.ladder import (
     PREPAID,
     Effect,
+    Guard,
     Rule,
     Situation,
     by_state,
@@ -42,6 +44,7 @@ from gateway.prepayment.ladder import (
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Record, Transition, Verdict
 from gateway.prepayment.notices import NOTICES, notice
 from gateway.prepayment.power import limit_w
+from gateway.prepayment.protection import holding
 from gateway.prepayment.rating import Rated, rate, standing
 from gateway.prepayment.register import Case, Judgement, Span, judge
 from gateway.prepayment.requests import Request, take
@@ -93,7 +96,7 @@ def control(account: Account, terms: Terms) -> Control:
     if account.lockout is not None or not leaves_switch(account):
         return wanted
     if wanted.switch is SwitchState.DISCONNECTED and not terms.can_limit:
-        if reckoned_nano(account) <= -2 * account.policy.offline_debt_cap_nano:
+        if reckoned_nano(account) + disputed_nano(account) <= -2 * account.policy.offline_debt_cap_nano:
             return wanted
     elif wanted.switch is SwitchState.DISCONNECTED:
         wanted = replace(wanted, limit_w=limit_w(account.contract_power_w, account.policy))
@@ -346,6 +349,8 @@ def _evidence(source: Supply, account: Account, at: Moment) -> Detail:
         detail.append(("dated_on", source.dated_on))
     if account.register.at is not None:
         detail.append(("reading_age_ms", at.running_ms - account.register.at.running_ms))
+    if disputed := disputed_nano(account, at):
+        detail.append(("disputed_nano", disputed))
     return tuple(detail)
 
 
@@ -367,5 +372,6 @@ def _held(outcome: Outcome, blocked: str, at: Moment) -> Outcome:
     account = replace(outcome.account, supply=replace(outcome.account.supply, held_by=blocked))
     if not blocked:
         return replace(outcome, account=account)
-    happening = Happening(at, account.account_id, "supply.escalation_held", (("reason", blocked),))
+    detail: Detail = (("reason", blocked), *(holding(account, at) if blocked == Guard.HOLD else ()))
+    happening = Happening(at, account.account_id, "supply.escalation_held", detail)
     return replace(outcome, account=account, records=(*outcome.records, happening))

@@ -84,7 +84,7 @@ class Books(Counter):
         """A hold comes, goes, or the contract power changes."""
         account_id = self.chance.choice(ACCOUNTS)
         bodies: tuple[tuple[Command, Body], ...] = (
-            (Command.HOLD_SET, HoldSetBody(account_id, "h1", HoldKind.DISPUTE)),
+            (Command.HOLD_SET, HoldSetBody(account_id, "h1", HoldKind.COMPLAINT)),
             (Command.HOLD_RELEASE, HoldReleaseBody(account_id, "h1")),
             (Command.POWER_SET, PowerSetBody(account_id, self.chance.choice((3_000, 6_000)))),
         )
