@@ -10,7 +10,7 @@ JOBS   ?= -n auto --maxprocesses=4
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types bench simulate teeth fuzz proof docs lock wheel clean
+.PHONY: help setup run test check lint types bench simulate teeth fuzz proof docs calendars lock wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ docs: setup ## regenerate what is generated in docs/ and ARCHITECTURE.md
 	$(BIN)/python -m gateway.contract
 	$(BIN)/python -m gateway.diagram ARCHITECTURE.md
 	$(BIN)/python -m tests.traceability docs/requirements.md
+
+calendars: setup ## write config/calendars and config/moratoria anew; ARGS=--check only says what differs
+	@$(BIN)/python -m tests.calendars $(ARGS)
 
 # One lock for Python 3.11 to 3.13 and every platform that has wheels. Hashes only: where packages come from is
 # the user's pip configuration, so no index address belongs in the file.

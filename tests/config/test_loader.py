@@ -249,11 +249,11 @@ def test_currencies_of_account_policy_and_tariff_must_agree(tmp_path: Path) -> N
 def test_a_calendar_that_does_not_exist(tmp_path: Path) -> None:
     """A policy of the operator's own that names an unknown calendar is refused; the file named is the policy's."""
     (tmp_path / "policies").mkdir()
-    own = (shipped.folder() / "policies" / "prepaid.toml").read_text().replace('"ch-ti"', '"ch-zz"')
+    own = (shipped.folder() / "policies" / "prepaid.toml").read_text().replace('"ch-ti"', '"ch-tt"')
     (tmp_path / "policies" / "prepaid.toml").write_text(own)
     _, errors, _ = examine(tmp_path)
     assert errors == [
-        f"{tmp_path}/policies/prepaid.toml: calendar: there is no calendar 'ch-zz'; did you mean 'ch-ti'?"
+        f"{tmp_path}/policies/prepaid.toml: calendar: there is no calendar 'ch-tt'; did you mean 'ch-ti'?"
     ]
 
 
