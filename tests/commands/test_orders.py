@@ -1,7 +1,7 @@
 """From the envelope to the event: each field lands where it belongs, and freshness ends at one millisecond."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,7 @@ from gateway.commands.envelope import Envelope
 from gateway.commands.kinds import HELPFUL, HURTFUL, Body
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
 from gateway.commands.order import Order, ReadNow, check_fresh, check_key, to_event
+from gateway.commands.postings import BonusSetBody, PostingBody
 from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
 from gateway.config.document import load
 from gateway.config.policies import PolicyDocument, to_policy
@@ -22,11 +23,13 @@ from gateway.config.tariffs import TariffDocument, to_tariff
 from gateway.errors import CommandRefused
 from gateway.prepayment import events
 from gateway.prepayment.events import Hold, HoldKind, Moment, Position, TimeTrust
+from gateway.prepayment.posting import BonusSet, Posting, PostingKind
 from gateway.prepayment.supply import SupplyState
 
 CONFIG = Path(__file__).parent.parent.parent / "config"
 NOW_MS = 1_772_366_400_000
 AT = Moment(NOW_MS, TimeTrust.AUTHENTICATED, 7)
+DAY = date(2026, 3, 1)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 POLICY = load(CONFIG / "policies" / "prepaid.toml", PolicyDocument)
 TARIFF = load(CONFIG / "tariffs" / "ch-flat.toml", TariffDocument)
@@ -56,6 +59,17 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
     (Command.HOLD_RELEASE, HoldReleaseBody("a", "h"), events.HoldReleased(AT, "j-1", "h")),
     (Command.LOCKOUT_SET, LockoutSetBody("a", "fire"), events.LockoutSet(AT, "j-1", "fire")),
     (Command.LOCKOUT_RELEASE, LockoutReleaseBody("a"), events.LockoutReleased(AT, "j-1")),
+    (Command.POSTING, PostingBody("a", 7, PostingKind.FEE, "-1.5", "CHF", "P-7"),
+     Posting(AT, "j-1", 7, PostingKind.FEE, -1_500_000_000, "CHF", "P-7")),
+    (Command.POSTING,
+     PostingBody("a", 8, PostingKind.RECONSTRUCTION, "-1", "CHF", "P-8", "law", DAY, DAY.replace(day=2), "P-6", "P-5", 9,
+                 "2", "3", DAY.replace(day=4), DAY.replace(day=5)),
+     Posting(AT, "j-1", 8, PostingKind.RECONSTRUCTION, -1_000_000_000, "CHF", "P-8", "law", "2026-03-01", "2026-03-02",
+             "P-6", "P-5", 9, 2_000_000_000, 3_000_000_000, "2026-03-04", "2026-03-05")),
+    (Command.BONUS_SET, BonusSetBody("a", "B-1", DAY, DAY.replace(day=3), "CHF", "0.5", None, "law"),
+     BonusSet(AT, "j-1", "B-1", "2026-03-01", "2026-03-03", 1_500_000_000, "CHF", "law")),
+    (Command.BONUS_SET, BonusSetBody("a", "B-1", DAY, DAY.replace(day=3), "CHF", total="0.5"),
+     BonusSet(AT, "j-1", "B-1", "2026-03-01", "2026-03-03", 500_000_000, "CHF")),
     (Command.ACCOUNT_OPEN, AccountOpenBody("a", "m", "CHF", 3_000, POLICY, TARIFF, "-1.25", 99, "s"),
      events.AccountOpened(AT, "j-1", "a", "m", "CHF", 3_000, to_policy(POLICY, ""), to_tariff(TARIFF, ""),
                           -1_250_000_000, 99, "s")),
