@@ -16,7 +16,14 @@ from gateway.commands.kinds import HELPFUL, HURTFUL, Body
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
 from gateway.commands.order import Order, ReadNow, check_fresh, check_key, to_event
 from gateway.commands.postings import BonusSetBody, PostingBody
-from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
+from gateway.commands.protection import (
+    HoldReleaseBody,
+    HoldSetBody,
+    LockoutReleaseBody,
+    LockoutSetBody,
+    OutageCancelBody,
+    OutagePlanBody,
+)
 from gateway.config.document import load
 from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff
@@ -24,6 +31,7 @@ from gateway.errors import CommandRefused
 from gateway.prepayment import events
 from gateway.prepayment.events import Hold, HoldKind, Moment, Position, TimeTrust
 from gateway.prepayment.posting import BonusSet, Posting, PostingKind
+from gateway.prepayment.outages import OutageCancelled, OutagePlanned
 from gateway.prepayment.supply import SupplyState
 
 CONFIG = Path(__file__).parent.parent.parent / "config"
@@ -35,7 +43,10 @@ POLICY = load(CONFIG / "policies" / "prepaid.toml", PolicyDocument)
 TARIFF = load(CONFIG / "tariffs" / "ch-flat.toml", TariffDocument)
 POSITION = PositionBody(
     "-3.25", SupplyState.LIMITED, 11, 2, "20.5", 3, "4", 12_000, NOON, 13, NOON + timedelta(seconds=1),
-    NOON + timedelta(seconds=2), "fire", (HeldBody("h-1", HoldKind.DISPUTE), HeldBody("h-2", HoldKind.COMPLAINT, NOON)),
+    NOON + timedelta(seconds=2), "fire", (
+        HeldBody("h-1", HoldKind.DISPUTE, None, "180.25", (), "utility", "case 7"),
+        HeldBody("h-2", HoldKind.COMPLAINT, NOON, "0", (SupplyState.LIMITED,)),
+    ),
 )  # fmt: skip
 HEAD = "ab" * 32
 
@@ -53,10 +64,17 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
     (Command.TARIFF_SET, TariffSetBody("a", TARIFF), events.TariffSet(AT, "j-1", to_tariff(TARIFF, ""))),
     (Command.POLICY_SET, PolicySetBody("a", POLICY), events.PolicySet(AT, "j-1", to_policy(POLICY, ""))),
     (Command.POWER_SET, PowerSetBody("a", 3_500), events.PowerSet(AT, "j-1", 3_500)),
-    (Command.HOLD_SET, HoldSetBody("a", "h", HoldKind.DISPUTE, NOON),
-     events.HoldSet(AT, "j-1", "h", HoldKind.DISPUTE, NOW_MS)),
-    (Command.HOLD_SET, HoldSetBody("a", "h", HoldKind.DISPUTE), events.HoldSet(AT, "j-1", "h", HoldKind.DISPUTE, None)),
-    (Command.HOLD_RELEASE, HoldReleaseBody("a", "h"), events.HoldReleased(AT, "j-1", "h")),
+    (Command.HOLD_SET, HoldSetBody("a", "h", HoldKind.DISPUTE, NOON, "180.25", (), "M. R.", "case 7", NOON, True),
+     events.HoldSet(AT, "j-1", "h", HoldKind.DISPUTE, NOW_MS, 180_250_000_000, (), "utility/M. R.", "case 7", NOW_MS,
+                    True)),
+    (Command.HOLD_SET, HoldSetBody("a", "h", HoldKind.COMPLAINT, rungs=(SupplyState.SUSPENDED,)),
+     events.HoldSet(AT, "j-1", "h", HoldKind.COMPLAINT, None, 0, (SupplyState.SUSPENDED,), "utility")),
+    (Command.HOLD_RELEASE, HoldReleaseBody("a", "h", "M. R.", "settled"),
+     events.HoldReleased(AT, "j-1", "h", "utility/M. R.", "settled")),
+    (Command.OUTAGE_PLAN, OutagePlanBody("a", "o", NOON, NOON + timedelta(seconds=2), "works 7", "M. R."),
+     OutagePlanned(AT, "j-1", "o", NOW_MS, NOW_MS + 2000, "works 7", "utility/M. R.")),
+    (Command.OUTAGE_CANCEL, OutageCancelBody("a", "o", "M. R.", "rain"),
+     OutageCancelled(AT, "j-1", "o", "utility/M. R.", "rain")),
     (Command.LOCKOUT_SET, LockoutSetBody("a", "fire"), events.LockoutSet(AT, "j-1", "fire")),
     (Command.LOCKOUT_RELEASE, LockoutReleaseBody("a"), events.LockoutReleased(AT, "j-1")),
     (Command.POSTING, PostingBody("a", 7, PostingKind.FEE, "-1.5", "CHF", "P-7"),
@@ -83,7 +101,8 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
      events.Resynced(AT, "j-1", "run-run-", "e", 5, HEAD, "CHF", Position(
          12_000, NOW_MS, -3_250_000_000, 2, 20_500_000_000, 3, 4_000_000_000, SupplyState.LIMITED, 11, 13,
          NOW_MS + 1000, NOW_MS + 2000, "fire",
-         (Hold("h-1", HoldKind.DISPUTE, None), Hold("h-2", HoldKind.COMPLAINT, NOW_MS))))),
+         (Hold("h-1", HoldKind.DISPUTE, None, 180_250_000_000, (), "utility", "case 7"),
+          Hold("h-2", HoldKind.COMPLAINT, NOW_MS, rungs=(SupplyState.LIMITED,)))))),
     (Command.READ_NOW, ReadNowBody("a"), ReadNow(AT, "j-1", "a")),
 )  # fmt: skip
 
@@ -208,9 +227,9 @@ def test_an_amount_is_above_zero_and_part_of_the_total(amount: str, total: str, 
 )
 def test_an_instant_is_exact_and_within_every_calendar(instant: datetime, utc_ms: int | None) -> None:
     """I21: milliseconds since 1970, cut and not rounded; what no time zone could show is refused."""
-    order = Order(envelope(Command.HOLD_SET, HoldSetBody("a", "h", HoldKind.DISPUTE, instant)))
+    order = Order(envelope(Command.HOLD_SET, HoldSetBody("a", "h", HoldKind.COMPLAINT, instant)))
     if utc_ms is not None:
-        assert order.event(AT) == events.HoldSet(AT, "j-1", "h", HoldKind.DISPUTE, utc_ms)
+        assert order.event(AT) == events.HoldSet(AT, "j-1", "h", HoldKind.COMPLAINT, utc_ms, set_by="utility")
         return
     with pytest.raises(CommandRefused) as refused:
         order.event(AT)

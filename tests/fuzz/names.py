@@ -13,7 +13,14 @@ from gateway.commands.books import AccountResyncBody, PositionBody
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.keys import parse_keys
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
-from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
+from gateway.commands.protection import (
+    HoldReleaseBody,
+    HoldSetBody,
+    LockoutReleaseBody,
+    LockoutSetBody,
+    OutageCancelBody,
+    OutagePlanBody,
+)
 from gateway.config import document
 from gateway.config.policies import PolicyDocument
 from gateway.config.tariffs import TariffDocument
@@ -58,7 +65,13 @@ COMMANDS: tuple[tuple[Command, Body], ...] = (
     (Command.POLICY_SET, PolicySetBody("CH-1", POLICY)),
     (Command.POWER_SET, PowerSetBody("CH-1", 6000)),
     (Command.HOLD_SET, HoldSetBody("CH-1", "h-1", HoldKind.LIFE_SUPPORT, datetime(2026, 3, 1, tzinfo=UTC))),
-    (Command.HOLD_RELEASE, HoldReleaseBody("CH-1", "h-1")),
+    (Command.HOLD_SET, HoldSetBody("CH-1", "h-2", HoldKind.DISPUTE, None, "180.25", (), "M. R.", "case 7")),
+    (Command.HOLD_RELEASE, HoldReleaseBody("CH-1", "h-1", "M. R.", "settled")),
+    (
+        Command.OUTAGE_PLAN,
+        OutagePlanBody("CH-1", "o-1", datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC), "works 7"),
+    ),
+    (Command.OUTAGE_CANCEL, OutageCancelBody("CH-1", "o-1", "M. R.", "rain")),
     (Command.LOCKOUT_SET, LockoutSetBody("CH-1", "work on the line")),
     (Command.LOCKOUT_RELEASE, LockoutReleaseBody("CH-1")),
     (Command.READ_NOW, ReadNowBody("CH-1")),
