@@ -170,7 +170,8 @@ class Account:
 class Outcome:
     """What one event led to. The caller commits `account`, `records` and `intervals` together before it says anything.
 
-    `reread` asks for another reading soon (a suspicious one was quarantined). `verdict` answers a request.
+    `reread` asks for another reading soon (a suspicious one was quarantined). `verdict` answers a request. `opened` is
+    the account of the next holder, when this one ends with a change of holder.
     """
 
     account: Account
@@ -178,3 +179,4 @@ class Outcome:
     intervals: tuple[Interval, ...] = ()
     verdict: Verdict | None = None
     reread: bool = False
+    opened: Account | None = None

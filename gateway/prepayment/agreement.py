@@ -6,7 +6,10 @@ from dataclasses import replace
 
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Supply, Terms
-from gateway.prepayment.events import AccountClosed, AccountOpened, PolicySet, PowerSet, TariffSet
+from gateway.prepayment.agenda import CertificateDue
+from gateway.prepayment.certificate import CertificateReason
+from gateway.prepayment.contract import now, opening_due
+from gateway.prepayment.events import AccountClosed, AccountOpened, Opening, PolicySet, TariffSet
 from gateway.prepayment.holds import protecting
 from gateway.prepayment.intervals import IntervalState, advance
 from gateway.prepayment.ladder import Effect, Rule
@@ -32,6 +35,8 @@ def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
         refusal = refused("no_actuator")
     if refusal is None and not valid_power_w(event.contract_power_w):
         refusal = refused("invalid_step", power_w=event.contract_power_w)
+    if refusal is None and event.kind is Opening.SUBENTRO and not event.contract_id:
+        refusal = refused("no_contract")
     if refusal is None and event.opening_balance_nano > event.policy.balance_max_nano:
         refusal = refused("balance_above_cap")
     if refusal is not None:
@@ -59,6 +64,8 @@ def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
         commodity=event.commodity,
         voltage=event.voltage,
         domestic=event.domestic,
+        contract_id=event.contract_id,
+        agenda=opening_due(event),
     )
     opening = Entry(
         at=event.at,
@@ -151,4 +158,10 @@ def closed(account: Account, request: AccountClosed) -> Taken | Verdict:
         ("reason", request.reason),
         ("register_wh", account.register.wh if account.register.wh is not None else -1),
     )
-    return Taken(lambda a: a, verdict=Verdict(VerdictStatus.APPLIED, "", detail), transition=_CLOSE)
+    final = CertificateDue(request.command_id, CertificateReason.TERMINATION, None, request.reason)
+    return Taken(
+        lambda a: a,
+        verdict=Verdict(VerdictStatus.APPLIED, "", detail),
+        transition=_CLOSE,
+        told=lambda before, _after: (now(before, request.at, final),),
+    )

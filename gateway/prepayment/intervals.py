@@ -78,6 +78,23 @@ def rebase(state: IntervalState, register_wh: int) -> IntervalState:
     return replace(state, register_wh=register_wh, open_estimated=True)
 
 
+def remainder(state: IntervalState, import_wh: int) -> tuple[Interval, ...]:
+    """What the open quarter-hour holds when nothing follows it: an estimate, because it is only a part of one."""
+    if state.at_utc_ms is None:
+        return ()
+    used_wh = state.open_import_wh + max(0, import_wh - state.register_wh)
+    export_wh = None if state.export_wh is None else state.open_export_wh
+    if not used_wh and not export_wh:
+        return ()
+    return (Interval(state.at_utc_ms // QUARTER_MS * QUARTER_MS, used_wh, export_wh, Quality.ESTIMATED),)
+
+
+def rebased_export(state: IntervalState, end_wh: int | None, start_wh: int | None) -> IntervalState:
+    """Count export from another meter's register on; without both values the next reading is where it begins."""
+    used_wh = _export_used_wh(state, end_wh) or 0
+    return replace(state, export_wh=start_wh, open_export_wh=state.open_export_wh + used_wh)
+
+
 def _begin(utc_ms: int, import_wh: int, export_wh: int | None) -> IntervalState:
     return IntervalState(utc_ms, import_wh, export_wh, open_estimated=utc_ms % QUARTER_MS != 0)
 

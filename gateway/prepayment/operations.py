@@ -34,6 +34,7 @@ class RolledOver:
     kind: RolloverKind
     to: AccountOpened
     at_utc_ms: int | None = None
+    known: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +137,18 @@ class JobMoved:
     job_id: str
     state: JobState
     technician: str = ""
+
+
+Operation = (
+    CertificateAsked
+    | RolledOver
+    | DueCancelled
+    | MeterReplaced
+    | MeterTestBegun
+    | MeterTestEnded
+    | ManuallyRead
+    | ReadingValidated
+    | JobAssigned
+    | JobMoved
+)
+"""Everything `dispatch.operate` decides on."""

@@ -26,7 +26,10 @@ from gateway.prepayment.events import (
     TopUp,
     TopUpReversal,
 )
+from gateway.prepayment.contract import power_set
+from gateway.prepayment.dispatch import operate
 from gateway.prepayment.ledger import EntryKind, Verdict
+from gateway.prepayment.operations import Operation
 from gateway.prepayment.posting import BonusSet, Posting
 from gateway.prepayment.outages import OutageCancelled, OutagePlanned
 from gateway.prepayment.rollback import resync_records, resynced
@@ -47,6 +50,7 @@ Request = (
     | LockoutReleased
     | AccountClosed
     | Resynced
+    | Operation
     | Posting
     | BonusSet
 )
@@ -67,7 +71,7 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
         case PolicySet():
             return agreement.policy_set(account, request, terms)
         case PowerSet():
-            return agreement.power_set(request)
+            return power_set(account, request)
         case HoldSet():
             return protection.hold_set(account, request, terms)
         case HoldReleased():
@@ -89,7 +93,7 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
         case BonusSet():
             return bonus.bonus_set(account, request)
         case _:
-            assert_never(request)
+            return operate(account, request, terms)
 
 
 def _resync(account: Account, request: Resynced) -> Taken | Verdict:

@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Spending, Supply, Terms
 from gateway.prepayment.bonus import pay
+from gateway.prepayment.contract import closing, passed, read
 from gateway.prepayment.events import (
     Confirmed,
     Contact,
@@ -27,6 +28,7 @@ from gateway.prepayment.events import (
     Tick,
 )
 from gateway.prepayment.holds import disputed_nano
+from gateway.prepayment.fieldwork import reminded
 from gateway.prepayment.intervals import advance
 from gateway.prepayment.ladder import (
     PREPAID,
@@ -49,6 +51,7 @@ from gateway.prepayment.rating import Rated, rate, standing
 from gateway.prepayment.register import Case, Judgement, Span, judge
 from gateway.prepayment.requests import Request, take
 from gateway.prepayment.rollback import begun, confirmed, leaves_switch, reckoned_nano, suspected, waited
+from gateway.prepayment.rollover import due as rollover_due
 from gateway.prepayment.settle import merge, post_charges
 from gateway.prepayment.supply import Control, SupplyState, SwitchState
 from gateway.prepayment.taken import Taken
@@ -144,7 +147,7 @@ def _reading(account: Account, reading: Reading, terms: Terms) -> Outcome:
         reading,
         serial=account.meter_serial,
         rated_power_w=terms.rated_power_w,
-        wraps_at_wh=terms.wraps_at_wh,
+        wraps_at_wh=account.wraps_at_wh or terms.wraps_at_wh,
     )
     outcome = _charged(account, judged, reading, terms)
     if judged.events:
@@ -152,7 +155,18 @@ def _reading(account: Account, reading: Reading, terms: Terms) -> Outcome:
         outcome = replace(outcome, records=(*outcome.records, *happened))
     if judged.reread:
         outcome = replace(outcome, reread=True)
+    outcome = _handed_over(read(outcome, account, reading.at), reading.at, terms)
     return _evaluate(pay(_day_changes(outcome, reading.at, terms), reading.at), reading.at, terms)
+
+
+def _handed_over(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
+    """A change of holder whose instant has come is carried out by this reading."""
+    due = rollover_due(outcome.account, at, terms)
+    if due is None:
+        return outcome
+    handed = _taken(outcome.account, due, at)
+    records, intervals = (*outcome.records, *handed.records), (*outcome.intervals, *handed.intervals)
+    return replace(outcome, account=handed.account, records=records, intervals=intervals, opened=handed.opened)
 
 
 def _charged(account: Account, judged: Judgement, reading: Reading, terms: Terms) -> Outcome:
@@ -283,11 +297,13 @@ def _taken(account: Account, taken: Taken, at: Moment) -> Outcome:
     outcome = Outcome(after, (*settled.records, *entries, *told), verdict=taken.verdict)
     if taken.transition is None:
         return outcome
-    return _move(outcome, taken.transition, at)
+    moved = _move(replace(outcome, opened=taken.opens), taken.transition, at)
+    return closing(moved, at) if taken.transition.target is SupplyState.TERMINATED else moved
 
 
 def _evaluate(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     """Let the ladder decide one rule and carry it out."""
+    outcome = reminded(passed(outcome, at), at)
     account = waited(outcome.account, at)
     supply = account.supply
     if account is not outcome.account:

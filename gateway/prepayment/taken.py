@@ -17,7 +17,7 @@ APPLIED = Verdict(VerdictStatus.APPLIED)
 class Taken:
     """An accepted request: how it changes the account, the entry it posts (if money moves) and a forced transition.
 
-    `told` makes what else goes on record, of the account before and after.
+    `told` makes what else goes on record, of the account before and after; `opens` is an account that begins with it.
     """
 
     change: Callable[[Account], Account]
@@ -26,6 +26,7 @@ class Taken:
     reference: str = ""
     transition: Rule | None = None
     told: Callable[[Account, Account], tuple[Record, ...]] = lambda _before, _after: ()
+    opens: Account | None = None
 
 
 def refused(reason: str, **detail: str | int) -> Verdict:
