@@ -10,7 +10,7 @@ from gateway.commands.claims import Count, Currency, DeliveryPoint, Label, Name,
 from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff
 from gateway.errors import CommandRefused, ConfigError
-from gateway.prepayment.events import AccountClosed, AccountOpened, Moment, PolicySet, PowerSet, TariffSet
+from gateway.prepayment.events import AccountClosed, AccountOpened, CloseCause, Moment, PolicySet, PowerSet, TariffSet
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.supply import Commodity, Voltage
@@ -40,6 +40,7 @@ class AccountCloseBody(Struct, frozen=True, forbid_unknown_fields=True):
 
     account_id: Name
     reason: Label
+    cause: CloseCause = CloseCause.CUSTOMER_REQUEST
 
 
 class TariffSetBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,7 +78,7 @@ def event_of(
         case AccountOpenBody():
             return _opened(body, jti, at)
         case AccountCloseBody():
-            return AccountClosed(at, jti, body.reason)
+            return AccountClosed(at, jti, body.reason, body.cause)
         case _ as never:
             assert_never(never)
 

@@ -13,6 +13,13 @@ from msgspec import Struct
 
 from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
 from gateway.commands.books import AccountResyncBody
+from gateway.commands.arrears import (
+    ArrearsNoticeBody,
+    ArrearsPaidBody,
+    ReconnectBody,
+    SupplyLimitBody,
+    SupplySuspendBody,
+)
 from gateway.commands.claims import Command
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.keys import Role
@@ -65,6 +72,11 @@ KINDS: Mapping[Command, Kind] = {
     Command.LOCKOUT_RELEASE: Kind(LockoutReleaseBody, Role.SUPPLY, Harm.HURTS),
     Command.POSTING: Kind(PostingBody, Role.ACCOUNT, Harm.HURTS),
     Command.BONUS_SET: Kind(BonusSetBody, Role.ACCOUNT, Harm.HURTS),
+    Command.ARREARS_NOTICE: Kind(ArrearsNoticeBody, Role.SUPPLY, Harm.HURTS),
+    Command.ARREARS_PAID: Kind(ArrearsPaidBody, Role.SUPPLY, Harm.HELPS),
+    Command.SUPPLY_LIMIT: Kind(SupplyLimitBody, Role.SUPPLY, Harm.HURTS),
+    Command.SUPPLY_SUSPEND: Kind(SupplySuspendBody, Role.SUPPLY, Harm.HURTS),
+    Command.RECONNECT: Kind(ReconnectBody, Role.SUPPLY, Harm.HURTS),
     Command.READ_NOW: Kind(ReadNowBody, Role.SUPPLY, Harm.NONE),
     Command.TIME: Kind(TimeBody, Role.TIME, Harm.NONE),
     Command.ACK: Kind(AckBody, Role.ACK, Harm.NONE),
@@ -89,6 +101,11 @@ Body = (
     | LockoutReleaseBody
     | PostingBody
     | BonusSetBody
+    | ArrearsNoticeBody
+    | ArrearsPaidBody
+    | SupplyLimitBody
+    | SupplySuspendBody
+    | ReconnectBody
     | ReadNowBody
     | TimeBody
     | AckBody

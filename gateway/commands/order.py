@@ -10,8 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from gateway.commands import agreement, books, credit, postings, protection
+from gateway.commands import agreement, arrears, books, credit, postings, protection
 from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
+from gateway.commands.arrears import (
+    ArrearsNoticeBody,
+    ArrearsPaidBody,
+    ReconnectBody,
+    SupplyLimitBody,
+    SupplySuspendBody,
+)
 from gateway.commands.books import AccountResyncBody
 from gateway.commands.claims import Command, Reason
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
@@ -115,6 +122,8 @@ def to_event(envelope: Envelope, at: Moment) -> Request | AccountOpened | ReadNo
             return postings.event_of(body, jti, at)
         case AccountResyncBody() as body:
             return books.event_of(body, jti, at)
+        case ArrearsNoticeBody() | ArrearsPaidBody() | SupplyLimitBody() | SupplySuspendBody() | ReconnectBody() as body:
+            return arrears.event_of(body, jti, at)
         case ReadNowBody() as body:
             return ReadNow(at, jti, body.account_id)
         case TimeBody() | AckBody() | ResendBody():

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import TypedDict
 
 import msgspec
 
 from gateway.config import document, quantities
+from gateway.config.delinquency import DelinquencyDocument, to_delinquency
 from gateway.config.document import Keys
 from gateway.prepayment.money import parse_money
-from gateway.prepayment.policy import Initiator, Policy, Slots, Term
+from gateway.prepayment.policy import Initiator, Policy, Reconnect, Slots, Term
 
 _MORATORIA_MAX = 8
 
@@ -46,9 +48,11 @@ class LimitDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RestoreDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The balance from which supply is full again, at once."""
+    """The balance from which supply is full again, at once (prepaid), and how it comes back (decision 14)."""
 
-    min_balance: str
+    min_balance: str | None = None
+    electricity: Reconnect = Reconnect.AUTO
+    gas: Reconnect = Reconnect.ARMED
 
 
 class GuardsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,7 +61,7 @@ class GuardsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_dwell: str
     max_reading_age: str
     max_offline: str
-    offline_debt_cap: str
+    offline_debt_cap: str | None = None
     payment_proof_working_days: int = 5
 
 
@@ -92,13 +96,14 @@ class PolicyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     valid_from: str
     initiator: Initiator
     calendar: str
-    low_credit: LowCreditDocument
-    grace: GraceDocument
     limit: LimitDocument
     restore: RestoreDocument
     guards: GuardsDocument
     slots: SlotsDocument
-    caps: CapsDocument
+    low_credit: LowCreditDocument | None = None
+    grace: GraceDocument | None = None
+    caps: CapsDocument | None = None
+    delinquency: DelinquencyDocument | None = None
     valid_to: str | None = None
     example: bool = False
 
@@ -111,6 +116,7 @@ def load_policy(path: Path) -> Policy:
 def to_policy(doc: PolicyDocument, where: str) -> Policy:
     """The document as the core wants it; ConfigError names `where` (a file, or a command) and the key."""
     keys = Keys(where)
+    _check_initiator(doc, keys)
     limit_debt_cap = None if doc.limit.debt_cap is None else _above_zero("limit.debt_cap", doc.limit.debt_cap, keys)
     valid_to = None if doc.valid_to is None else keys.parse("valid_to", quantities.parse_date, doc.valid_to)
     policy = Policy(
@@ -122,32 +128,102 @@ def to_policy(doc: PolicyDocument, where: str) -> Policy:
         valid_from=keys.parse("valid_from", quantities.parse_date, doc.valid_from),
         valid_to=valid_to,
         calendar=keys.parse("calendar", quantities.parse_name, doc.calendar),
-        low_credit_nano=_not_negative("low_credit.amount", doc.low_credit.amount, keys),
-        low_credit_hysteresis_nano=_not_negative("low_credit.hysteresis", doc.low_credit.hysteresis, keys),
-        low_credit_days=doc.low_credit.days,
-        grace=_term("grace.term", doc.grace.term, keys),
-        grace_debt_cap_nano=_above_zero("grace.debt_cap", doc.grace.debt_cap, keys),
-        grace_warn_before_ms=_duration("grace.warn_before", doc.grace.warn_before, keys),
-        min_after_notice_ms=_duration("grace.min_after_notice", doc.grace.min_after_notice, keys),
         limit_enabled=doc.limit.enabled,
         limit_required=doc.limit.required,
         limit_percent=doc.limit.percent,
         limit_term=_term("limit.term", doc.limit.term, keys),
         limit_debt_cap_nano=limit_debt_cap,
-        restore_min_nano=_not_negative("restore.min_balance", doc.restore.min_balance, keys),
         min_dwell_ms=_duration("guards.min_dwell", doc.guards.min_dwell, keys),
         max_reading_age_ms=_duration("guards.max_reading_age", doc.guards.max_reading_age, keys),
         max_offline_ms=_duration("guards.max_offline", doc.guards.max_offline, keys),
-        offline_debt_cap_nano=_above_zero("guards.offline_debt_cap", doc.guards.offline_debt_cap, keys),
         slots=_slots(doc.slots, keys),
-        top_up_max_nano=_above_zero("caps.top_up", doc.caps.top_up, keys),
-        balance_max_nano=_above_zero("caps.balance", doc.caps.balance, keys),
         payment_proof_working_days=doc.guards.payment_proof_working_days,
-        posting_max_nano=_above_zero("caps.posting", doc.caps.posting, keys),
+        delinquency=None if doc.delinquency is None else to_delinquency(doc.delinquency, keys),
+        reconnect=doc.restore.electricity,
+        **_credit(doc, keys),
     )
     _check_counts(policy, keys)
     _check_together(policy, keys)
     return policy
+
+
+class _Credit(TypedDict):
+    """The thresholds of prepaid credit, as `Policy` names them."""
+
+    low_credit_nano: int
+    low_credit_hysteresis_nano: int
+    low_credit_days: int | None
+    grace: Term
+    grace_debt_cap_nano: int
+    grace_warn_before_ms: int
+    min_after_notice_ms: int
+    restore_min_nano: int
+    offline_debt_cap_nano: int
+    top_up_max_nano: int
+    balance_max_nano: int
+
+
+_NO_CREDIT = _Credit(
+    low_credit_nano=0,
+    low_credit_hysteresis_nano=0,
+    low_credit_days=None,
+    grace=Term(duration_ms=0),
+    grace_debt_cap_nano=0,
+    grace_warn_before_ms=0,
+    min_after_notice_ms=0,
+    restore_min_nano=0,
+    offline_debt_cap_nano=0,
+    top_up_max_nano=0,
+    balance_max_nano=0,
+)
+"""A post-paid supply has no credit that anything could follow from."""
+
+
+def _credit(doc: PolicyDocument, keys: Keys) -> _Credit:
+    low, grace, caps = doc.low_credit, doc.grace, doc.caps
+    minimum, offline = doc.restore.min_balance, doc.guards.offline_debt_cap
+    if low is None or grace is None or caps is None or minimum is None or offline is None:
+        return _NO_CREDIT
+    return _Credit(
+        low_credit_nano=_not_negative("low_credit.amount", low.amount, keys),
+        low_credit_hysteresis_nano=_not_negative("low_credit.hysteresis", low.hysteresis, keys),
+        low_credit_days=low.days,
+        grace=_term("grace.term", grace.term, keys),
+        grace_debt_cap_nano=_above_zero("grace.debt_cap", grace.debt_cap, keys),
+        grace_warn_before_ms=_duration("grace.warn_before", grace.warn_before, keys),
+        min_after_notice_ms=_duration("grace.min_after_notice", grace.min_after_notice, keys),
+        restore_min_nano=_not_negative("restore.min_balance", minimum, keys),
+        offline_debt_cap_nano=_above_zero("guards.offline_debt_cap", offline, keys),
+        top_up_max_nano=_above_zero("caps.top_up", caps.top_up, keys),
+        balance_max_nano=_above_zero("caps.balance", caps.balance, keys),
+    )
+
+
+def _check_initiator(doc: PolicyDocument, keys: Keys) -> None:
+    """A local policy has the tables of prepaid credit, a central one those of arrears; never some of both."""
+    prepaid = {
+        "low_credit": doc.low_credit,
+        "grace": doc.grace,
+        "caps": doc.caps,
+        "restore.min_balance": doc.restore.min_balance,
+        "guards.offline_debt_cap": doc.guards.offline_debt_cap,
+    }
+    central = doc.initiator is Initiator.CENTRAL
+    if doc.restore.gas is not Reconnect.ARMED:
+        raise keys.error(
+            "restore.gas", "gas never comes back by itself (decision 14)", 'leave it out, or write "armed"'
+        )
+    for key, value in prepaid.items():
+        if central and value is not None:
+            raise keys.error(key, 'has no meaning with initiator = "central"', "nothing follows from credit there")
+        if not central and value is None:
+            raise keys.error(key, "this key is missing")
+    if central and doc.delinquency is None:
+        raise keys.error("delinquency", "this key is missing", 'initiator = "central" needs its terms')
+    if not central and doc.delinquency is not None:
+        raise keys.error("delinquency", 'has no meaning with initiator = "local"', "the account itself decides there")
+    if central and doc.limit.debt_cap is not None:
+        raise keys.error("limit.debt_cap", 'has no meaning with initiator = "central"', "only an order suspends there")
 
 
 def _check_counts(policy: Policy, keys: Keys) -> None:
@@ -169,6 +245,10 @@ def _check_together(policy: Policy, keys: Keys) -> None:
         raise keys.error("valid_to", f"{policy.valid_to} lies before valid_from {policy.valid_from}")
     if policy.limit_required and not policy.limit_enabled:
         raise keys.error("limit.required", "a rung that is not enabled cannot be required", "set limit.enabled = true")
+    if policy.delinquency is not None:
+        if policy.limit_enabled and policy.limit_term.days is None:
+            raise keys.error("limit.term", "an order is held against dates, not hours", 'like "10 calendar days"')
+        return
     cap = policy.limit_debt_cap_nano
     if cap is not None and cap <= policy.grace_debt_cap_nano:
         raise keys.error(

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.prepayment.agenda import Agenda
+from gateway.prepayment.arrears import Arrears, Ordered
 from gateway.prepayment.calendar import Calendar
 from gateway.prepayment.events import Hold, Moment, SuspicionCause
 from gateway.prepayment.intervals import Interval, IntervalState
 from gateway.prepayment.ledger import Record, Verdict
 from gateway.prepayment.outages import Outage
-from gateway.prepayment.policy import Policy
+from gateway.prepayment.policy import Policy, Reconnect
 from gateway.prepayment.posting import Bonus, Postings
 from gateway.prepayment.rating import Line, Usage
 from gateway.prepayment.register import Register
@@ -105,6 +106,7 @@ class Account:
     `withheld_nano` is the part of the top-up total that is not credited until the head-end has confirmed the books;
     `adjusted_nano` what resyncs have added. `lost_epochs` are runs that ended in a branch this account gave up.
     `delivery_point` is the POD or PDR, which never moves to another account's ledger (S2-11); "" when nobody said.
+    `armed`: entitled to supply again, and an open switch waits for somebody on site (decision 14).
     """
 
     account_id: str
@@ -148,6 +150,9 @@ class Account:
     wraps_at_wh: int | None = None
     parallel: Parallel | None = None
     agenda: Agenda = field(default_factory=Agenda)
+    arrears: tuple[Arrears, ...] = ()
+    ordered: Ordered | None = None
+    armed: bool = False
 
     @property
     def credit_nano(self) -> int:
@@ -159,6 +164,11 @@ class Account:
     def balance_nano(self) -> int:
         """Credit minus charges, exactly (I2); may be negative."""
         return self.credit_nano - self.usage.charge_total_nano
+
+    @property
+    def waits_on_site(self) -> bool:
+        """A supply that was suspended comes back when somebody on site says so; gas always (decision 14)."""
+        return self.commodity is Commodity.GAS or self.policy.reconnect is Reconnect.ARMED
 
     @property
     def settled_balance_nano(self) -> int:

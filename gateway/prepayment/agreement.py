@@ -9,7 +9,8 @@ from gateway.prepayment.account import Account, Outcome, Supply, Terms
 from gateway.prepayment.agenda import CertificateDue
 from gateway.prepayment.certificate import CertificateReason
 from gateway.prepayment.contract import now, opening_due
-from gateway.prepayment.events import AccountClosed, AccountOpened, Opening, PolicySet, TariffSet
+from gateway.prepayment.delinquency import close_refusal
+from gateway.prepayment.events import AccountClosed, AccountOpened, CloseCause, Opening, PolicySet, TariffSet
 from gateway.prepayment.holds import protecting
 from gateway.prepayment.intervals import IntervalState, advance
 from gateway.prepayment.ladder import Effect, Rule
@@ -31,7 +32,7 @@ def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
     refusal = _policy_refusal(event.policy, event.currency, terms)
     if refusal is None and event.tariff.currency != event.currency:
         refusal = refused("wrong_currency", expected=event.currency, got=event.tariff.currency)
-    if refusal is None and not terms.can_disconnect:
+    if refusal is None and not terms.can_disconnect and event.policy.delinquency is None:
         refusal = refused("no_actuator")
     if refusal is None and not valid_power_w(event.contract_power_w):
         refusal = refused("invalid_step", power_w=event.contract_power_w)
@@ -54,7 +55,7 @@ def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
         tariffs=(event.tariff,),
         opened=event.at,
         opening_nano=event.opening_balance_nano,
-        supply=Supply(SupplyState.NORMAL, event.at),
+        supply=Supply(event.policy.first_state, event.at),
         usage=Usage(),
         register=register,
         intervals=advance(IntervalState(), event.at, 0)[0],
@@ -139,14 +140,9 @@ def policy_set(account: Account, request: PolicySet, terms: Terms) -> Taken | Ve
         return refusal
     if policy.policy_id == account.policy.policy_id and policy.version <= account.policy.version:
         return refused("stale_version")
+    if policy.initiator is not account.policy.initiator:
+        return refused("other_initiator", initiator=account.policy.initiator.value)
     return Taken(lambda a: replace(a, policy=policy))
-
-
-def power_set(request: PowerSet) -> Taken | Verdict:
-    """Another contract power, in the steps that are sold (S2-07)."""
-    if not valid_power_w(request.contract_power_w):
-        return refused("invalid_step", power_w=request.contract_power_w)
-    return Taken(lambda a: replace(a, contract_power_w=request.contract_power_w))
 
 
 def closed(account: Account, request: AccountClosed) -> Taken | Verdict:
@@ -154,9 +150,13 @@ def closed(account: Account, request: AccountClosed) -> Taken | Verdict:
     protection = protecting(account, request.at)
     if protection is not None:
         return refused("held", hold=protection.hold_id)
+    refusal = close_refusal(account, request.at) if request.cause is CloseCause.DELINQUENCY else None
+    if refusal is not None:
+        return refusal
     detail = (
         ("reason", request.reason),
         ("register_wh", account.register.wh if account.register.wh is not None else -1),
+        *((("cause", request.cause.value),) if request.cause is CloseCause.DELINQUENCY else ()),
     )
     final = CertificateDue(request.command_id, CertificateReason.TERMINATION, None, request.reason)
     return Taken(

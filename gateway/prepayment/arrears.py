@@ -112,6 +112,7 @@ class ReconnectAllowed:
 
     at: Moment
     command_id: str
+    confirmed_by: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,6 +288,13 @@ class AccountOpened:
     contract_id: str = ""
 
 
+class CloseCause(StrEnum):
+    """Why a contract ends; for arrears the minimum terms count (S1-14)."""
+
+    CUSTOMER_REQUEST = "customer_request"
+    DELINQUENCY = "delinquency"
+
+
 @dataclass(frozen=True, slots=True)
 class AccountClosed:
     """The contract ends: final reading, supply open, credit reported for refund."""
@@ -295,6 +302,7 @@ class AccountClosed:
     at: Moment
     command_id: str
     reason: str
+    cause: CloseCause = CloseCause.CUSTOMER_REQUEST
 
 
 @dataclass(frozen=True, slots=True)

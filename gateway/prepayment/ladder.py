@@ -1,4 +1,4 @@
-"""The supply ladder: one engine, and the prepaid ladder as its table. Post-paid is another table for the same engine.
+"""The supply ladders: one engine and two tables. Prepaid decides by itself, post-paid only carries out orders.
 
 How it works. A `Rule` says: from these states, to that state, when all these *conditions* hold. There are three
 effects. INFORM tells the customer something and leaves the supply alone. RESTORE makes things better: its conditions
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from gateway.prepayment import civil
+from gateway.prepayment import civil, legal
 from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.calendar import CalendarNotCovered, next_slot_utc_ms, slot_open
 from gateway.prepayment.events import Moment
@@ -27,13 +27,12 @@ from gateway.prepayment.holds import (
     disputed_nano,
     frozen_days,
     frozen_ms,
-    holds_in_force,
     protecting,
 )
 from gateway.prepayment.outages import paused_term_end
 from gateway.prepayment.policy import Initiator, Term
 from gateway.prepayment.rollback import reckoned_nano, unanswered, vouched
-from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.supply import Commodity, SupplyState
 
 _S = SupplyState
 
@@ -64,6 +63,10 @@ class Condition(StrEnum):
     OFFLINE_DEBT_CAP = "offline debt cap reached"
     NOT_CONFIRMED = "books not confirmed since the start, or rollback suspected"
     TWICE_OFFLINE_CAP = "twice the offline debt cap reached"
+    ARREARS = "arrears beyond what is disputed"
+    NO_ARREARS = "no arrears beyond what is disputed"
+    LIMIT_FIRST = "electricity at low voltage, limiting possible and wanted"
+    NO_LIMIT_FIRST = "not electricity at low voltage, or limiting impossible or not wanted"
 
 
 class Guard(StrEnum):
@@ -74,6 +77,8 @@ class Guard(StrEnum):
     METER = "meter_untrusted"
     POLICY = "policy_missing"
     REACH = "offline"
+    DEBT = "debt_floor"
+    TERMS = "too_early"
     HOLD = "held"
     NOTICE = "notice_too_young"
     DWELL = "dwell"
@@ -92,7 +97,9 @@ class Rule:
     guards: tuple[Guard, ...] = ()
 
 
-ALL_GUARDS = tuple(Guard)
+ORDER_GUARDS = tuple(guard for guard in Guard if guard is not Guard.NOTICE)
+"""An order has dates instead of an age of the notice: its terms are computed again (requirements 2.4)."""
+ALL_GUARDS = tuple(guard for guard in Guard if guard not in (Guard.DEBT, Guard.TERMS))
 OFFLINE_GUARDS = (Guard.METER, Guard.HOLD, Guard.NOTICE, Guard.DWELL)
 """Out of reach neither clock nor slot can be asked: money alone bounds the loss, down to LIMITED (decision 12)."""
 UNCONFIRMED_GUARDS = (Guard.METER, Guard.HOLD)
@@ -144,6 +151,24 @@ PREPAID: tuple[Rule, ...] = (
         ALL_GUARDS,
     ),
 )
+
+DELINQUENCY: tuple[Rule, ...] = (
+    Rule("paid", (_S.NOTICED,), _S.REGULAR, Effect.RESTORE, (_C.NO_ARREARS,)),
+    Rule("paid_restored", (_S.LIMITED, _S.SUSPENDED), _S.REGULAR, Effect.RESTORE, (_C.NO_ARREARS,)),
+    Rule("protected", (_S.LIMITED, _S.SUSPENDED), _S.NOTICED, Effect.RESTORE, (_C.PROTECTED,)),
+    Rule("noticed", (_S.REGULAR,), _S.NOTICED, Effect.INFORM, (_C.ARREARS,)),
+    Rule("ordered_limit", (_S.NOTICED,), _S.LIMITED, Effect.ESCALATE, (_C.LIMIT_FIRST,), ORDER_GUARDS),
+    Rule("ordered_suspend", (_S.LIMITED,), _S.SUSPENDED, Effect.ESCALATE, (_C.CAN_DISCONNECT,), ORDER_GUARDS),
+    Rule(
+        "ordered_suspend_direct",
+        (_S.NOTICED,),
+        _S.SUSPENDED,
+        Effect.ESCALATE,
+        (_C.NO_LIMIT_FIRST, _C.CAN_DISCONNECT),
+        ORDER_GUARDS,
+    ),
+)
+"""Every arrow that makes things worse also needs a signed order for exactly that state (2.8, invariant 12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +288,11 @@ def _over(term: Term, cap_nano: int | None, s: Situation) -> bool:
 
 
 def _can_limit(s: Situation) -> bool:
-    return s.account.policy.limit_enabled and s.terms.can_limit
+    return s.account.policy.limit_enabled and s.terms.can_limit and s.account.commodity is Commodity.ELECTRICITY
+
+
+def _owes(s: Situation) -> bool:
+    return legal.net_nano(s.account, s.at) > 0
 
 
 def _out_of_reach(s: Situation) -> bool:
@@ -286,6 +315,10 @@ _CONDITIONS: dict[Condition, Callable[[Situation], bool]] = {
     Condition.OFFLINE_DEBT_CAP: lambda s: s.balance_nano <= -s.account.policy.offline_debt_cap_nano,
     Condition.NOT_CONFIRMED: lambda s: not vouched(s.account),
     Condition.TWICE_OFFLINE_CAP: lambda s: s.balance_nano <= -2 * s.account.policy.offline_debt_cap_nano,
+    Condition.ARREARS: _owes,
+    Condition.NO_ARREARS: lambda s: not _owes(s),
+    Condition.LIMIT_FIRST: lambda s: legal.limited_first(s.account, s.terms),
+    Condition.NO_LIMIT_FIRST: lambda s: not legal.limited_first(s.account, s.terms),
 }
 
 
@@ -319,12 +352,35 @@ def _slot_open(s: Situation) -> bool:
         return False
 
 
+def _above_floor(s: Situation) -> bool:
+    order = s.account.ordered
+    if order is None or s.account.policy.delinquency is None:
+        return False
+    net_nano = legal.net_nano(s.account, s.at, order.arrears_id)
+    return net_nano > s.account.policy.delinquency.debt_floor_nano
+
+
+def _terms_over(s: Situation) -> bool:
+    """The first legal day of the order's rung has come, in proven time."""
+    order = s.account.ordered
+    claim = next((one for one in s.account.arrears if order is not None and one.arrears_id == order.arrears_id), None)
+    if order is None or claim is None or not s.at.trust.proven:
+        return False
+    try:
+        bar = legal.first_legal(s.account, claim, order.target, s.terms, s.at)
+    except (KeyError, CalendarNotCovered):
+        return False
+    return civil.local_date(s.at.utc_ms, s.account.policy.time_zone) >= bar.day
+
+
 _GUARDS: dict[Guard, Callable[[Situation], bool]] = {
     Guard.ROLLBACK: lambda s: s.account.suspicion is None,
     Guard.CLOCK: lambda s: s.at.trust.proven,
     Guard.METER: _meter_trusted,
     Guard.POLICY: _policy_valid,
     Guard.REACH: lambda s: not _out_of_reach(s),
+    Guard.DEBT: _above_floor,
+    Guard.TERMS: _terms_over,
     Guard.HOLD: lambda s: not blocked_by(s.account, s.at, s.toward),
     Guard.NOTICE: _notice_old_enough,
     Guard.DWELL: lambda s: s.at.running_ms - s.account.supply.since.running_ms >= s.account.policy.min_dwell_ms,

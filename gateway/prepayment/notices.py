@@ -17,6 +17,10 @@ NOTICES = {
     "restored": "restored",
     "restored_low": "restored",
     "protected": "restored",
+    "ordered_limit": "limited",
+    "ordered_suspend": "suspended",
+    "ordered_suspend_direct": "suspended",
+    "paid_restored": "restored",
 }
 """Rule -> template."""
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.prepayment.supply import SupplyState
+
 
 class Initiator(StrEnum):
     """Who decides to escalate: the account itself (prepaid) or a signed order of the central system (post-paid)."""
@@ -153,6 +155,21 @@ class Policy:
     balance_max_nano: int
     payment_proof_working_days: int = 5
     posting_max_nano: int = 2_000_000_000_000
-    posting_max_nano: int = 2_000_000_000_000
     delinquency: Delinquency | None = None
     reconnect: Reconnect = Reconnect.AUTO
+
+    @property
+    def first_state(self) -> SupplyState:
+        """Where an account under this policy begins."""
+        return SupplyState.NORMAL if self.delinquency is None else SupplyState.REGULAR
+
+    def counts_days(self, state: SupplyState) -> bool:
+        """A term of days may begin with this rung."""
+        last = SupplyState.GRACE if self.delinquency is None else SupplyState.SUSPENDED
+        return state in (SupplyState.LIMITED, last)
+
+    def has(self, state: SupplyState) -> bool:
+        """This rung is one of its ladder; a head-end that knows no rows of a change tells the first of the other."""
+        if self.delinquency is None:
+            return state not in (SupplyState.REGULAR, SupplyState.NOTICED)
+        return state not in (SupplyState.NORMAL, SupplyState.LOW_CREDIT, SupplyState.GRACE)

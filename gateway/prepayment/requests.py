@@ -8,10 +8,11 @@ an account's own money live here, because only the account knows them (decision 
 
 from __future__ import annotations
 
-from typing import assert_never
-
-from gateway.prepayment import agreement, bonus, credit, postings, protection
+from gateway.prepayment import agreement, bonus, credit, delinquency, postings, protection
 from gateway.prepayment.account import Account, Terms
+from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, ReconnectAllowed, SupplyOrdered
+from gateway.prepayment.contract import power_set
+from gateway.prepayment.dispatch import operate
 from gateway.prepayment.events import (
     AccountClosed,
     HoldReleased,
@@ -26,12 +27,10 @@ from gateway.prepayment.events import (
     TopUp,
     TopUpReversal,
 )
-from gateway.prepayment.contract import power_set
-from gateway.prepayment.dispatch import operate
 from gateway.prepayment.ledger import EntryKind, Verdict
 from gateway.prepayment.operations import Operation
-from gateway.prepayment.posting import BonusSet, Posting
 from gateway.prepayment.outages import OutageCancelled, OutagePlanned
+from gateway.prepayment.posting import BonusSet, Posting
 from gateway.prepayment.rollback import resync_records, resynced
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import Taken, refused
@@ -51,6 +50,10 @@ Request = (
     | AccountClosed
     | Resynced
     | Operation
+    | ArrearsNoticed
+    | ArrearsPaid
+    | SupplyOrdered
+    | ReconnectAllowed
     | Posting
     | BonusSet
 )
@@ -59,7 +62,7 @@ Request = (
 
 def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  # noqa: C901, PLR0911, PLR0912 - a line per request
     """Accept or refuse one request. A closed account accepts nothing (S1-15) but what settles its last bill."""
-    if account.supply.state is SupplyState.TERMINATED and not isinstance(request, Resynced | Posting):
+    if account.supply.state is SupplyState.TERMINATED and not isinstance(request, Resynced | Posting | ArrearsPaid):
         return refused("account_closed")
     match request:
         case TopUp():
@@ -88,6 +91,14 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
             return agreement.closed(account, request)
         case Resynced():
             return _resync(account, request)
+        case ArrearsNoticed():
+            return delinquency.noticed(account, request, terms)
+        case ArrearsPaid():
+            return delinquency.paid(account, request)
+        case SupplyOrdered():
+            return delinquency.ordered(account, request, terms)
+        case ReconnectAllowed():
+            return delinquency.reconnect_allowed(account, request)
         case Posting():
             return postings.post(account, request)
         case BonusSet():

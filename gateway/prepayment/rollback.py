@@ -34,6 +34,7 @@ from gateway.prepayment.events import (
 )
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Record, Transition
 from gateway.prepayment.posting import bonuses_after, numbers_of, only_ours_nano
+from gateway.prepayment.policy import Policy
 from gateway.prepayment.rating import rate
 from gateway.prepayment.register import CaseKind, Register
 from gateway.prepayment.settle import post_charges
@@ -179,7 +180,9 @@ def resynced(account: Account, request: Resynced) -> Account:
         holds=_holds(account, known),
         postings=replace(account.postings, numbers=account.postings.numbers.union(numbers_of(known))),
         bonuses=bonuses_after(account.bonuses, known),
-        supply=_supply(known, request.at, account.policy.time_zone),
+        supply=_supply(known, request.at, account.policy),
+        armed=account.armed or account.waits_on_site,
+        ordered=None,
     )
     after = _from_register(after, known, request.at)
     wanted_nano = (
@@ -230,12 +233,13 @@ def resync_records(before: Account, after: Account, request: Resynced) -> tuple[
     return (*records, moved)
 
 
-def _supply(known: Position, at: Moment, time_zone: str) -> Supply:
+def _supply(known: Position, at: Moment, policy: Policy) -> Supply:
     """The rung of the lost branch with its terms as far as they had run: none is shortened, none begins again."""
     notice_ms = None if known.notice_age_ms is None else at.running_ms - known.notice_age_ms
     since = replace(at, running_ms=at.running_ms - known.in_state_ms)
-    dated = None if known.dated_utc_ms is None else civil.local_date(known.dated_utc_ms, time_zone).isoformat()
-    return Supply(known.state, since, notice_running_ms=notice_ms, dated_on=dated)
+    dated = None if known.dated_utc_ms is None else civil.local_date(known.dated_utc_ms, policy.time_zone).isoformat()
+    state = known.state if policy.has(known.state) else policy.first_state
+    return Supply(state, since, notice_running_ms=notice_ms, dated_on=dated)
 
 
 def _holds(account: Account, known: Position) -> tuple[Hold, ...]:

@@ -3,8 +3,8 @@
 `apply` is total and pure: it never raises for an event, never asks the time and changes nothing in place. The order is
 always the same. The event is taken in (a reading is judged and rated, a request accepted or refused); then the ladder
 decides at most one rule; then charges that were only in memory are settled into an entry if the balance is about to be
-spoken of (a top-up, a change of rung, a new day, decision 7). `control` says what must be so at the meter; the poll
-compares it with what is (facts by transaction, control by reconciliation). `next_deadline_ms` says when to look again.
+spoken of (a top-up, a change of rung, a new day, decision 7). `entitlement.control` says what must be so at the meter
+(facts by transaction, control by reconciliation). `next_deadline_ms` says when to look again.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from gateway.prepayment import civil
+from gateway.prepayment import civil, delinquency
 from gateway.prepayment.account import Account, Outcome, Spending, Supply, Terms
+from gateway.prepayment.arrears import Reconnected
 from gateway.prepayment.bonus import pay
 from gateway.prepayment.contract import closing, passed, read
+from gateway.prepayment.entitlement import UNCONFIRMED, control
 from gateway.prepayment.events import (
     Confirmed,
     Contact,
@@ -27,8 +29,8 @@ from gateway.prepayment.events import (
     Suspected,
     Tick,
 )
-from gateway.prepayment.holds import disputed_nano
 from gateway.prepayment.fieldwork import reminded
+from gateway.prepayment.holds import disputed_nano
 from gateway.prepayment.intervals import advance
 from gateway.prepayment.ladder import (
     PREPAID,
@@ -50,21 +52,21 @@ from gateway.prepayment.protection import holding
 from gateway.prepayment.rating import Rated, rate, standing
 from gateway.prepayment.register import Case, Judgement, Span, judge
 from gateway.prepayment.requests import Request, take
-from gateway.prepayment.rollback import begun, confirmed, leaves_switch, reckoned_nano, suspected, waited
+from gateway.prepayment.rollback import begun, confirmed, suspected, waited
 from gateway.prepayment.rollover import due as rollover_due
 from gateway.prepayment.settle import merge, post_charges
-from gateway.prepayment.supply import Control, SupplyState, SwitchState
+from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import Taken
 
-Event = Reading | Tick | Restarted | Confirmed | Suspected | Contact | MeterEvent | Request
+__all__ = ["UNCONFIRMED", "Event", "apply", "control", "next_deadline_ms", "settle"]
+
+Event = Reading | Tick | Restarted | Confirmed | Suspected | Contact | MeterEvent | Reconnected | Request
 """Everything that `apply` takes in."""
 _RULES = by_state(PREPAID)
 _DAYS_KEPT = 7
-UNCONFIRMED = "unconfirmed"
-"""Why a switch is left as it is: nobody has said yet that these books are the newest."""
 
 
-def apply(account: Account, event: Event, terms: Terms) -> Outcome:
+def apply(account: Account, event: Event, terms: Terms) -> Outcome:  # noqa: PLR0911 - one for each kind of event
     """Take in one event; the outcome's account, records and intervals belong into one transaction."""
     match event:
         case Reading():
@@ -83,46 +85,21 @@ def apply(account: Account, event: Event, terms: Terms) -> Outcome:
             return Outcome(replace(account, contact_running_ms=event.at.running_ms))
         case MeterEvent():
             return Outcome(account, (Happening(event.at, account.account_id, event.what, event.detail),))
+        case Reconnected():
+            return delinquency.reconnected(account, event)
         case _:
             taken = take(account, event, terms)
             if isinstance(taken, Verdict):
                 return Outcome(account, verdict=taken)
-            return _evaluate(_taken(account, taken, event.at), event.at, terms)
-
-
-def control(account: Account, terms: Terms) -> Control:
-    """What must be so at the meter, from state alone: the safety lock-out first, then the rung (decision 13).
-
-    Books that may be an old image leave the switch as it was found, as long as money bounds what that can cost.
-    """
-    wanted = _entitled(account, terms)
-    if account.lockout is not None or not leaves_switch(account):
-        return wanted
-    if wanted.switch is SwitchState.DISCONNECTED and not terms.can_limit:
-        if reckoned_nano(account) + disputed_nano(account) <= -2 * account.policy.offline_debt_cap_nano:
-            return wanted
-    elif wanted.switch is SwitchState.DISCONNECTED:
-        wanted = replace(wanted, limit_w=limit_w(account.contract_power_w, account.policy))
-    return replace(wanted, switch=None, reason=UNCONFIRMED)
-
-
-def _entitled(account: Account, terms: Terms) -> Control:
-    state = account.supply.state
-    if state is SupplyState.TERMINATED:
-        return Control(SwitchState.DISCONNECTED, None, "terminated")
-    if account.lockout is not None:
-        return Control(SwitchState.DISCONNECTED, None, "lockout")
-    if state is SupplyState.SUSPENDED:
-        return Control(SwitchState.DISCONNECTED, None, "suspended")
-    if state is SupplyState.LIMITED and terms.can_limit:
-        return Control(SwitchState.CONNECTED, limit_w(account.contract_power_w, account.policy), "limited")
-    return Control(SwitchState.CONNECTED, None, "supplied")
+            return _evaluate(_taken(account, taken, event.at, terms), event.at, terms)
 
 
 def next_deadline_ms(account: Account, terms: Terms, at: Moment) -> int | None:
     """How long from `at` until a timer of this account may fire; None when none runs. A hint: `Tick` then decides."""
     situation = situation_of(account, terms, at)
     policy, supply = account.policy, account.supply
+    if policy.delinquency is not None:
+        return delinquency.queue_left_ms(account, at)
     term = {SupplyState.GRACE: policy.grace, SupplyState.LIMITED: policy.limit_term}.get(supply.state)
     if term is None:
         return None
@@ -164,7 +141,7 @@ def _handed_over(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     due = rollover_due(outcome.account, at, terms)
     if due is None:
         return outcome
-    handed = _taken(outcome.account, due, at)
+    handed = _taken(outcome.account, due, at, terms)
     records, intervals = (*outcome.records, *handed.records), (*outcome.intervals, *handed.intervals)
     return replace(outcome, account=handed.account, records=records, intervals=intervals, opened=handed.opened)
 
@@ -274,7 +251,7 @@ def _with_charge(account: Account, rated: Rated) -> Account:
     return replace(account, usage=rated.usage, unsettled=merge(account.unsettled, rated.lines))
 
 
-def _taken(account: Account, taken: Taken, at: Moment) -> Outcome:
+def _taken(account: Account, taken: Taken, at: Moment, terms: Terms) -> Outcome:
     """A request was accepted: settle at the old terms first, then let it take effect."""
     settled = post_charges(Outcome(account), at)
     after = taken.change(settled.account)
@@ -297,7 +274,7 @@ def _taken(account: Account, taken: Taken, at: Moment) -> Outcome:
     outcome = Outcome(after, (*settled.records, *entries, *told), verdict=taken.verdict)
     if taken.transition is None:
         return outcome
-    moved = _move(replace(outcome, opened=taken.opens), taken.transition, at)
+    moved = _move(replace(outcome, opened=taken.opens), taken.transition, situation_of(after, terms, at))
     return closing(moved, at) if taken.transition.target is SupplyState.TERMINATED else moved
 
 
@@ -308,32 +285,37 @@ def _evaluate(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     supply = account.supply
     if account is not outcome.account:
         outcome = replace(outcome, account=account)
-    if supply.dated_on is None and at.trust.proven and supply.state in (SupplyState.GRACE, SupplyState.LIMITED):
+    if supply.dated_on is None and at.trust.proven and account.policy.counts_days(supply.state):
         today = civil.local_date(at.utc_ms, account.policy.time_zone).isoformat()
         account = replace(account, supply=replace(supply, dated_on=today))
         outcome = replace(outcome, account=account)
+    if account.policy.delinquency is not None:
+        outcome, decision = delinquency.review(outcome, terms, at)
+        account = outcome.account
+    else:
+        decision = decide(_RULES[supply.state], situation_of(account, terms, at))
     situation = situation_of(account, terms, at)
-    decision = decide(_RULES[supply.state], situation)
     if decision.rule is not None:
-        return _move(outcome, decision.rule, at, situation)
+        return _move(outcome, decision.rule, situation)
     outcome = _warned(outcome, situation)
     if decision.blocked == account.supply.held_by:
         return outcome
     return _held(outcome, decision.blocked, at)
 
 
-def _move(outcome: Outcome, rule: Rule, at: Moment, situation: Situation | None = None) -> Outcome:
+def _move(outcome: Outcome, rule: Rule, situation: Situation) -> Outcome:
     """Settle, change the rung, record the transition with its evidence and tell the customer."""
+    at = situation.at
     outcome = post_charges(outcome, at)
     account = outcome.account
-    source = account.supply
+    source, ordered = account.supply, delinquency.evidence(account, rule, situation.terms, at)
     told = rule.effect is not Effect.RESTORE
     supply = Supply(state=rule.target, since=at, notice_running_ms=at.running_ms if told else None)
     if rule.name == "protected":  # still in debt: the notice given stays given
         supply = replace(supply, notice_running_ms=source.notice_running_ms)
     if at.trust.proven:
         supply = replace(supply, dated_on=civil.local_date(at.utc_ms, account.policy.time_zone).isoformat())
-    account = replace(account, supply=supply)
+    account = replace(account, supply=supply, ordered=None, armed=_armed(account, rule.target))
     limited_w = limit_w(account.contract_power_w, account.policy) if rule.target is SupplyState.LIMITED else None
     transition = Transition(
         at=at,
@@ -346,14 +328,22 @@ def _move(outcome: Outcome, rule: Rule, at: Moment, situation: Situation | None 
         currency=account.currency,
         register_wh=account.register.wh,
         limit_w=limited_w,
-        detail=_evidence(source, account, at),
+        detail=(*_evidence(source, account, at), *ordered),
     )
-    records: tuple[Record, ...] = (*outcome.records, transition)
+    records: tuple[Record, ...] = (*outcome.records, transition, *delinquency.dropped(outcome.account, rule, at))
     template = NOTICES.get(rule.name)
     if template is not None:
-        left = None if situation is None else days_left(account, account.balance_nano)
+        left = days_left(account, account.balance_nano) if account.policy.delinquency is None else None
         records = (*records, notice(account, at, template, days=left, limited_w=limited_w))
     return replace(outcome, account=account, records=records)
+
+
+def _armed(account: Account, target: SupplyState) -> bool:
+    """Whether supply that comes back with this rung waits for somebody on site (decision 14)."""
+    if target in (SupplyState.SUSPENDED, SupplyState.TERMINATED):
+        return False
+    was_off = account.supply.state is SupplyState.SUSPENDED
+    return account.armed or (was_off and account.waits_on_site)
 
 
 def _evidence(source: Supply, account: Account, at: Moment) -> Detail:

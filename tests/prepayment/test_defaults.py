@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from gateway.prepayment.account import Account, Outcome, Spending, Start, Supply, Suspicion, Terms
+from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, Ordered, SupplyOrdered
 from gateway.prepayment.events import (
+    AccountClosed,
     AccountOpened,
+    CloseCause,
     Hold,
     HoldReleased,
     HoldSet,
@@ -20,7 +23,7 @@ from gateway.prepayment.events import (
 from gateway.prepayment.ladder import Decision, Rule
 from gateway.prepayment.ledger import Entry, Happening, Notice, Receipt, Transition, Verdict
 from gateway.prepayment.outages import Outage, OutageCancelled, OutagePlanned
-from gateway.prepayment.policy import DayKind, Policy, Slots, Term
+from gateway.prepayment.policy import DayKind, Delinquency, Policy, Reconnect, Slots, Term
 from gateway.prepayment.posting import Bonus, BonusSet, Numbers, Posted, Posting, Postings
 from gateway.prepayment.rating import Rated, Usage
 from gateway.prepayment.register import Judgement, Register, Span
@@ -53,6 +56,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
                 "holds": (), "outages": (), "lockout": None, "contact_running_ms": 0, "alarms": (), "start": None, "suspicion": None,
                 "withheld_nano": 0, "adjusted_nano": 0, "lost_epochs": (), "postings": Postings(), "bonuses": (),
                 "delivery_point": "", "commodity": Commodity.ELECTRICITY, "voltage": Voltage.LV, "domestic": True,
+                "arrears": (), "ordered": None, "armed": False,
             },
         ),
         (Supply, {"notice_running_ms": None, "dated_on": None, "grace_warned": False, "held_by": ""}),
@@ -122,7 +126,19 @@ def defaults(kind: type[Any]) -> dict[str, object]:
                 "to_minute": 1440, "moratoria": (), "help_hours": (), "min_open_after_ms": 0,
             },
         ),
-        (Policy, {"payment_proof_working_days": 5, "posting_max_nano": 2_000_000_000_000}),
+        (
+            Policy,
+            {
+                "payment_proof_working_days": 5, "posting_max_nano": 2_000_000_000_000, "delinquency": None,
+                "reconnect": Reconnect.AUTO,
+            },
+        ),
+        (Delinquency, {"hearing_required": False, "interest": None, "indemnity": None}),
+        (Ordered, {"slot_utc_ms": None}),
+        (ArrearsNoticed, {"sent_on": None, "notified_on": None, "letter_days": 0, "invoices": ()}),
+        (ArrearsPaid, {"amount_nano": None}),
+        (SupplyOrdered, {"queue": False, "affected_heard": False}),
+        (AccountClosed, {"cause": CloseCause.CUSTOMER_REQUEST}),
         (
             Usage,
             {

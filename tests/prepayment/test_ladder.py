@@ -17,7 +17,7 @@ from gateway.prepayment.events import (
     Tick,
     TimeTrust,
 )
-from gateway.prepayment.ladder import PREPAID, Effect, Guard, Situation, by_state, decide
+from gateway.prepayment.ladder import ALL_GUARDS, PREPAID, Effect, Guard, Situation, by_state, decide
 from gateway.prepayment.ledger import Happening, Transition
 from gateway.prepayment.policy import Initiator, Slots, Term
 from gateway.prepayment.power import available_power_w, limit_w
@@ -385,7 +385,7 @@ def test_every_escalation_is_guarded() -> None:
             told = set() if rule.name == "unconfirmed_debt_cap" else {Guard.NOTICE, Guard.DWELL}  # threat 3
             assert {Guard.METER, Guard.HOLD, *told} <= set(rule.guards)
             if rule.target is SupplyState.SUSPENDED:
-                assert set(rule.guards) == set(Guard)
+                assert rule.guards == ALL_GUARDS
         else:
             assert rule.guards == ()
 

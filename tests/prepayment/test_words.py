@@ -6,7 +6,16 @@ import pytest
 
 from gateway.prepayment.events import HoldKind, SuspicionCause, TimeTrust
 from gateway.prepayment.intervals import Interval, IntervalState, Quality
-from gateway.prepayment.ladder import ALL_GUARDS, OFFLINE_GUARDS, PREPAID, UNCONFIRMED_GUARDS, Effect, Guard
+from gateway.prepayment.ladder import (
+    ALL_GUARDS,
+    DELINQUENCY,
+    OFFLINE_GUARDS,
+    ORDER_GUARDS,
+    PREPAID,
+    UNCONFIRMED_GUARDS,
+    Effect,
+    Guard,
+)
 from gateway.prepayment.ledger import GENESIS, EntryKind, VerdictStatus, chain, wire_fact
 from gateway.prepayment.policy import DayKind, Initiator, Slots, Term
 from gateway.prepayment.posting import PostingKind
@@ -18,7 +27,7 @@ from gateway.prepayment.supply import SupplyState, SwitchState
 @pytest.mark.parametrize(
     ("words", "values"),
     [
-        (SupplyState, "NORMAL LOW_CREDIT GRACE LIMITED SUSPENDED TERMINATED"),
+        (SupplyState, "NORMAL LOW_CREDIT GRACE LIMITED SUSPENDED TERMINATED REGULAR NOTICED"),
         (SwitchState, "CONNECTED DISCONNECTED READY_FOR_RECONNECTION"),
         (TimeTrust, "UNKNOWN RESTORED SYNCHRONISED AUTHENTICATED"),
         (
@@ -38,9 +47,7 @@ from gateway.prepayment.supply import SupplyState, SwitchState
         ),
         (
             PostingKind,
-            (
-                "fee interest compensation indemnity reconstruction estimate conguaglio setoff adjustment refund"
-            ),
+            ("fee interest compensation indemnity reconstruction estimate conguaglio setoff adjustment refund"),
         ),
         (VerdictStatus, "applied already_included refused"),
         (Initiator, "local central"),
@@ -52,7 +59,7 @@ from gateway.prepayment.supply import SupplyState, SwitchState
             Guard,
             (
                 "rollback_suspected clock_untrusted meter_untrusted policy_missing "
-                "offline held notice_too_young dwell slot_blocked"
+                "offline debt_floor too_early held notice_too_young dwell slot_blocked"
             ),
         ),
     ],
@@ -96,6 +103,16 @@ def test_the_ladder_is_this_table() -> None:
         )
         for rule in PREPAID
     }
+    post_paid = {rule.name: (" ".join(rule.sources), rule.target.value, rule.effect.value) for rule in DELINQUENCY}
+    assert post_paid == {
+        "paid": ("NOTICED", "REGULAR", "restore"),
+        "paid_restored": ("LIMITED SUSPENDED", "REGULAR", "restore"),
+        "protected": ("LIMITED SUSPENDED", "NOTICED", "restore"),
+        "noticed": ("REGULAR", "NOTICED", "inform"),
+        "ordered_limit": ("NOTICED", "LIMITED", "escalate"),
+        "ordered_suspend": ("LIMITED", "SUSPENDED", "escalate"),
+        "ordered_suspend_direct": ("NOTICED", "SUSPENDED", "escalate"),
+    }
     assert arrows == {
         "restored": ("LIMITED SUSPENDED", "NORMAL", "restore", "RESTORE_MIN CLEAR_OF_LOW"),
         "restored_low": ("LIMITED SUSPENDED", "LOW_CREDIT", "restore", "RESTORE_MIN"),
@@ -123,7 +140,9 @@ def test_the_guards_of_each_escalation() -> None:
         "unconfirmed_debt_cap": UNCONFIRMED_GUARDS,
         "limit_over": ALL_GUARDS,
     }
-    assert set(ALL_GUARDS) == set(Guard)
+    assert set(ALL_GUARDS) == set(Guard) - {Guard.DEBT, Guard.TERMS}
+    assert {rule.guards for rule in DELINQUENCY if rule.effect is Effect.ESCALATE} == {ORDER_GUARDS}
+    assert set(ORDER_GUARDS) == set(Guard) - {Guard.NOTICE}
     assert set(OFFLINE_GUARDS) == {Guard.METER, Guard.HOLD, Guard.NOTICE, Guard.DWELL}
     assert set(UNCONFIRMED_GUARDS) == {Guard.METER, Guard.HOLD}
     assert all(not rule.guards for rule in PREPAID if rule.effect is not Effect.ESCALATE)

@@ -1,0 +1,145 @@
+"""Commands of a post-paid supply: notices, payments, orders to limit or suspend, and the word from the site."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, assert_never
+
+from msgspec import Meta, Struct
+
+from gateway.commands.claims import Currency, Label, Money, Name
+from gateway.errors import CommandRefused
+from gateway.prepayment.arrears import (
+    INVOICES_MAX,
+    ArrearsNoticed,
+    ArrearsPaid,
+    Proof,
+    ReconnectAllowed,
+    SupplyOrdered,
+)
+from gateway.prepayment.events import Moment
+from gateway.prepayment.money import parse_money
+from gateway.prepayment.supply import Commodity, SupplyState
+
+CivilDate = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)")]
+"""A day in the zone of the account's policy: "2026-01-31"."""
+Reference = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+"""The decision or letter that an order rests on."""
+Invoice = Annotated[str, Meta(max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+LetterDays = Annotated[int, Meta(ge=0, le=366)]
+
+
+class ArrearsNoticeBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The customer was put in default in writing. Each date that counts a term must be there.
+
+    `letter_days` is the time from suspension to the end of the contract that the letter names.
+    """
+
+    account_id: Name
+    arrears_id: Name
+    commodity: Commodity
+    currency: Currency
+    amount: Money
+    due_on: CivilDate
+    issued_on: CivilDate
+    proof: Proof
+    final_term_on: CivilDate
+    legal_ref: Reference
+    sent_on: CivilDate | None = None
+    notified_on: CivilDate | None = None
+    letter_days: LetterDays = 0
+    invoices: Annotated[tuple[Invoice, ...], Meta(max_length=INVOICES_MAX)] = ()
+
+
+class ArrearsPaidBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A claim is paid, or `amount` of it."""
+
+    account_id: Name
+    arrears_id: Name
+    currency: Currency
+    amount: Money | None = None
+
+
+class SupplyLimitBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Reduce the power for these arrears; `queue`: in the next slot, if only the slot is closed now."""
+
+    account_id: Name
+    arrears_id: Name
+    legal_ref: Reference
+    queue: bool = False
+    affected_parties_heard: bool = False
+
+
+class SupplySuspendBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Open the supply for these arrears; `queue`: in the next slot, if only the slot is closed now."""
+
+    account_id: Name
+    arrears_id: Name
+    legal_ref: Reference
+    queue: bool = False
+    affected_parties_heard: bool = False
+
+
+class ReconnectBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody on site has confirmed that an armed supply may close."""
+
+    account_id: Name
+    confirmed_by: Label
+
+
+def event_of(
+    body: ArrearsNoticeBody | ArrearsPaidBody | SupplyLimitBody | SupplySuspendBody | ReconnectBody,
+    jti: str,
+    at: Moment,
+) -> ArrearsNoticed | ArrearsPaid | SupplyOrdered | ReconnectAllowed:
+    """What the account is asked to do. Raises CommandRefused(bad_payload)."""
+    match body:
+        case ArrearsNoticeBody():
+            return _noticed(body, jti, at)
+        case ArrearsPaidBody(amount=amount):
+            paid_nano = None if amount is None else parse_money(amount)
+            return ArrearsPaid(at, jti, body.arrears_id, body.currency, paid_nano)
+        case SupplyLimitBody():
+            return _ordered(body, SupplyState.LIMITED, jti, at)
+        case SupplySuspendBody():
+            return _ordered(body, SupplyState.SUSPENDED, jti, at)
+        case ReconnectBody():
+            return ReconnectAllowed(at, jti, body.confirmed_by)
+        case _ as never:
+            assert_never(never)
+
+
+def _ordered(body: SupplyLimitBody | SupplySuspendBody, target: SupplyState, jti: str, at: Moment) -> SupplyOrdered:
+    return SupplyOrdered(
+        at, jti, target, body.arrears_id, body.legal_ref, queue=body.queue, affected_heard=body.affected_parties_heard
+    )
+
+
+def _noticed(body: ArrearsNoticeBody, jti: str, at: Moment) -> ArrearsNoticed:
+    return ArrearsNoticed(
+        at=at,
+        command_id=jti,
+        arrears_id=body.arrears_id,
+        commodity=body.commodity,
+        currency=body.currency,
+        amount_nano=parse_money(body.amount),
+        due_on=_day("due_on", body.due_on),
+        issued_on=_day("issued_on", body.issued_on),
+        proof=body.proof,
+        final_term_on=_day("final_term_on", body.final_term_on),
+        legal_ref=body.legal_ref,
+        sent_on=None if body.sent_on is None else _day("sent_on", body.sent_on),
+        notified_on=None if body.notified_on is None else _day("notified_on", body.notified_on),
+        letter_days=body.letter_days,
+        invoices=body.invoices,
+    )
+
+
+def _day(field: str, text: str) -> str:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise CommandRefused("bad_payload", field=field, day=text) from error
+    if not 1971 <= day.year <= 9900:  # room to count days on either side of it
+        raise CommandRefused("bad_payload", field=field, day=text)
+    return text
