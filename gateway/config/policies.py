@@ -18,6 +18,7 @@ from gateway.prepayment.money import parse_money
 from gateway.prepayment.policy import Initiator, Policy, Reconnect, Slots, Term
 
 _MORATORIA_MAX = 8
+_POSTING = "2000.00"
 
 
 class LowCreditDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +83,7 @@ class CapsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     top_up: str
     balance: str
-    posting: str = "2000.00"
+    posting: str = _POSTING
 
 
 class PolicyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,6 +162,7 @@ class _Credit(TypedDict):
     offline_debt_cap_nano: int
     top_up_max_nano: int
     balance_max_nano: int
+    posting_max_nano: int
 
 
 _NO_CREDIT = _Credit(
@@ -175,6 +177,7 @@ _NO_CREDIT = _Credit(
     offline_debt_cap_nano=0,
     top_up_max_nano=0,
     balance_max_nano=0,
+    posting_max_nano=parse_money(_POSTING),
 )
 """A post-paid supply has no credit that anything could follow from."""
 
@@ -196,6 +199,7 @@ def _credit(doc: PolicyDocument, keys: Keys) -> _Credit:
         offline_debt_cap_nano=_above_zero("guards.offline_debt_cap", offline, keys),
         top_up_max_nano=_above_zero("caps.top_up", caps.top_up, keys),
         balance_max_nano=_above_zero("caps.balance", caps.balance, keys),
+        posting_max_nano=_above_zero("caps.posting", caps.posting, keys),
     )
 
 
