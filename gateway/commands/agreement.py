@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Literal, assert_never
 
 from msgspec import Struct
 
-from gateway.commands.claims import Count, Currency, DeliveryPoint, Label, Name, Reason, SignedMoney, Watts
+from gateway.commands.claims import (
+    Count,
+    Currency,
+    DeliveryPoint,
+    Instant,
+    Label,
+    Name,
+    NameOrNone,
+    Reason,
+    SignedMoney,
+    Watts,
+    utc_ms_of,
+)
 from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff
 from gateway.errors import CommandRefused, ConfigError
-from gateway.prepayment.events import AccountClosed, AccountOpened, CloseCause, Moment, PolicySet, PowerSet, TariffSet
+from gateway.prepayment.events import AccountClosed, AccountOpened, CloseCause, Moment, Opening, PolicySet, PowerSet, TariffSet
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.supply import Commodity, Voltage
@@ -33,6 +45,8 @@ class AccountOpenBody(Struct, frozen=True, forbid_unknown_fields=True):
     commodity: Commodity = Commodity.ELECTRICITY
     voltage: Voltage = Voltage.LV
     domestic: bool = True
+    kind: Literal["activation", "subentro"] = "activation"
+    contract_id: NameOrNone = ""
 
 
 class AccountCloseBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,10 +72,11 @@ class PolicySetBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PowerSetBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The contract power in W from now on."""
+    """The contract power in W from now on, or from an instant to come (S2-06)."""
 
     account_id: Name
     contract_power_w: Watts
+    at: Instant | None = None
 
 
 def event_of(
@@ -70,11 +85,11 @@ def event_of(
     """What the account is asked to do. Raises CommandRefused(bad_payload)."""
     match body:
         case TariffSetBody():
-            return TariffSet(at, jti, _tariff(body.tariff))
+            return TariffSet(at, jti, tariff_of(body.tariff))
         case PolicySetBody():
-            return PolicySet(at, jti, _policy(body.policy))
+            return PolicySet(at, jti, policy_of(body.policy))
         case PowerSetBody():
-            return PowerSet(at, jti, body.contract_power_w)
+            return PowerSet(at, jti, body.contract_power_w, utc_ms_of(body.at))
         case AccountOpenBody():
             return _opened(body, jti, at)
         case AccountCloseBody():
@@ -91,8 +106,8 @@ def _opened(body: AccountOpenBody, jti: str, at: Moment) -> AccountOpened:
         body.meter_id,
         body.currency,
         body.contract_power_w,
-        _policy(body.policy),
-        _tariff(body.tariff),
+        policy_of(body.policy),
+        tariff_of(body.tariff),
         parse_money(body.opening_balance),
         body.opening_register_wh,
         body.meter_serial,
@@ -100,17 +115,21 @@ def _opened(body: AccountOpenBody, jti: str, at: Moment) -> AccountOpened:
         body.commodity,
         body.voltage,
         body.domestic,
+        Opening(body.kind),
+        body.contract_id,
     )
 
 
-def _tariff(document: TariffDocument) -> Tariff:
+def tariff_of(document: TariffDocument) -> Tariff:
+    """The tariff of a command. Raises CommandRefused(bad_payload)."""
     try:
         return to_tariff(document, "tariff")
     except (ConfigError, ValueError) as error:
         raise CommandRefused(Reason.BAD_PAYLOAD, error=str(error)) from error
 
 
-def _policy(document: PolicyDocument) -> Policy:
+def policy_of(document: PolicyDocument) -> Policy:
+    """The policy of a command. Raises CommandRefused(bad_payload)."""
     try:
         return to_policy(document, "policy")
     except (ConfigError, ValueError) as error:

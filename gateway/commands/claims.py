@@ -20,6 +20,7 @@ MAX_INTEGER = 2**53 - 1  # beyond it JavaScript, and others, round
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
 """Ids of gateways, accounts, meters, holds, commands: they appear in topics, so no slash and no wildcard."""
+NameOrNone = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$(?!\n)")]
 Label = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 """One line of text for people."""
 DeliveryPoint = Annotated[str, Meta(pattern=r"^[A-Z0-9]{0,33}$(?!\n)")]
@@ -64,6 +65,16 @@ class Command(StrEnum):
     SUPPLY_SUSPEND = "supply_suspend"
     RECONNECT = "reconnect"
     READ_NOW = "read_now"
+    READING_CERTIFICATE = "reading_certificate"
+    ACCOUNT_ROLLOVER = "account_rollover"
+    DUE_CANCEL = "due_cancel"
+    METER_REPLACE = "meter_replace"
+    METER_TEST_BEGIN = "meter_test_begin"
+    METER_TEST_END = "meter_test_end"
+    READING_MANUAL = "reading_manual"
+    READING_VALIDATE = "reading_validate"
+    JOB_ASSIGN = "job_assign"
+    JOB_STATE = "job_state"
     TIME = "time"
     ACK = "ack"
     RESEND = "resend"

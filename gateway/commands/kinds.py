@@ -21,7 +21,18 @@ from gateway.commands.arrears import (
     SupplySuspendBody,
 )
 from gateway.commands.claims import Command
+from gateway.commands.contract import AccountRolloverBody, DueCancelBody, ReadingCertificateBody
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
+from gateway.commands.fieldwork import (
+    FieldworkBody,
+    JobAssignBody,
+    JobStateBody,
+    MeterReplaceBody,
+    MeterTestBeginBody,
+    MeterTestEndBody,
+    ReadingManualBody,
+    ReadingValidateBody,
+)
 from gateway.commands.keys import Role
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
 from gateway.commands.postings import BonusSetBody, PostingBody
@@ -78,6 +89,16 @@ KINDS: Mapping[Command, Kind] = {
     Command.SUPPLY_SUSPEND: Kind(SupplySuspendBody, Role.SUPPLY, Harm.HURTS),
     Command.RECONNECT: Kind(ReconnectBody, Role.SUPPLY, Harm.HURTS),
     Command.READ_NOW: Kind(ReadNowBody, Role.SUPPLY, Harm.NONE),
+    Command.READING_CERTIFICATE: Kind(ReadingCertificateBody, Role.ACCOUNT, Harm.NONE),
+    Command.ACCOUNT_ROLLOVER: Kind(AccountRolloverBody, Role.ACCOUNT, Harm.HURTS),
+    Command.DUE_CANCEL: Kind(DueCancelBody, Role.ACCOUNT, Harm.HURTS),
+    Command.METER_REPLACE: Kind(MeterReplaceBody, Role.SUPPLY, Harm.HURTS),
+    Command.METER_TEST_BEGIN: Kind(MeterTestBeginBody, Role.SUPPLY, Harm.NONE),
+    Command.METER_TEST_END: Kind(MeterTestEndBody, Role.SUPPLY, Harm.NONE),
+    Command.READING_MANUAL: Kind(ReadingManualBody, Role.SUPPLY, Harm.NONE),
+    Command.READING_VALIDATE: Kind(ReadingValidateBody, Role.SUPPLY, Harm.NONE),
+    Command.JOB_ASSIGN: Kind(JobAssignBody, Role.SUPPLY, Harm.NONE),
+    Command.JOB_STATE: Kind(JobStateBody, Role.SUPPLY, Harm.NONE),
     Command.TIME: Kind(TimeBody, Role.TIME, Harm.NONE),
     Command.ACK: Kind(AckBody, Role.ACK, Harm.NONE),
     Command.RESEND: Kind(ResendBody, Role.ACK, Harm.NONE),
@@ -107,6 +128,10 @@ Body = (
     | SupplySuspendBody
     | ReconnectBody
     | ReadNowBody
+    | ReadingCertificateBody
+    | AccountRolloverBody
+    | DueCancelBody
+    | FieldworkBody
     | TimeBody
     | AckBody
     | ResendBody

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from gateway.commands import agreement, arrears, books, credit, postings, protection
+from gateway.commands import agreement, arrears, books, contract, credit, fieldwork, postings, protection
 from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
 from gateway.commands.arrears import (
     ArrearsNoticeBody,
@@ -21,8 +21,18 @@ from gateway.commands.arrears import (
 )
 from gateway.commands.books import AccountResyncBody
 from gateway.commands.claims import Command, Reason
+from gateway.commands.contract import AccountRolloverBody, DueCancelBody, ReadingCertificateBody
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.envelope import Envelope
+from gateway.commands.fieldwork import (
+    JobAssignBody,
+    JobStateBody,
+    MeterReplaceBody,
+    MeterTestBeginBody,
+    MeterTestEndBody,
+    ReadingManualBody,
+    ReadingValidateBody,
+)
 from gateway.commands.kinds import HELPFUL, HURTFUL
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
 from gateway.commands.postings import BonusSetBody, PostingBody
@@ -124,6 +134,18 @@ def to_event(envelope: Envelope, at: Moment) -> Request | AccountOpened | ReadNo
             return books.event_of(body, jti, at)
         case ArrearsNoticeBody() | ArrearsPaidBody() | SupplyLimitBody() | SupplySuspendBody() | ReconnectBody() as body:
             return arrears.event_of(body, jti, at)
+        case ReadingCertificateBody() | AccountRolloverBody() | DueCancelBody() as body:
+            return contract.event_of(body, jti, at)
+        case (
+            MeterReplaceBody()
+            | MeterTestBeginBody()
+            | MeterTestEndBody()
+            | ReadingManualBody()
+            | ReadingValidateBody()
+            | JobAssignBody()
+            | JobStateBody()
+        ) as body:
+            return fieldwork.event_of(body, jti, at)
         case ReadNowBody() as body:
             return ReadNow(at, jti, body.account_id)
         case TimeBody() | AckBody() | ResendBody():
