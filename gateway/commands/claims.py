@@ -21,7 +21,8 @@ MAX_INTEGER = 2**53 - 1  # beyond it JavaScript, and others, round
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
 """Ids of gateways, accounts, meters, holds, commands: they appear in topics, so no slash and no wildcard."""
 NameOrNone = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$(?!\n)")]
-Label = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+LABEL_MAX = 200
+Label = Annotated[str, Meta(max_length=LABEL_MAX, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 """One line of text for people."""
 DeliveryPoint = Annotated[str, Meta(pattern=r"^[A-Z0-9]{0,33}$(?!\n)")]
 """A POD or PDR ("IT001E12345678", 14 digits, 33 places in Switzerland); "" when nobody said."""

@@ -19,6 +19,7 @@ from msgspec import Raw, Struct
 from gateway.commands.claims import MAX_TOKEN_BYTES, Claims, Command, Name, Reason
 from gateway.commands.keys import Key, Keyring
 from gateway.commands.kinds import KINDS, Body
+from gateway.commands.labels import masked
 from gateway.errors import CommandRefused
 
 _SHAPE = re.compile(rb"[A-Za-z0-9_-]{1,512}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
@@ -96,7 +97,7 @@ def verify(token: bytes, keys: Keyring, gateway_id: str) -> Envelope:
         claims.exp,
         claims.challenge,
         key.kid,
-        cast("Body", body),
+        cast("Body", masked(body)),
         key.not_after_utc_ms,
     )
 
