@@ -30,7 +30,6 @@ PERSONAL = frozenset(
         "holder",
         "iban",
         "lastname",
-        "mail",
         "mobile",
         "pan",
         "passport",
