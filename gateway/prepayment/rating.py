@@ -11,7 +11,7 @@ longer than a quarter-hour (decision 5, S3-07). Without dates it is charged at t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -24,6 +24,7 @@ from gateway.prepayment.tariff import Tariff, band_at, calendar_of, tariff_at
 PPM = 1_000_000
 MAX_SPREAD_MS = 400 * 24 * 3600 * 1000  # a longer gap is not spread: it is a clock fault or a museum piece
 MAX_STANDING_DAYS = 31
+DAY_MS = 24 * 3600 * 1000
 _MEMO_MAX = 256
 
 
@@ -104,7 +105,9 @@ def rate(
         return _charge(usage, [(place, wh)], estimated=False, alarms=place.alarms)
     if span_ms > MAX_SPREAD_MS:
         return _charge(usage, [(_undated(usage, tariffs), wh)], estimated=wh > 0, alarms=("span_too_long",))
-    parts = [(_place(part, tariffs, calendars), part_wh) for part, part_wh in spread(before.utc_ms, after.utc_ms, wh)]
+    zone = tariff_at(tariffs, before.utc_ms)[0].time_zone
+    split = spread(before.utc_ms, after.utc_ms, wh, zone)
+    parts = [(_place(part, tariffs, calendars), part_wh) for part, part_wh in split]
     alarms = tuple(dict.fromkeys(alarm for place, _ in parts for alarm in place.alarms))
     return _charge(usage, parts, estimated=wh > 0 and span_ms > QUARTER_MS, alarms=alarms)
 
@@ -123,15 +126,40 @@ def standing(usage: Usage, at: Moment, tariffs: tuple[Tariff, ...], calendars: M
     return _standing_days(usage, place, tariffs)
 
 
-def spread(from_ms: int, to_ms: int, wh: int) -> Iterator[tuple[int, int]]:
-    """Split `wh` evenly over the quarter-hours (numbered since 1970) between two instants; parts sum to `wh`."""
-    span_ms = to_ms - from_ms
+def spread(from_ms: int, to_ms: int, wh: int, zone: str | None = None) -> Iterator[tuple[int, int]]:
+    """Split `wh` over the quarter-hours (numbered since 1970) between two instants; parts sum to `wh`.
+
+    Evenly over the time; over more than a day, if the zone is said, evenly over civil days, whether they have 23, 24 or
+    25 hours: daily consumption is conventionally constant (S3-07).
+    """
+    elapsed_ms = _days_alike(zone) if zone is not None and to_ms - from_ms > DAY_MS else _as_it_passed
+    began_ms = elapsed_ms(from_ms)
+    span_ms = elapsed_ms(to_ms) - began_ms
     done_wh = 0
     for quarter in range(from_ms // QUARTER_MS, (to_ms - 1) // QUARTER_MS + 1):
         until_ms = min((quarter + 1) * QUARTER_MS, to_ms)
-        due_wh = share_wh(wh, until_ms - from_ms, span_ms)
+        due_wh = share_wh(wh, elapsed_ms(until_ms) - began_ms, span_ms)
         yield quarter, due_wh - done_wh
         done_wh = due_wh
+
+
+def _as_it_passed(utc_ms: int) -> int:
+    return utc_ms
+
+
+def _days_alike(zone: str) -> Callable[[int], int]:
+    """A clock on which every civil day of the zone takes 24 hours."""
+    day, begin_ms, end_ms = date.min, 0, 0
+
+    def elapsed_ms(utc_ms: int) -> int:
+        nonlocal day, begin_ms, end_ms
+        if not begin_ms <= utc_ms < end_ms:
+            day = civil.local_date(utc_ms, zone)
+            begin_ms = civil.midnight_utc_ms(day, zone)
+            end_ms = civil.midnight_utc_ms(day + timedelta(days=1), zone)
+        return day.toordinal() * DAY_MS + (utc_ms - begin_ms) * DAY_MS // (end_ms - begin_ms)
+
+    return elapsed_ms
 
 
 def share_wh(wh: int, done_ms: int, span_ms: int) -> int:
