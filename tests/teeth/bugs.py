@@ -20,6 +20,14 @@ COPIED = ("gateway", "firmware_sim", "config", "tests", "docs", "systemd", "pypr
 CAUGHT = 1
 """The exit code of a proof that found something; anything else but 0 is a proof that could not run."""
 LIMIT_S = 240
+_CUSTOM = """import os, sys, traceback
+def fall(kind, error, trace):
+    traceback.print_exception(kind, error, trace)
+    sys.stderr.flush()
+    os._exit(70)
+sys.excepthook = fall
+"""
+"""Python ends with 1 on an error that nobody caught: a proof that fell over has caught nothing, so it ends with 70."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,7 @@ def planted(bug: Bug | None) -> Iterator[Path]:
                 shutil.copytree(ROOT / part, copy / part, symlinks=True, ignore=ignored)
             else:
                 shutil.copy(ROOT / part, copy / part)
+        (copy / "sitecustomize.py").write_text(_CUSTOM, encoding="utf-8")
         if bug is not None:
             path = copy / bug.file
             path.write_text(path.read_text(encoding="utf-8").replace(bug.old, bug.new), encoding="utf-8")

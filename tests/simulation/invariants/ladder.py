@@ -40,7 +40,7 @@ ESCALATIONS = frozenset({"grace_over", "grace_over_no_limit", "limit_over", *BY_
 RESYNCED = "resynced"
 """A resync puts an account where the head-end's rows say it stood, with its terms as far as they had run."""
 NOTICES = frozenset({"grace", "limited", "suspended"})
-PROTECTIVE = frozenset({"non_disconnectable", "life_support"})
+PROTECTIVE = frozenset({"non_disconnectable", "life_support", "shared_point"})
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LATE_MS = 120_000
 """By how much the gateway's proven time may be off: answers on their way, the drift of a day."""
