@@ -31,6 +31,7 @@ from gateway.prepayment.account import Account
 from gateway.prepayment.money import format_price_per_kwh, parse_money, wire_money
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.power import available_power_w
+from gateway.prepayment.supply import Commodity
 from gateway.prepayment.tariff import Tariff
 from gateway.store import peek
 
@@ -111,7 +112,7 @@ def _meter(point: Point) -> list[str]:
     named = (model.energy_export, model.power, *model.fast)
     fast = [f"{model.energy} (charged)", *dict.fromkeys(name for name in named if name)]
     text = [
-        f"  {table.id}  {model.vendor} {table.model}, bus {table.bus} address {table.address}",
+        f"  {table.id}  {model.vendor} {table.model}, bus {table.bus} address {table.address}{_serial(table.serial)}",
         f"      model   {_origin(point.profile_file)}, confidence {model.confidence}",
         f"      reads   every {table.poll_s} s: {', '.join(fast)}",
         f"              {_count(len(point.fast), 'request')}, {_ms(point.bus_ms + point.relay_ms)} of bus time",
@@ -123,6 +124,10 @@ def _meter(point: Point) -> list[str]:
     if point.when_dead is not None:
         text += [f"              when the gateway is dead {_WHEN_DEAD[point.when_dead]}"]
     return [*text, f"      limit   {_limit(point)}"]
+
+
+def _serial(serial: str | None) -> str:
+    return "" if serial is None else f", serial number {serial}"
 
 
 def _supply(point: Point) -> str:
@@ -170,12 +175,21 @@ def _account(point: Point, table: AccountTable, stored: Account | None, installa
         tariff_from = _kept("tariff", tariff.tariff_id, table.tariff)
     return [
         f"  {table.id}  meter {table.meter}, contract {power_w} W, available {available_power_w(power_w)} W",
+        f"      supplies {_delivery(table if stored is None else stored)}",
         f"      account {state}",
         f"      policy  {policy.policy_id}@{policy.version}, {policy_from}",
         f"      tariff  {tariff.ref}, {tariff_from}: {_prices(tariff)}",
         "      when credit runs out",
         *(f"          {line}" for line in _zero(policy, power_w, point)),
     ]
+
+
+def _delivery(known: AccountTable | Account) -> str:
+    """What the paper of the contract says; the number is the customer's to compare with the label (S2-28, S4-01)."""
+    whom = "a household" if known.domestic else "a business"
+    level = f" in {known.voltage}" if known.commodity is Commodity.ELECTRICITY else ""
+    where = known.delivery_point or "a delivery point without a number"
+    return f"{known.commodity}{level} to {whom} at {where}"
 
 
 def _kept(key: str, stored: str, file: str) -> str:
