@@ -30,6 +30,7 @@ from gateway.meters.profile import WhenDead
 from gateway.meters.registers import WordOrder
 from gateway.point import Point
 from gateway.prepayment.account import Account, Outcome, Terms
+from gateway.prepayment.arrears import Reconnected
 from gateway.prepayment.events import MeterEvent, Reading
 from gateway.prepayment.ledger import Transition
 from gateway.teller import Teller
@@ -113,7 +114,7 @@ class _Desk:
         """The terms of that account."""
         return self._teller.terms(self._serving(meter_id))
 
-    async def post(self, meter_id: str, event: Reading | MeterEvent) -> Outcome:
+    async def post(self, meter_id: str, event: Reading | MeterEvent | Reconnected) -> Outcome:
         """Hand the event to that account."""
         return await self._teller.post(self._serving(meter_id), event)
 

@@ -85,6 +85,7 @@ class ModbusMeter:
         self.can_switch = switch is not None
         self.can_limit = threshold
         self.switch_elsewhere = isinstance(switch, SparedSwitch) and switch.elsewhere
+        self.switch_by_hand = isinstance(switch, MeterSwitch)
         self._link = link
         self._clock = clock
         self._word_order = model.word_order

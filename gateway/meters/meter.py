@@ -48,6 +48,8 @@ class Meter(Protocol):
     can_limit: bool
     switch_elsewhere: bool
     """The switch sits in another device, which may answer although the meter is silent."""
+    switch_by_hand: bool
+    """The switch has a button of its own: seen closed while it waits for somebody on site, somebody was there."""
 
     async def read(self) -> Observation:
         """One poll of the device."""

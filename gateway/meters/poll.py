@@ -4,7 +4,8 @@
 
 Nothing is remembered about what was commanded: each poll starts from what the device shows, so a lost command, a relay
 moved by hand and a restart all heal in the same way. Opening is careful (a dwell after closing, five tries with growing
-pauses, then an alarm and an hour of rest); closing is tried at every poll for ever (decisions 11 and 15).
+pauses, then an alarm and an hour of rest); closing is tried at every poll for ever (decisions 11 and 15), but what must be
+ready for reconnection is closed by somebody on site (decision 14).
 
 A failing *read* goes up to the bus task, which leaves the meter alone for a while. A switch in another device is looked
 after all the same: it is closed when it must be, and opened for a safety lock-out, but never opened for money without a
@@ -25,6 +26,7 @@ from gateway.meters.limiter import LimiterRules, LimiterState, Phase, Sample, fo
 from gateway.meters.meter import Meter, Observation
 from gateway.meters.troubles import Troubles
 from gateway.prepayment.account import Account, Outcome, Terms
+from gateway.prepayment.arrears import Reconnected
 from gateway.prepayment.events import MeterEvent, Reading
 from gateway.prepayment.holds import mutes
 from gateway.prepayment.step import control
@@ -46,7 +48,7 @@ OVER_LIMIT = "over_limit"
 class Desk(Protocol):
     """What the poll needs of the teller, asked by meter: which account a meter serves may change at any time."""
 
-    async def post(self, meter_id: str, event: Reading | MeterEvent) -> Outcome:
+    async def post(self, meter_id: str, event: Reading | MeterEvent | Reconnected) -> Outcome:
         """Apply and record one event of the account; returns after the commit, if one was needed."""
         ...
 
@@ -191,6 +193,9 @@ class Poll:
         Without a reading (`blind`) nothing is opened but for a safety lock-out, which waits for nothing (decision 13).
         """
         wanted = self._wanted()
+        if wanted.switch is SwitchState.READY_FOR_RECONNECTION and self._closed_on_site(observed):
+            await self._desk.post(self.meter_id, Reconnected(self._clock.now()))
+            wanted = self._wanted()
         position = self._left_as_found(wanted, observed)
         if position is None:
             await self._watch_switch(observed)
@@ -211,6 +216,14 @@ class Poll:
             return observed
         moved = await (self._close(reason) if closed else self._open(reason))
         return observed if moved is None else replace(observed, switch=moved, switch_trouble=None)
+
+    def _closed_on_site(self, observed: Observation) -> bool:
+        """An armed supply is closed, and not by chance: by the meter's own button, or because it never was open.
+
+        A relay that was seen open and shows closed has let go; it is opened again until a signed command comes.
+        """
+        never_open = self._confirmed is SwitchState.CONNECTED
+        return observed.switch is SwitchState.CONNECTED and (self._meter.switch_by_hand or never_open)
 
     def _left_as_found(self, wanted: Control, observed: Observation) -> SwitchState | None:
         """Where the switch must be; while nobody vouches for the books (threat 3), where it was seen first."""

@@ -18,6 +18,7 @@ from gateway.meters.limiter import LimiterRules
 from gateway.meters.meter import Observation
 from gateway.meters.poll import Poll
 from gateway.prepayment.account import Account, Outcome, Terms
+from gateway.prepayment.arrears import Reconnected
 from gateway.prepayment.events import MeterEvent, Reading
 from gateway.prepayment.supply import SupplyState
 from tests.meters.wall import RTU, WallClock
@@ -43,17 +44,27 @@ class Book:
         self.readings: list[Reading] = []
         self.told: list[MeterEvent] = []
         self.reread = False
+        self.reconnections = 0
 
     def stand(self, state: SupplyState) -> None:
         """Put the account on a rung."""
         assert self.current is not None
         self.current = replace(self.current, supply=replace(self.current.supply, state=state))
 
-    async def post(self, meter_id: str, event: Reading | MeterEvent) -> Outcome:
+    def arm(self) -> None:
+        """Entitled again, but somebody on site has to say so."""
+        self.stand(SupplyState.NORMAL)
+        assert self.current is not None
+        self.current = replace(self.current, armed=True)
+
+    async def post(self, meter_id: str, event: Reading | MeterEvent | Reconnected) -> Outcome:
         """Keep it."""
         assert self.current is not None
         if isinstance(event, Reading):
             self.readings.append(event)
+        elif isinstance(event, Reconnected):
+            self.current = replace(self.current, armed=False)
+            self.reconnections += 1
         else:
             self.told.append(event)
         return Outcome(self.current, reread=self.reread)
