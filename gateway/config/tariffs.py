@@ -1,6 +1,7 @@
 """Tariff documents -> `Tariff`: the files in `config/tariffs/` and the body of the signed command "set tariff".
 
-Prices are decimal text per kWh. A block says up to which monthly amount it reaches; the last one has no limit.
+Prices are decimal text per kWh. A block says up to which monthly amount it reaches; the last one has no limit. With a
+table `[gas]` the tariff is one of gas: prices are per Smc, and `coefficient` turns the meter's cubic metres into Smc.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import msgspec
 
 from gateway.config import document, quantities
 from gateway.config.document import Keys
-from gateway.prepayment.money import parse_money, parse_price_per_kwh
-from gateway.prepayment.tariff import HOLIDAY, Price, Surcharge, Tariff, Window
+from gateway.prepayment.money import NANO, parse_money, parse_price_per_kwh
+from gateway.prepayment.supply import Commodity
+from gateway.prepayment.tariff import HOLIDAY, ONE_PPM, Price, Surcharge, Tariff, Window
 
 MAX_WINDOWS = 64
 MAX_BLOCKS = 16
@@ -39,17 +41,19 @@ class BandsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BlockDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The price per kWh of each band, up to `up_to` kWh used in the civil month."""
+    """The price per kWh (per Smc for gas) of each band, up to `up_to` kWh used in the civil month."""
 
-    price_per_kwh: dict[str, str]
+    price_per_kwh: dict[str, str] = msgspec.field(default_factory=dict)
+    price_per_smc: dict[str, str] = msgspec.field(default_factory=dict)
     up_to: str | None = None
 
 
 class SurchargeDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An amount per kWh on top, under its own name on the bill."""
+    """An amount per kWh (per Smc for gas) on top, under its own name on the bill."""
 
     name: str
-    price_per_kwh: str
+    price_per_kwh: str | None = None
+    price_per_smc: str | None = None
 
 
 class StandingDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,6 +67,12 @@ class VatDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     percent: str
     included: bool
+
+
+class GasDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The coefficient C of the place, with six decimals, as the grid operator publishes it; "1" if the meter corrects."""
+
+    coefficient: str
 
 
 class TariffDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +91,12 @@ class TariffDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bands: BandsDocument = BandsDocument()
     surcharge: tuple[SurchargeDocument, ...] = ()
     standing: StandingDocument | None = None
+    gas: GasDocument | None = None
+
+    @property
+    def price_key(self) -> str:
+        """How prices are called in this document."""
+        return "price_per_kwh" if self.gas is None else "price_per_smc"
 
 
 def load_tariff(path: Path) -> Tariff:
@@ -113,9 +129,20 @@ def to_tariff(doc: TariffDocument, where: str) -> Tariff:
             vat_ppm=0 if doc.vat.included else vat_ppm,
             prices_include_vat=doc.vat.included,
             example=doc.example,
+            commodity=Commodity.ELECTRICITY if doc.gas is None else Commodity.GAS,
+            coefficient_ppm=_coefficient(doc, keys),
         )
     except ValueError as error:
         raise keys.error("", str(error)) from None
+
+
+def _coefficient(doc: TariffDocument, keys: Keys) -> int:
+    if doc.gas is None:
+        return ONE_PPM
+    ppm, finer = divmod(keys.parse("gas.coefficient", parse_money, doc.gas.coefficient), NANO // ONE_PPM)
+    if finer:
+        raise keys.error("gas.coefficient", f"{doc.gas.coefficient} has more than six decimals")
+    return ppm
 
 
 def _blocks(doc: TariffDocument, keys: Keys) -> tuple[int, ...]:
@@ -136,10 +163,15 @@ def _prices(doc: TariffDocument, keys: Keys) -> _Prices:
     bands = {doc.bands.default, *(window.band for window in doc.bands.window)}
     prices = []
     for index, block in enumerate(doc.block):
-        key = f"block[{index}].price_per_kwh"
-        for band in sorted(bands - block.price_per_kwh.keys()):
+        key = f"block[{index}].{doc.price_key}"
+        given, other = block.price_per_kwh, block.price_per_smc
+        if doc.gas is not None:
+            given, other = other, given
+        if other:
+            raise keys.error(f"block[{index}]", f"the prices of this tariff are {doc.price_key}", "see the table [gas]")
+        for band in sorted(bands - given.keys()):
             raise keys.error(f"{key}.{band}", "this price is missing", f"the bands are: {', '.join(sorted(bands))}")
-        for band, text in block.price_per_kwh.items():
+        for band, text in given.items():
             if band not in bands:
                 raise keys.error(f"{key}.{band}", "there is no such band", document.nearest(band, bands))
             prices.append(Price(index, band, _per_wh(f"{key}.{band}", text, keys)))
@@ -175,10 +207,16 @@ def _surcharges(doc: TariffDocument, keys: Keys) -> tuple[Surcharge, ...]:
     names = [keys.parse(f"surcharge[{i}].name", quantities.parse_name, one.name) for i, one in enumerate(doc.surcharge)]
     if len(set(names)) != len(names) or len(names) > MAX_SURCHARGES:
         raise keys.error("surcharge", f"each has its own name, and there are at most {MAX_SURCHARGES}")
-    return tuple(
-        Surcharge(one.name, _per_wh(f"surcharge[{index}].price_per_kwh", one.price_per_kwh, keys))
-        for index, one in enumerate(doc.surcharge)
-    )
+    surcharges = []
+    for index, one in enumerate(doc.surcharge):
+        key = f"surcharge[{index}].{doc.price_key}"
+        given, other = one.price_per_kwh, one.price_per_smc
+        if doc.gas is not None:
+            given, other = other, given
+        if given is None or other is not None:
+            raise keys.error(key, "this price is missing, or there is another beside it")
+        surcharges.append(Surcharge(one.name, _per_wh(key, given, keys)))
+    return tuple(surcharges)
 
 
 def _standing(doc: TariffDocument, keys: Keys) -> int:

@@ -19,7 +19,7 @@ from gateway.prepayment.policy import Policy
 from gateway.prepayment.power import valid_power_w
 from gateway.prepayment.rating import Usage
 from gateway.prepayment.register import Register
-from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.supply import Commodity, SupplyState
 from gateway.prepayment.taken import APPLIED, Taken, refused
 from gateway.prepayment.tariff import Tariff
 
@@ -30,8 +30,8 @@ _CLOSE = Rule("closed", tuple(SupplyState), SupplyState.TERMINATED, Effect.INFOR
 def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
     """Begin an account; refused when its meter cannot do what its policy needs (S0-11)."""
     refusal = _policy_refusal(event.policy, event.currency, terms)
-    if refusal is None and event.tariff.currency != event.currency:
-        refusal = refused("wrong_currency", expected=event.currency, got=event.tariff.currency)
+    if refusal is None:
+        refusal = _tariff_refusal(event.tariff, event.currency, event.commodity)
     if refusal is None and not terms.can_disconnect and event.policy.delinquency is None:
         refusal = refused("no_actuator")
     if refusal is None and not valid_power_w(event.contract_power_w):
@@ -84,8 +84,9 @@ def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
 def tariff_set(account: Account, request: TariffSet) -> Taken | Verdict:
     """Another tariff, from today or later; energy already used keeps the price it had (decision 5)."""
     tariff = request.tariff
-    if tariff.currency != account.currency:
-        return refused("wrong_currency", expected=account.currency, got=tariff.currency)
+    refusal = _tariff_refusal(tariff, account.currency, account.commodity)
+    if refusal is not None:
+        return refusal
     if any(known.tariff_id == tariff.tariff_id and known.version >= tariff.version for known in account.tariffs):
         return refused("stale_version")
     today = civil.local_date(request.at.utc_ms, tariff.time_zone).isoformat()
@@ -116,6 +117,14 @@ def _replaces(tariff: Tariff, known: Tariff) -> bool:
     """Another product from the same day on: versions cannot tell which counts, so the one set last stays alone."""
     outlasts = tariff.valid_to is None or (known.valid_to is not None and known.valid_to <= tariff.valid_to)
     return known.tariff_id != tariff.tariff_id and known.valid_from == tariff.valid_from and outlasts
+
+
+def _tariff_refusal(tariff: Tariff, currency: str, commodity: Commodity) -> Verdict | None:
+    if tariff.currency != currency:
+        return refused("wrong_currency", expected=currency, got=tariff.currency)
+    if tariff.commodity is not commodity:
+        return refused("wrong_commodity", expected=commodity.value, got=tariff.commodity.value)
+    return None
 
 
 def _policy_refusal(policy: Policy, currency: str, terms: Terms) -> Verdict | None:

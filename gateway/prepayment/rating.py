@@ -33,7 +33,8 @@ class Usage:
     """What rating remembers of one account; every total is over the account's life and never decreases (I5).
 
     `vat_rest_ppm` is the part of VAT below one nano-unit, in millionths of it. `month_wh` is what counts towards the
-    blocks in the civil month `month`. `standing_through` is the last civil day whose standing charge is booked.
+    blocks in the civil month `month`. `standing_through` is the last civil day whose standing charge is booked. For gas
+    the Wh are litres, and `volume_rest_ppm` is the part of the price below one nano-unit (`gas`).
     """
 
     wh: int = 0
@@ -45,6 +46,7 @@ class Usage:
     standing_through: str | None = None
     band: str | None = None
     tariff_ref: str | None = None
+    volume_rest_ppm: int = 0
 
     @property
     def charge_total_nano(self) -> int:
@@ -180,6 +182,7 @@ class _Place:
     surcharges: tuple[tuple[str, int], ...]
     vat_ppm: int
     alarms: tuple[str, ...]
+    coefficient_ppm: int = PPM
 
 
 # The last quarter-hour of each account, so that a poll costs a handful of integer operations. Entries hold what they
@@ -229,6 +232,7 @@ def _at(tariff: Tariff, band: str, *, day: str, month: str | None, alarms: tuple
         surcharges=tuple((f"surcharge:{extra.name}", extra.nano_per_wh) for extra in tariff.surcharges),
         vat_ppm=tariff.vat_ppm,
         alarms=alarms,
+        coefficient_ppm=tariff.coefficient_ppm,
     )
 
 
@@ -254,7 +258,7 @@ class _Sums:
 def _charge(usage: Usage, parts: list[tuple[_Place, int]], *, estimated: bool, alarms: tuple[str, ...]) -> Rated:
     sums = _Sums()
     net, vat, rest = usage.net_nano, usage.vat_nano, usage.vat_rest_ppm
-    month, month_wh = usage.month, usage.month_wh
+    month, month_wh, volume_rest = usage.month, usage.month_wh, usage.volume_rest_ppm
     total_wh = 0
     for place, wh in parts:
         if place.month is not None and place.month != month:
@@ -263,12 +267,13 @@ def _charge(usage: Usage, parts: list[tuple[_Place, int]], *, estimated: bool, a
             continue
         taxed = 0
         for block, block_wh in _by_block(place.blocks_wh, month_wh, wh):
-            nano = block_wh * place.nano_per_wh[block]
+            nano, volume_rest = _priced(block_wh * place.nano_per_wh[block], place, volume_rest)
             taxed += nano
             sums.add(("energy", place.band, block, place.ref), block_wh, 0, nano)
         for name, nano_per_wh in place.surcharges:
-            taxed += wh * nano_per_wh
-            sums.add((name, None, None, place.ref), wh, 0, wh * nano_per_wh)
+            nano, volume_rest = _priced(wh * nano_per_wh, place, volume_rest)
+            taxed += nano
+            sums.add((name, None, None, place.ref), wh, 0, nano)
         month_wh += wh
         total_wh += wh
         net += taxed
@@ -287,8 +292,16 @@ def _charge(usage: Usage, parts: list[tuple[_Place, int]], *, estimated: bool, a
         standing_through=usage.standing_through,
         band=last.band,
         tariff_ref=last.ref,
+        volume_rest_ppm=volume_rest,
     )
     return Rated(after, sums.done(estimated=estimated), alarms, estimated)
+
+
+def _priced(nano: int, place: _Place, rest_ppm: int) -> tuple[int, int]:
+    """What units of the register cost, and the remainder to carry: litres of gas times C do not divide."""
+    if place.coefficient_ppm == PPM:
+        return nano, rest_ppm
+    return divmod(nano * place.coefficient_ppm + rest_ppm, PPM)
 
 
 def _by_block(blocks_wh: tuple[int, ...], month_wh: int, wh: int) -> list[tuple[int, int]]:

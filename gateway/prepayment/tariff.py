@@ -3,6 +3,7 @@
 A quarter-hour has one *band* (day and hour in the tariff's own zone, so it follows the change of the clocks) and each
 Wh one *block* (how much was used this civil month). The price of a Wh is `price(block, band)` plus every surcharge.
 Money is nano-units of `currency`; prices are nano per Wh, so 0.3247/kWh is 324 700 and rating is exact (decision 1).
+A tariff of gas has prices per standard litre and a coefficient from the litres of the register to those (`gas`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.prepayment import civil
 from gateway.prepayment.calendar import Calendar
+from gateway.prepayment.gas import COEFFICIENT_PPM
+from gateway.prepayment.supply import Commodity
 
 HOLIDAY = 7  # stands beside the weekdays 0 (Monday) to 6 (Sunday) in `Window.days`
 QUARTER_MIN = 15
+ONE_PPM = 1_000_000
+"""A coefficient of one: what the register counts is what is priced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class Tariff:
     `valid_from` and `valid_to` are civil dates in `time_zone`, both included; `valid_to` None: until replaced.
     `calendar` names the holiday list of the *bands* (None: no holidays), which is not the legal one (requirements 4.4).
     `windows` are tried in order, else `default_band`. `blocks_wh` are monthly limits in rising order: n limits make
-    n + 1 blocks. `vat_ppm` is parts per million of the net amount and 0 when `prices_include_vat`.
+    n + 1 blocks. `vat_ppm` is parts per million of the net amount and 0 when `prices_include_vat`. `coefficient_ppm` is
+    the C of gas, one for electricity; a tariff of gas has one block.
     """
 
     tariff_id: str
@@ -72,9 +78,12 @@ class Tariff:
     vat_ppm: int = 0
     prices_include_vat: bool = True
     example: bool = False
+    commodity: Commodity = Commodity.ELECTRICITY
+    coefficient_ppm: int = ONE_PPM
 
     def __post_init__(self) -> None:
         _check_dates(self)
+        _check_commodity(self)
         _check_windows(self)
         _check_prices(self)
 
@@ -162,6 +171,18 @@ def _check_dates(tariff: Tariff) -> None:
             raise ValueError(f"{day!r} is not a date like 2026-01-31")
     if tariff.valid_to is not None and tariff.valid_to < tariff.valid_from:
         raise ValueError(f"valid_to {tariff.valid_to} lies before valid_from {tariff.valid_from}")
+
+
+def _check_commodity(tariff: Tariff) -> None:
+    if tariff.commodity is Commodity.ELECTRICITY:
+        if tariff.coefficient_ppm != ONE_PPM:
+            raise ValueError("a coefficient is for gas: a Wh of the register is a Wh")
+        return
+    least, most = COEFFICIENT_PPM
+    if not least <= tariff.coefficient_ppm <= most:
+        raise ValueError(f"a coefficient C lies between {least / ONE_PPM} and {most / ONE_PPM}")
+    if tariff.blocks_wh:
+        raise ValueError("a tariff of gas has one block")
 
 
 def _check_windows(tariff: Tariff) -> None:

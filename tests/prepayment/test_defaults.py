@@ -143,7 +143,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
             Usage,
             {
                 "wh": 0, "net_nano": 0, "vat_nano": 0, "vat_rest_ppm": 0, "month": None, "month_wh": 0,
-                "standing_through": None, "band": None, "tariff_ref": None,
+                "standing_through": None, "band": None, "tariff_ref": None, "volume_rest_ppm": 0,
             },
         ),
         (Rated, {"lines": (), "alarms": (), "estimated": False}),
@@ -162,6 +162,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
             {
                 "calendar": None, "default_band": "all", "windows": (), "blocks_wh": (), "surcharges": (),
                 "standing_nano_per_day": 0, "vat_ppm": 0, "prices_include_vat": True, "example": False,
+                "commodity": Commodity.ELECTRICITY, "coefficient_ppm": 1_000_000,
             },
         ),
     ],
