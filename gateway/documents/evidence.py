@@ -35,8 +35,11 @@ class RowLine(Struct, frozen=True, forbid_unknown_fields=True):
 def draft(
     placed: Iterable[Placed], quarters: Iterable[Quarter], *, gateway_id: str, account_id: str, period: Period
 ) -> Draft:
-    """The rows of the period (all of them, contiguous) as evidence. Raises CommandRefused: too_large, nothing_there."""
-    chosen = list(placed)
+    """The rows that count in the period (they stand together) as evidence.
+
+    Raises CommandRefused: too_large, nothing_there.
+    """
+    chosen = [item for item in placed if period.holds(item.utc_ms)]
     if len(chosen) > ROWS_MAX:
         raise CommandRefused("too_large", rows=len(chosen), rows_max=ROWS_MAX, hint="ask for a shorter time")
     if not chosen:
@@ -64,12 +67,6 @@ def draft(
     }
     name = f"evidence-{account_id or gateway_id}-{period.from_day}-{period.to_day}.jsonl"
     return Draft(DocumentKind.EVIDENCE, name, JSON_LINES, b"\n".join(lines) + b"\n", facts)
-
-
-def span(placed: list[Placed], period: Period) -> list[Placed]:
-    """From the first to the last row that counts in the period, with all between them: a chain has no holes."""
-    inside = [index for index, item in enumerate(placed) if period.holds(item.utc_ms)]
-    return placed[inside[0] : inside[-1] + 1] if inside else []
 
 
 def proven_rows(content: bytes) -> int:

@@ -1,13 +1,13 @@
 """The journal and the quarter-hours as documents need them: read in slices, typed, each row with an instant.
 
-Every row belongs to exactly one period, whatever the clock did: a row whose time was dated counts at that time, and
-one whose time nobody knew counts where the last dated row before it did. So periods that follow each other share out
-the ledger without a gap and without an overlap.
+Every row belongs to exactly one period, whatever the clock did, and in the order of the journal: so periods that follow
+each other share out the ledger without a gap and without an overlap. A row counts at its own time if that was dated,
+else where the row before it does; never before that one, and never after a later row whose time was proven.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -22,6 +22,7 @@ from gateway.store import Row, Store
 
 SLICE = 500
 CURVE_SLICE = 1000
+LAST_UTC_MS = 253_402_300_799_999
 
 
 class At(Struct, frozen=True):
@@ -30,6 +31,12 @@ class At(Struct, frozen=True):
     utc: str
     trust: TimeTrust
     running_ms: int
+
+
+class Stamp(Struct, frozen=True):
+    """All that is read of a row the first time."""
+
+    at: At
 
 
 class LineBody(Struct, frozen=True):
@@ -140,25 +147,47 @@ class Period:
         }
 
 
+_stamps = msgspec.json.Decoder(Stamp)
 _bodies = msgspec.json.Decoder(Body)
 _quarters = msgspec.json.Decoder(Quarter)
 
 
-async def placed(store: Store) -> AsyncIterator[Placed]:
-    """The whole journal, oldest first, in slices between which others get at the store."""
-    seq, utc_ms = 0, 0
-    while rows := await store.rows_after(seq, SLICE):
-        for row in rows:
-            found = place(row, utc_ms)
-            utc_ms = found.utc_ms
-            yield found
-        seq = rows[-1].seq
+async def journal(store: Store, keep: Callable[[Placed], bool], *, rows_max: int | None = None) -> list[Placed]:
+    """The rows of the journal that `keep` wants, oldest first, in slices between which others get at the store.
+
+    Read twice: when a row counts depends on the rows after it. Stops after `rows_max` kept rows and one more.
+    """
+    ats: list[At] = []
+    while rows := await store.rows_after(len(ats), SLICE):
+        ats += (_stamps.decode(row.body).at for row in rows)
+    times = instants(ats)
+    found: list[Placed] = []
+    for first in range(0, len(times), SLICE):
+        rows = await store.rows_after(first, min(SLICE, len(times) - first))
+        found += filter(keep, (Placed(row, _bodies.decode(row.body), times[row.seq - 1]) for row in rows))
+        if rows_max is not None and len(found) > rows_max:
+            break
+    return found
 
 
-def place(row: Row, before_utc_ms: int) -> Placed:
-    """One row, where the one before it counted at `before_utc_ms`."""
-    body = _bodies.decode(row.body)
-    return Placed(row, body, utc_ms_of(body.at.utc) if body.at.trust.dated else before_utc_ms)
+def instants(ats: Sequence[At]) -> list[int]:
+    """When each row counts, in ms since 1970; never falls from one row to the next."""
+    bounds = []
+    bound = LAST_UTC_MS
+    for at in reversed(ats):
+        bound = min(bound, utc_ms_of(at.utc)) if at.trust.proven else bound
+        bounds.append(bound)
+    found, utc_ms = [], 0
+    for at, latest in zip(ats, reversed(bounds), strict=True):
+        claimed = utc_ms_of(at.utc) if at.trust.dated else utc_ms
+        utc_ms = min(max(utc_ms, claimed), latest)
+        found.append(utc_ms)
+    return found
+
+
+def body_of(row: Row) -> Body:
+    """A row's content."""
+    return _bodies.decode(row.body)
 
 
 async def quarters(store: Store, account_id: str, period: Period) -> list[Quarter]:

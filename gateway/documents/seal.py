@@ -26,7 +26,7 @@ from gateway.prepayment.events import Moment
 from gateway.prepayment.export import DocumentKind
 from gateway.store.codec import canonical
 
-FORMAT = "prepaid-document/1"
+FORMAT: Literal["prepaid-document/1"] = "prepaid-document/1"
 JSON, JSON_LINES, CSV, HTML = "application/json", "application/jsonl", "text/csv", "text/html"
 SEAL_BYTES_MAX = 8192
 BESIDE = ".jws"

@@ -8,7 +8,7 @@ from datetime import date
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.documents.key import DeviceKey
-from gateway.documents.rows import Period, Placed, Quarter, place
+from gateway.documents.rows import Period, Placed, Quarter, body_of, instants
 from gateway.prepayment.civil import QUARTER_MS, instant
 from gateway.prepayment.events import Moment, TimeTrust
 from gateway.prepayment.intervals import Quality
@@ -44,10 +44,11 @@ def full(span: Period, wh: int = 25) -> list[Quarter]:
 
 def roll(records: Iterable[Record]) -> list[Placed]:
     """Records as a journal."""
-    head, utc_ms, found = GENESIS, 0, []
+    head, rows = GENESIS, []
     for seq, record in enumerate(records, 1):
         body = canonical({**wire_record(record), "seq": seq, "epoch": "e1", "prev": head})
         head = chain(head, body)
-        found.append(place(Row(seq, "e1", head, body), utc_ms))
-        utc_ms = found[-1].utc_ms
-    return found
+        rows.append(Row(seq, "e1", head, body))
+    bodies = [body_of(row) for row in rows]
+    times = instants([body.at for body in bodies])
+    return [Placed(*item) for item in zip(rows, bodies, times, strict=True)]

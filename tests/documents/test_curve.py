@@ -5,6 +5,7 @@ import json
 import pytest
 
 from gateway.documents.curve import csv, curve, draft, quarters_expected
+from gateway.documents.rows import Period, Quarter
 from gateway.prepayment.civil import QUARTER_MS
 from gateway.prepayment.export import Channel, Form, Resolution
 from gateway.prepayment.intervals import Quality
@@ -13,8 +14,10 @@ from tests.documents.rolls import AUTUMN, SPRING, ZONE, full, period, quarter
 ALL = tuple(Channel)
 
 
-def text(quarters: list, span: object, resolution: Resolution = Resolution.QUARTER, form: Form = Form.CSV) -> str:
-    made = draft(quarters, account_id="CH-1", period=span, resolution=resolution, channels=(), form=form)  # type: ignore[arg-type]
+def text(
+    quarters: list[Quarter], span: Period, resolution: Resolution = Resolution.QUARTER, form: Form = Form.CSV
+) -> str:
+    made = draft(quarters, account_id="CH-1", period=span, resolution=resolution, channels=(), form=form)
     return made.content.decode()
 
 
