@@ -222,6 +222,9 @@ def many(seed: int, images: int, processes: int = 2) -> tuple[Found, float]:
 def _until(seed: int, images: int) -> Found:
     found = Found()
     while found.images < images and not found.wrong:
-        found.add(examine(seed, images - found.images))
+        try:
+            found.add(examine(seed, images - found.images))
+        except StoreError as error:
+            found.wrong.append(f"seed {seed}: a life cannot go on: {error}")
         seed += 1
     return found
