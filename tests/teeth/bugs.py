@@ -24,10 +24,10 @@ _CUSTOM = """import os, sys, traceback
 def fall(kind, error, trace):
     traceback.print_exception(kind, error, trace)
     sys.stderr.flush()
-    os._exit(70)
+    os._exit(1 if issubclass(kind, AssertionError) else 70)
 sys.excepthook = fall
 """
-"""Python ends with 1 on an error that nobody caught: a proof that fell over has caught nothing, so it ends with 70."""
+"""Python ends with 1 on any error that nobody caught: a proof that fell over, but by an assertion, ends with 70."""
 
 
 @dataclass(frozen=True, slots=True)
