@@ -19,22 +19,28 @@ from gateway.commands import Command, Order, ReadNow
 from gateway.errors import CommandRefused, CommitUnknown
 from gateway.prepayment.account import Account, Outcome, Start, Terms
 from gateway.prepayment.agreement import open_account
+from gateway.prepayment.civil import QUARTER_MS
+from gateway.prepayment.contract import Past, informed, known_at, past_asked
 from gateway.prepayment.events import (
     AccountOpened,
     Confirmed,
     Contact,
     Detail,
     Moment,
+    Opening,
     Restarted,
     Resynced,
     Suspected,
     SuspicionCause,
 )
+from gateway.prepayment.fieldwork import frozen
 from gateway.prepayment.intervals import Interval
 from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
+from gateway.prepayment.operations import RolledOver
 from gateway.prepayment.rollback import given_up, suspicion_of
 from gateway.prepayment.step import Event, apply, settle
 from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.taken import refused
 from gateway.store import JOURNAL, Answer, Attempt, Origin, Row, Store
 
 CHECKPOINT_MS = 900_000
@@ -162,7 +168,7 @@ class Teller:
             known = await self._store.attempt(origin, attempts_max=ATTEMPTS_MAX)
             if known.answer is not None:
                 return known.answer
-            decided = self._decide(order, origin, known, at)
+            decided = await self._decide(order, origin, known, at)
             outcome = decided if isinstance(decided, Outcome) else None
             verdict = decided if isinstance(decided, Verdict) else decided.verdict
             assert verdict is not None, f"{order.command}: the account gave no verdict"
@@ -235,37 +241,57 @@ class Teller:
             await self._commit(None, at, everything=True, more=[record for out in settled for record in out.records])
             self._unknown = True
 
-    def _decide(self, order: Order, origin: Origin, known: Attempt, at: Moment) -> Outcome | Verdict:
+    async def _decide(self, order: Order, origin: Origin, known: Attempt, at: Moment) -> Outcome | Verdict:
         """Carry out what an order asks for, in memory's copy only."""
         if known.attempts >= ATTEMPTS_MAX:
-            return _refused("crashed_before", ("attempts", known.attempts))
+            return refused("crashed_before", attempts=known.attempts)
         if not known.in_order(origin):
-            return _refused("out_of_sequence", ("last_sequence", known.last_sequence))
+            return refused("out_of_sequence", last_sequence=known.last_sequence)
         try:
             event = order.event(at)
         except CommandRefused as refusal:
-            return _refused(refusal.reason, *refusal.detail.items())
+            return refused(refusal.reason, **refusal.detail)
         if isinstance(event, AccountOpened):
             return self._opened(event)
         account = self._accounts.get(order.account_id)
         if account is None:
-            return _refused("unknown_account", ("account_id", order.account_id))
+            return refused("unknown_account", account_id=order.account_id)
         if isinstance(event, Resynced) and event.run != self._store.epoch:
-            return _refused("stale_command", ("run", self._store.epoch))
+            return refused("stale_command", run=self._store.epoch)
         if isinstance(event, ReadNow):
             return Outcome(account, verdict=Verdict(VerdictStatus.APPLIED))
+        if isinstance(event, RolledOver) and self._named(event.to.account_id):
+            return refused("account_exists")
+        if isinstance(event, Past):
+            event = await self._informed(account, event)
         return apply(account, event, self._terms[order.account_id])
 
+    async def _informed(self, account: Account, event: Past) -> Past:
+        """The event with what the quarter-hours, stored or about to be, say of the instants it asks about."""
+        waiting = [interval for owner, interval in self._finished if owner == account.account_id]
+        known = []
+        for utc_ms in past_asked(account, event):
+            stored, oldest_utc_ms = await self._store.intervals_since(account.account_id, utc_ms - QUARTER_MS)
+            known.append(known_at(account, utc_ms, (*stored, *waiting), oldest_utc_ms))
+        return informed(event, known) if known else event
+
+    def _named(self, account_id: str) -> bool:
+        """An account has this id, or will."""
+        due = (account.agenda.rollover_due for account in self._accounts.values())
+        return account_id in self._accounts or any(one is not None and one.to.account_id == account_id for one in due)
+
     def _opened(self, event: AccountOpened) -> Outcome | Verdict:
-        if event.account_id in self._accounts:
-            return _refused("account_exists")
+        if self._named(event.account_id):
+            return refused("account_exists")
         other = self.account_of_meter(event.meter_id)
         if other is not None and not _closed(other):
-            return _refused("meter_in_use", ("account_id", other.account_id))
+            return refused("meter_in_use", account_id=other.account_id)
+        if event.kind is Opening.SUBENTRO and (other is None or other.contract_id == event.contract_id):
+            return refused("no_contract" if other is not None else "nothing_to_take_over")
         try:
             terms = self._terms_of(event)
         except CommandRefused as refusal:
-            return _refused(refusal.reason, *refusal.detail.items())
+            return refused(refusal.reason, **refusal.detail)
         opened = open_account(event, terms)
         if isinstance(opened, Outcome) and other is not None and other.lockout is not None:
             # Somebody may be at work on that line: a new contract does not close it over them (decision 13).
@@ -291,7 +317,7 @@ class Teller:
         """The one way to the store, with the lock held. Once begun it is seen through: a cancelled caller waits."""
         if self._unknown:
             raise _unknown_refusal()
-        changed = [] if outcome is None else [outcome.account]
+        changed = [] if outcome is None else [one for one in (outcome.account, outcome.opened) if one is not None]
         others = [self._accounts[account_id] for account_id in self._dirty] if everything else []
         saved = {account.account_id: account for account in (*others, *changed)}
         finished = [] if outcome is None else [(outcome.account.account_id, interval) for interval in outcome.intervals]
@@ -329,7 +355,7 @@ class Teller:
     async def _tidy(self, at: Moment) -> None:
         """Now and then: a short log, no quarter-hours past their retention."""
         if self._pruned_ms is None or at.running_ms - self._pruned_ms >= PRUNE_MS:
-            await self._store.prune_intervals(at)
+            await self._store.prune_intervals(at, frozen(self._accounts.values()))
             self._pruned_ms = at.running_ms
         await self._store.checkpoint()
 

@@ -131,8 +131,9 @@ def known_at(account: Account, utc_ms: int, intervals: Iterable[Interval], oldes
         return None
     open_utc_ms = curve.at_utc_ms // QUARTER_MS * QUARTER_MS
     rows = sorted(intervals, key=lambda row: row.start_utc_ms)
-    earliest_utc_ms = max(parallel.since_utc_ms, open_utc_ms if oldest_utc_ms is None else oldest_utc_ms)
     starts = [row.start_utc_ms for row in rows] + [open_utc_ms]
+    oldest_utc_ms = min(starts) if oldest_utc_ms is None else min(oldest_utc_ms, *starts)
+    earliest_utc_ms = max(parallel.since_utc_ms, oldest_utc_ms)
     starts = [start for start in starts if start >= parallel.since_utc_ms]
     if utc_ms < earliest_utc_ms or not starts:
         return None

@@ -19,7 +19,7 @@ from gateway.prepayment.account import Account
 from gateway.prepayment.certificate import Certificate
 from gateway.prepayment.civil import instant
 from gateway.prepayment.events import Moment
-from gateway.prepayment.intervals import Interval
+from gateway.prepayment.intervals import Interval, Quality
 from gateway.prepayment.ledger import Entry, EpochOpened, Happening, Notice, Receipt, Record, Transition, wire_fact
 
 if TYPE_CHECKING:
@@ -43,6 +43,15 @@ _EXACT = 2**53
 _snapshots = msgspec.json.Decoder(Account)
 
 
+class _Values(msgspec.Struct):
+    import_wh: int
+    quality: Quality
+    export_wh: int | None = None
+
+
+_intervals = msgspec.json.Decoder(_Values)
+
+
 def canonical(value: dict[str, object]) -> bytes:
     """Canonical JSON; text that is not Unicode (a lone surrogate) is written with `?` instead."""
     try:
@@ -59,6 +68,12 @@ def wire_record(record: Record) -> dict[str, object]:
 def wire_interval(account_id: str, number: int, interval: Interval) -> bytes:
     """The canonical bytes of one quarter-hour; `number` counts the gateway's intervals and is what is acknowledged."""
     return canonical({"account_id": account_id, "number": number, **_object(interval)})
+
+
+def read_interval(start_utc_ms: int, body: str) -> Interval:
+    """A quarter-hour out of the bytes that `wire_interval` made."""
+    values = _intervals.decode(body)
+    return Interval(start_utc_ms, values.import_wh, values.export_wh, values.quality)
 
 
 def snapshot(account: Account) -> str:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 from gateway.errors import StoreDamaged
 from gateway.prepayment.events import Moment
+from gateway.prepayment.fieldwork import Frozen
 from gateway.prepayment.intervals import Interval
 from gateway.store import cursors
-from gateway.store.codec import wire_interval
+from gateway.store.codec import read_interval, wire_interval
 from gateway.store.life import ADVICE, Life
 
 CURSOR = cursors.INTERVAL
@@ -100,22 +101,39 @@ def verify(connection: sqlite3.Connection, life: Life, delivered: int) -> None:
         raise StoreDamaged(f"{count} quarter-hours are there and not {life.interval_count}. {ADVICE}")
 
 
-def prune(connection: sqlite3.Connection, life: Life, at: Moment) -> tuple[int, Life]:
+def since(connection: sqlite3.Connection, account_id: str, utc_ms: int) -> tuple[list[Interval], int | None]:
+    """An account's quarter-hours that begin at `utc_ms` or later, and the start of its oldest; raises StoreDamaged."""
+    found: list[Columns] = connection.execute(
+        "SELECT number, account_id, start_utc_ms, body, crc FROM interval INDEXED BY interval_by_account "
+        "WHERE account_id = ? AND start_utc_ms >= ? ORDER BY number",
+        (account_id, utc_ms),
+    ).fetchall()
+    (oldest,) = connection.execute(
+        "SELECT min(start_utc_ms) FROM interval INDEXED BY interval_by_account WHERE account_id = ?", (account_id,)
+    ).fetchone()
+    return [read_interval(start_utc_ms, body) for _, _, start_utc_ms, body, _ in _checked(found)], oldest
+
+
+def prune(connection: sqlite3.Connection, life: Life, at: Moment, frozen: Frozen) -> tuple[int, Life]:
     """Delete what is older than the retention (proven time only) or beyond the count; give the number deleted.
 
-    The caller commits.
+    What is frozen for a test of the meter stays (S2-13). The caller commits.
     """
     before = connection.total_changes
+    spans = [(account_id, *span) for account_id, kept in frozen.items() for span in kept]
+    free = "".join(" AND NOT (account_id = ? AND start_utc_ms >= ? AND start_utc_ms < ?)" for _ in spans)
+    kept = [value for span in spans for value in span]
     if at.trust.proven:
-        connection.execute("DELETE FROM interval WHERE start_utc_ms < ?", (at.utc_ms - RETENTION_MS,))
+        oldest_utc_ms = at.utc_ms - RETENTION_MS
+        connection.execute(f"DELETE FROM interval WHERE start_utc_ms < ?{free}", (oldest_utc_ms, *kept))  # noqa: S608  our own words
     for account_id, count in connection.execute(
         "SELECT CAST(account_id AS BLOB), count(*) FROM interval GROUP BY account_id"  # rotten text must not stop us
     ).fetchall():
         if count > ROWS_MAX:
             connection.execute(
-                "DELETE FROM interval WHERE number IN "
-                "(SELECT number FROM interval WHERE account_id = CAST(? AS TEXT) ORDER BY number LIMIT ?)",
-                (account_id, count - ROWS_MAX),
+                "DELETE FROM interval WHERE number IN (SELECT number FROM interval "  # noqa: S608  our own words
+                f"WHERE account_id = CAST(? AS TEXT){free} ORDER BY number LIMIT ?)",
+                (account_id, *kept, count - ROWS_MAX),
             )
     count = connection.total_changes - before
     return count, replace(life, interval_count=life.interval_count - count)

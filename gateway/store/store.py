@@ -17,6 +17,7 @@ from gateway.clock import BUILD_UTC_MS, bound_after
 from gateway.errors import CommitUnknown, StoreDamaged
 from gateway.prepayment.account import Account
 from gateway.prepayment.events import Moment
+from gateway.prepayment.fieldwork import Frozen
 from gateway.prepayment.intervals import Interval
 from gateway.prepayment.ledger import EpochOpened, Receipt, Record
 from gateway.store import accounts as accounts_table
@@ -207,9 +208,13 @@ class Store:
         if number > await self.cursor(quarters.CURSOR):
             await self._database.change(lambda raw, life: (None, cursors.move(raw, life, quarters.CURSOR, number)))
 
-    async def prune_intervals(self, at: Moment) -> int:
-        """Delete quarter-hours past their retention and return how many; money is never deleted."""
-        return await self._database.change(lambda raw, life: quarters.prune(raw, life, at))
+    async def intervals_since(self, account_id: str, utc_ms: int) -> tuple[list[Interval], int | None]:
+        """An account's quarter-hours that begin at `utc_ms` or later, and the start of the oldest that is stored."""
+        return await self._database.run(lambda raw: quarters.since(raw, account_id, utc_ms))
+
+    async def prune_intervals(self, at: Moment, frozen: Frozen | None = None) -> int:
+        """Delete quarter-hours past their retention and return how many; money is never deleted, nor what is frozen."""
+        return await self._database.change(lambda raw, life: quarters.prune(raw, life, at, frozen or {}))
 
     async def attempt(self, origin: Origin, *, attempts_max: int) -> Attempt:
         """Look a command up and, unless it is answered, out of sequence or has used its attempts, mark it as begun.
