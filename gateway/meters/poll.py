@@ -4,8 +4,8 @@
 
 Nothing is remembered about what was commanded: each poll starts from what the device shows, so a lost command, a relay
 moved by hand and a restart all heal in the same way. Opening is careful (a dwell after closing, five tries with growing
-pauses, then an alarm and an hour of rest); closing is tried at every poll for ever (decisions 11 and 15), but what must be
-ready for reconnection is closed by somebody on site (decision 14).
+pauses, then an alarm and an hour of rest); closing is tried at every poll for ever (decisions 11 and 15), but a supply
+that is ready for reconnection is closed by somebody on site (decision 14).
 
 A failing *read* goes up to the bus task, which leaves the meter alone for a while. A switch in another device is looked
 after all the same: it is closed when it must be, and opened for a safety lock-out, but never opened for money without a

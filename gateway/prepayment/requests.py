@@ -8,7 +8,7 @@ an account's own money live here, because only the account knows them (decision 
 
 from __future__ import annotations
 
-from gateway.prepayment import agreement, bonus, credit, delinquency, postings, protection
+from gateway.prepayment import agreement, bonus, claims, credit, delinquency, postings, protection
 from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, ReconnectAllowed, SupplyOrdered
 from gateway.prepayment.contract import power_set
@@ -92,9 +92,9 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
         case Resynced():
             return _resync(account, request)
         case ArrearsNoticed():
-            return delinquency.noticed(account, request, terms)
+            return claims.noticed(account, request, terms)
         case ArrearsPaid():
-            return delinquency.paid(account, request)
+            return claims.paid(account, request)
         case SupplyOrdered():
             return delinquency.ordered(account, request, terms)
         case ReconnectAllowed():

@@ -144,7 +144,7 @@ def debtor(
     """A household with a contract since this day."""
     chosen = policy or shipped(name)
     start = Moment(utc_ms(day, "09:00"), TimeTrust.AUTHENTICATED, 0)
-    prices = replace(tariff(), currency="EUR", time_zone="Europe/Rome")
+    prices = replace(tariff(), currency="EUR", time_zone="Europe/Rome", commodity=commodity)
     account = opened(
         0, terms=terms, at=start, policy=chosen, tariff=prices, currency="EUR", commodity=commodity, **changes
     )
