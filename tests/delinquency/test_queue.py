@@ -121,7 +121,6 @@ def test_without_a_clock_the_slot_has_not_begun() -> None:
 def test_a_meter_that_is_silent_in_the_slot_drops_the_order() -> None:
     """Invariant 1 of 2.8: no fresh reading, no escalation."""
     home = _queued()
-    from gateway.prepayment.events import Tick
 
     home.stand("2026-04-07", "08:00", look=False)
     home.post(Tick(home.at()))
@@ -275,7 +274,6 @@ def test_an_armed_supply_is_not_closed_over_a_lockout() -> None:
     """Decisions 13 and 14: somebody is at work on the line."""
     home = debtor("estenergy-gas", commodity=Commodity.GAS)
     account = replace(home.account, armed=True, lockout="work")
-    from gateway.prepayment.arrears import ReconnectAllowed
 
     outcome = apply(account, ReconnectAllowed(home.at(), "c", "x"), home.terms)
     assert outcome.verdict is not None
