@@ -394,10 +394,6 @@ def _closed(account: Account) -> bool:
     return account.supply.state is SupplyState.TERMINATED
 
 
-def _refused(reason: str, *detail: tuple[str, str | int]) -> Verdict:
-    return Verdict(VerdictStatus.REFUSED, reason, detail)
-
-
 def _unknown_refusal() -> CommitUnknown:
     return CommitUnknown(
         "an earlier commit did not come back, or the books are closed; start again to see what is stored"

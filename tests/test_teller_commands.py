@@ -237,7 +237,7 @@ import asyncio, os, sys
 from pathlib import Path
 from gateway import teller
 from gateway.commands import Command
-from gateway.commands.claims import PowerSetBody
+from gateway.commands.agreement import PowerSetBody
 from tests.counter import Counter
 
 async def main():

@@ -29,10 +29,11 @@ from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff
 from gateway.errors import CommandRefused
 from gateway.prepayment import events
-from gateway.prepayment.events import Hold, HoldKind, Moment, Position, TimeTrust
+from gateway.prepayment.events import Hold, HoldKind, Moment, Opening, Position, TimeTrust
 from gateway.prepayment.posting import BonusSet, Posting, PostingKind
 from gateway.prepayment.outages import OutageCancelled, OutagePlanned
 from gateway.prepayment.supply import SupplyState
+from tests.commands.operations import OPERATIONS
 
 CONFIG = Path(__file__).parent.parent.parent / "config"
 NOW_MS = 1_772_366_400_000
@@ -90,10 +91,10 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
      BonusSet(AT, "j-1", "B-1", "2026-03-01", "2026-03-03", 500_000_000, "CHF")),
     (Command.ACCOUNT_OPEN, AccountOpenBody("a", "m", "CHF", 3_000, POLICY, TARIFF, "-1.25", 99, "s"),
      events.AccountOpened(AT, "j-1", "a", "m", "CHF", 3_000, to_policy(POLICY, ""), to_tariff(TARIFF, ""),
-                          -1_250_000_000, 99, "s")),
+                          -1_250_000_000, 99, "s", kind=Opening.ACTIVATION)),
     (Command.ACCOUNT_OPEN, AccountOpenBody("a", "m", "CHF", 3_000, POLICY, TARIFF),
      events.AccountOpened(AT, "j-1", "a", "m", "CHF", 3_000, to_policy(POLICY, ""), to_tariff(TARIFF, ""),
-                          0, None, None)),
+                          0, None, None, kind=Opening.ACTIVATION)),
     (Command.ACCOUNT_CLOSE, AccountCloseBody("a", "moved"), events.AccountClosed(AT, "j-1", "moved")),
     (Command.ACCOUNT_RESYNC, AccountResyncBody("a", "run-run-", "e", 5, HEAD, "CHF"),
      events.Resynced(AT, "j-1", "run-run-", "e", 5, HEAD, "CHF", None)),
@@ -104,6 +105,7 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
          (Hold("h-1", HoldKind.DISPUTE, None, 180_250_000_000, (), "utility", "case 7"),
           Hold("h-2", HoldKind.COMPLAINT, NOW_MS, rungs=(SupplyState.LIMITED,)))))),
     (Command.READ_NOW, ReadNowBody("a"), ReadNow(AT, "j-1", "a")),
+    *OPERATIONS,
 )  # fmt: skip
 
 

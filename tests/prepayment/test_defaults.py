@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.prepayment.agenda import Agenda
 from gateway.prepayment.account import Account, Outcome, Spending, Start, Supply, Suspicion, Terms
 from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, Ordered, SupplyOrdered
 from gateway.prepayment.events import (
@@ -15,7 +16,9 @@ from gateway.prepayment.events import (
     HoldReleased,
     HoldSet,
     MeterEvent,
+    Opening,
     Position,
+    PowerSet,
     Reading,
     Restarted,
     Suspected,
@@ -56,6 +59,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
                 "holds": (), "outages": (), "lockout": None, "contact_running_ms": 0, "alarms": (), "start": None, "suspicion": None,
                 "withheld_nano": 0, "adjusted_nano": 0, "lost_epochs": (), "postings": Postings(), "bonuses": (),
                 "delivery_point": "", "commodity": Commodity.ELECTRICITY, "voltage": Voltage.LV, "domestic": True,
+                "contract_id": "", "wraps_at_wh": None, "parallel": None, "agenda": Agenda(),
                 "arrears": (), "ordered": None, "armed": False,
             },
         ),
@@ -64,7 +68,8 @@ def defaults(kind: type[Any]) -> dict[str, object]:
         (Start, {"leaves_switch": True}),
         (Suspicion, {"seq": 0, "leaves_switch": True}),
         (Terms, {"wraps_at_wh": None}),
-        (Outcome, {"records": (), "intervals": (), "verdict": None, "reread": False}),
+        (Outcome, {"records": (), "intervals": (), "verdict": None, "reread": False, "opened": None}),
+        (PowerSet, {"from_utc_ms": None}),
         (
             Reading,
             {"quantum_wh": 1, "export_wh": None, "power_w": None, "serial": None, "defect": None},
@@ -88,6 +93,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
             {
                 "opening_balance_nano": 0, "opening_register_wh": None, "meter_serial": None,
                 "delivery_point": "", "commodity": Commodity.ELECTRICITY, "voltage": Voltage.LV, "domestic": True,
+                "kind": Opening.SEED, "contract_id": "",
             },
         ),
         (MeterEvent, {"detail": ()}),

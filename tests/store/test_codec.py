@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.errors import StoreDamaged
 from gateway.prepayment.account import Account, Spending
 from gateway.prepayment.calendar import Calendar
+from gateway.prepayment.certificate import Certificate, CertificateQuality, CertificateReason
 from gateway.prepayment.civil import instant
 from gateway.prepayment.events import Hold, HoldKind, Moment, TimeTrust
 from gateway.prepayment.intervals import Interval, Quality
@@ -53,7 +54,15 @@ RECORDS: tuple[Record, ...] = (
     Receipt(at(), "CH-1", "jti-1", "top_up", 7, VerdictStatus.REFUSED, "wrong_currency", DETAIL),
     Happening(at(), "", "clock.step", DETAIL),
     EpochOpened(at(), "0123456789abcdef", "0" * 64, "0.1.0"),
-)
+    Certificate(
+        at(), "CH-1", "jti-1", CertificateReason.SWITCH, CertificateQuality.NEAREST, "IT001", "C-1", "case 7", 1, 2,
+        "S-1", 3, 4, 5,
+    ),
+    Certificate(
+        at(), "CH-1", "jti-1", CertificateReason.CHECK, CertificateQuality.ACTUAL, "", "", "", None, None, None, None,
+        None, None,
+    ),
+)  # fmt: skip
 
 
 def independent(value: object) -> bytes:
