@@ -18,7 +18,7 @@ from gateway.clock import Clock
 from gateway.commands import Command, Order, ReadNow
 from gateway.errors import CommandRefused, CommitUnknown
 from gateway.prepayment.account import Account, Outcome, Start, Terms
-from gateway.prepayment.agreement import open_account
+from gateway.prepayment.agreement import after, after_refusal, open_account
 from gateway.prepayment.civil import QUARTER_MS
 from gateway.prepayment.contract import Past, informed, known_at, past_asked
 from gateway.prepayment.events import (
@@ -27,7 +27,6 @@ from gateway.prepayment.events import (
     Contact,
     Detail,
     Moment,
-    Opening,
     Restarted,
     Resynced,
     Suspected,
@@ -284,18 +283,16 @@ class Teller:
         if self._named(event.account_id):
             return refused("account_exists")
         other = self.account_of_meter(event.meter_id)
-        if other is not None and not _closed(other):
-            return refused("meter_in_use", account_id=other.account_id)
-        if event.kind is Opening.SUBENTRO and (other is None or other.contract_id == event.contract_id):
-            return refused("no_contract" if other is not None else "nothing_to_take_over")
+        refusal = after_refusal(event, other)
+        if refusal is not None:
+            return refusal
         try:
             terms = self._terms_of(event)
-        except CommandRefused as refusal:
-            return refused(refusal.reason, **refusal.detail)
+        except CommandRefused as unfit:
+            return refused(unfit.reason, **unfit.detail)
         opened = open_account(event, terms)
-        if isinstance(opened, Outcome) and other is not None and other.lockout is not None:
-            # Somebody may be at work on that line: a new contract does not close it over them (decision 13).
-            opened = replace(opened, account=replace(opened.account, lockout=other.lockout))
+        if isinstance(opened, Outcome) and other is not None:
+            opened = replace(opened, account=after(opened.account, other))
         if isinstance(opened, Outcome):
             # It shares the books with the others, and what is not known of these.
             start = Start(event.at.running_ms, self._known) if self._awaits else None

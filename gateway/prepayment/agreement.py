@@ -81,6 +81,29 @@ def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
     return Outcome(account, (opening,), verdict=APPLIED)
 
 
+def after_refusal(event: AccountOpened, other: Account | None) -> Verdict | None:
+    """Why a contract may not begin where the meter has served this account last; None when it may.
+
+    After a contract that ended, the same customer first pays what was owed (S1-15); somebody else does not.
+    """
+    if other is not None and other.supply.state is not SupplyState.TERMINATED:
+        return refused("meter_in_use", account_id=other.account_id)
+    if event.kind is Opening.SUBENTRO and (other is None or other.contract_id == event.contract_id):
+        return refused("no_contract" if other is not None else "nothing_to_take_over")
+    if event.kind is not Opening.SUBENTRO and other is not None and other.arrears:
+        return refused("arrears_unpaid", account_id=other.account_id, arrears=other.arrears[0].arrears_id)
+    return None
+
+
+def after(account: Account, other: Account) -> Account:
+    """A new contract at a supply that an earlier one left off.
+
+    Somebody may be at work on that line: it is not closed over them (decision 13), and where supply waits for somebody
+    on site it does so now (decision 14).
+    """
+    return replace(account, lockout=other.lockout, armed=account.waits_on_site)
+
+
 def tariff_set(account: Account, request: TariffSet) -> Taken | Verdict:
     """Another tariff, from today or later; energy already used keeps the price it had (decision 5)."""
     tariff = request.tariff

@@ -28,12 +28,14 @@ from gateway.prepayment.events import (
     HoldReleased,
     HoldSet,
     Moment,
+    Opening,
     Tick,
     TimeTrust,
 )
 from gateway.prepayment.ledger import VerdictStatus
 from gateway.prepayment.step import apply, control, next_deadline_ms
 from gateway.prepayment.supply import Commodity, SupplyState, SwitchState
+from gateway.prepayment.taken import refused
 from gateway.store import Store, codec
 from gateway.teller import Teller
 from tests.counter import Counter
@@ -180,6 +182,17 @@ class Office(Counter):
         return answer.reason
 
 
+def _contract(office: Office, commodity: Commodity = Commodity.ELECTRICITY) -> AccountOpened:
+    """A new contract of the same customer."""
+    prices = replace(tariff(), currency="EUR", time_zone="Europe/Rome", commodity=commodity)
+    name = "estenergy-gas" if commodity is Commodity.GAS else "estenergy-electricity"
+    at, kind = office.clock.now(), Opening.ACTIVATION
+    return AccountOpened(
+        at, "open", "IT-2", "m1", "EUR", 3_000, shipped(name), prices, 0, 0, commodity=commodity, kind=kind,
+        contract_id="c-2",
+    )  # fmt: skip
+
+
 def _notice(commodity: Commodity = Commodity.ELECTRICITY) -> ArrearsNoticeBody:
     return ArrearsNoticeBody(
         "IT-1", "a-1", commodity, "EUR", "120.50", "2026-01-31", "2026-02-27", Proof.CERTIFIED_MAIL, "2026-03-31",
@@ -222,9 +235,13 @@ def test_a_whole_delinquency_through_the_books(tmp_path: Path) -> None:
         assert await office.tells(Command.ACCOUNT_CLOSE, close) == "too_early"
         await polled("2026-05-11")
         assert await office.tells(Command.ACCOUNT_CLOSE, close) == ""
+        again = _contract(office)
+        assert await office.teller.open_account(again) == refused("arrears_unpaid", account_id="IT-1", arrears="a-1")
         paid = ArrearsPaidBody("IT-1", "a-1", "EUR")
         assert await office.tells(Command.ARREARS_PAID, paid) == ""
         assert office.teller.accounts["IT-1"].supply.state is S.TERMINATED
+        assert (await office.teller.open_account(again)).reason == ""
+        assert control(office.teller.accounts["IT-2"], TERMS).switch is SwitchState.CONNECTED
         await office.stop()
 
     asyncio.run(story())
@@ -248,6 +265,9 @@ def test_gas_through_the_books_waits_for_the_word_from_the_site(tmp_path: Path) 
         assert control(teller.accounts["IT-1"], TERMS).switch is SwitchState.READY_FOR_RECONNECTION
         assert await office.tells(Command.RECONNECT, reconnect) == ""
         assert control(teller.accounts["IT-1"], TERMS).switch is SwitchState.CONNECTED
+        assert await office.tells(Command.ACCOUNT_CLOSE, AccountCloseBody("IT-1", "moved")) == ""
+        assert (await teller.open_account(_contract(office, Commodity.GAS))).reason == ""
+        assert control(teller.accounts["IT-2"], TERMS).switch is SwitchState.READY_FOR_RECONNECTION, "after a cut"
         await office.stop()
 
     asyncio.run(story())
