@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -41,8 +43,14 @@ class Reach:
         )
 
     def tests_entering(self, module: str) -> list[str]:
-        """The tests that run anything of this module; all of them where there is nothing to run, only words."""
-        return self._fastest_first(self.lines[module] or self.seconds)
+        """The tests that run anything of this module, and those that look at its tables and words without running it.
+
+        All of them where there is nothing to run, only words.
+        """
+        if not self.lines[module]:
+            return self._fastest_first(self.seconds)
+        looking = {test for test in self.seconds if _names(test.split("::", maxsplit=1)[0], module)}
+        return self._fastest_first(looking | set(self.lines[module]))
 
     def _fastest_first(self, tests: Iterable[str]) -> list[str]:
         return sorted(tests, key=lambda test: (self.seconds[test], test))
@@ -102,6 +110,14 @@ def reach(at_once: int) -> Reach:
             for test, lines in by_test.items():
                 found.lines[module][test] = set(lines)
     return found
+
+
+@cache
+def _names(test: str, module: str) -> bool:
+    """The file of tests imports this module."""
+    parent, _, stem = module.removesuffix("/__init__.py").removesuffix(".py").replace("/", ".").rpartition(".")
+    text = (tree.ROOT / test).read_text(encoding="utf-8")
+    return re.search(rf"\b{re.escape(parent)}(\.{stem}\b| import [^\n]*\b{stem}\b)", text) is not None
 
 
 def _bound(test: str, path: Path) -> Callable[[], str]:
