@@ -112,17 +112,21 @@ def _summer(year: int) -> tuple[int, int]:
 
 def shown(minute: int) -> tuple[date, int]:
     """What a wall clock in Italy or Switzerland shows: the date and the minute of the day."""
-    year = (_EPOCH + timedelta(days=minute // DAY_MIN)).year
-    begins, ends = _summer(year)
-    local = minute + (120 if begins <= minute < ends else 60)
-    return _EPOCH + timedelta(days=local // DAY_MIN), local % DAY_MIN
+    begins, ends = _summer(_date(minute // DAY_MIN).year)
+    days, wall = divmod(minute + (120 if begins <= minute < ends else 60), DAY_MIN)
+    return _date(days), wall
+
+
+@cache
+def _date(days: int) -> date:
+    return _EPOCH + timedelta(days=days)
 
 
 @cache
 def minutes_of(day: date) -> tuple[int, ...]:
-    """The UTC minutes of a civil day, 1380 to 1500 of them, found by looking at the clock for three days."""
+    """The UTC minutes of a civil day, 1380 to 1500 of them, found by looking at the clock for longer than any day."""
     noon = (day - _EPOCH).days * DAY_MIN + DAY_MIN // 2
-    return tuple(minute for minute in range(noon - DAY_MIN, noon + DAY_MIN) if shown(minute)[0] == day)
+    return tuple(minute for minute in range(noon - 900, noon + 900) if shown(minute)[0] == day)
 
 
 def counted(place: str, day: date, kind: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
 from tests.calendars.brute import PLACES, Rules, interesting, minutes_of, next_cut, shown, term_ends
 
@@ -69,6 +70,7 @@ class Latest:
     opens_min: int
 
 
+@cache
 def terms(count: int) -> list[Term]:
     """Terms of all three kinds."""
     chance = random.Random(SEED)
@@ -80,6 +82,7 @@ def terms(count: int) -> list[Term]:
     return found
 
 
+@cache
 def slots(count: int) -> list[Slot]:
     """Slots under every set of rules, for both commodities."""
     chance = random.Random(SEED + 1)
@@ -91,6 +94,7 @@ def slots(count: int) -> list[Slot]:
     return found
 
 
+@cache
 def latest(count: int) -> list[Latest]:
     """Two to four terms at once, then a slot."""
     chance = random.Random(SEED + 2)

@@ -1,11 +1,21 @@
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway import shipped
-from gateway.config.calendars import CalendarDocument, load_calendar, to_calendar
+from gateway.config.calendars import (
+    CalendarDocument,
+    MoratoriumDocument,
+    load_calendar,
+    load_moratorium,
+    to_calendar,
+    to_moratorium,
+)
 from gateway.errors import ConfigError
+from gateway.prepayment.calendar import Moratorium
+from gateway.prepayment.supply import Commodity
 from tests.config.drafts import examine
 
 CALENDARS = shipped.folder() / "calendars"
@@ -65,3 +75,72 @@ def test_a_calendar_under_another_name_is_told(tmp_path: Path) -> None:
     assert f"calendar 'mine': the calendar in {own} calls itself 'it'" in warnings
     assert installation is not None
     assert {"ch-ti", "it", "it-bands", "mine"} <= installation.configuration.calendars.keys()
+
+
+WINTER = {"2025-11-01": "2026-03-31"}
+
+
+@pytest.mark.parametrize("path", sorted((shipped.folder() / "moratoria").glob("*.toml")), ids=lambda path: path.stem)
+def test_a_shipped_moratorium_covers_the_years_of_the_calendars(path: Path) -> None:
+    """Requirements 4.4: the same nine years, under the name of the file, and marked as an example."""
+    moratorium = load_moratorium(path)
+    assert moratorium.name == path.stem
+    assert moratorium.years == tuple(YEARS)
+    assert "example = true" in path.read_text(encoding="utf-8")
+
+
+def test_the_shipped_seasons() -> None:
+    """Winter is about both commodities and reaches over the end of every year; heat is about electricity."""
+    winter = load_moratorium(shipped.folder() / "moratoria" / "winter.toml")
+    heat = load_moratorium(shipped.folder() / "moratoria" / "heat.toml")
+    assert (winter.commodities, heat.commodities) == (tuple(Commodity), (Commodity.ELECTRICITY,))
+    for year in YEARS:
+        months = [date(year, month, 15) for month in range(1, 13)]
+        assert [day.month for day in months if winter.in_force(day)] == [1, 2, 3, 11, 12]
+        assert [day.month for day in months if heat.in_force(day)] == [7, 8]
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"moratorium": "Frost!"}, "moratorium"),
+        ({"commodities": ()}, "commodities"),
+        ({"years": ()}, "years"),
+        ({"periods": {"01.11.2025": "2026-03-31"}}, "periods.01.11.2025"),
+        ({"periods": {"2025-11-01": "2026-02-29"}}, "periods.2025-11-01"),
+        ({"periods": {"2026-03-31": "2026-03-30"}}, "periods.2026-03-31"),
+        ({"periods": {"2027-11-01": "2028-03-31"}}, "periods.2027-11-01"),
+    ],
+)
+def test_a_moratorium_that_protects_nobody_is_refused(change: dict[str, object], key: str) -> None:
+    """A slip in a date would silently leave people unprotected: the key is named instead."""
+    made = MoratoriumDocument("frost", "d", "s", (Commodity.GAS,), (2025, 2026), WINTER)
+    assert to_moratorium(made, "x.toml") == Moratorium(
+        "frost", (Commodity.GAS,), (2025, 2026), (("2025-11-01", "2026-03-31"),)
+    )
+    with pytest.raises(ConfigError) as caught:
+        to_moratorium(msgspec.structs.replace(made, **change), "x.toml")
+    assert caught.value.key == key
+
+
+def test_a_policy_that_names_an_unknown_moratorium(tmp_path: Path) -> None:
+    """`check` refuses it with the nearest that exists; one of the operator's own is found and known by its file."""
+    for folder in ("policies", "moratoria"):
+        (tmp_path / folder).mkdir()
+    text = (shipped.folder() / "policies" / "prepaid.toml").read_text(encoding="utf-8")
+    own = tmp_path / "policies" / "prepaid.toml"
+    own.write_text(text.replace("[slots]", '[slots]\nmoratoria = ["wynter", "mine"]'), encoding="utf-8")
+    frost = (shipped.folder() / "moratoria" / "winter.toml").read_text(encoding="utf-8")
+    (tmp_path / "moratoria" / "mine.toml").write_text(frost, encoding="utf-8")
+    _, errors, warnings = examine(tmp_path)
+    assert errors == [f"{own}: slots.moratoria: there is no moratorium 'wynter'; did you mean 'winter'?"]
+    mine = tmp_path / "moratoria" / "mine.toml"
+    assert f"moratorium 'mine': the moratorium in {mine} calls itself 'winter'" in warnings
+    own.write_text(text.replace("[slots]", '[slots]\nmoratoria = ["mine"]'), encoding="utf-8")
+    installation, errors, _ = examine(tmp_path)
+    assert errors == []
+    assert installation is not None
+    known = installation.configuration.calendars["ch-ti"].moratoria
+    assert [moratorium.name for moratorium in known] == ["heat", "mine", "winter"]
+    mine.write_text("moratorium = 'mine'", encoding="utf-8")
+    assert "this key is missing" in examine(tmp_path)[1][0]

@@ -53,6 +53,24 @@ def test_cashline_has_no_limited_power() -> None:
     assert (policy.grace, policy.grace_debt_cap_nano) == (Term(duration_ms=48 * HOUR_MS), 20 * NANO)
 
 
+def test_slots_know_seasons_and_hours_of_help() -> None:
+    """S0-07: left out, nothing of it counts; written, the stretches are sorted and the hours are durations."""
+    plain = load_policy(POLICIES / "prepaid.toml").slots
+    assert (plain.moratoria, plain.help_hours, plain.min_open_after_ms) == ((), (), 0)
+    content = raw()
+    content["slots"] |= {
+        "moratoria": ["winter", "heat"], "help_hours": ["13:30-17:00", "08:30-12:00"], "min_open_after": "7h",
+    }  # fmt: skip
+    slots = to_policy(document.convert(content, PolicyDocument, where="p.toml"), "p.toml").slots
+    assert slots.moratoria == ("winter", "heat")
+    assert slots.help_hours == ((510, 720), (810, 1020))
+    assert slots.min_open_after_ms == 7 * HOUR_MS
+    content["slots"]["min_open_after"] = "421 min"
+    assert "only 420 minutes of help" in str(refusal(content))
+    content["slots"] |= {"help_hours": ["06:00-12:00"], "min_open_after": "241 min"}
+    assert "only 240 minutes of help" in str(refusal(content)), "help before the slot opens is of no use"
+
+
 def test_the_italian_preset_is_in_euro() -> None:
     """5 EUR, 72 h, cap 15 EUR, 15 % for 10 days, the legal calendar of Italy (section 2.6)."""
     policy = load_policy(POLICIES / "it-prepaid.toml")
@@ -118,6 +136,12 @@ def test_a_missing_key_is_named() -> None:
         ("slots", "hours", "15:00-08:00", "passes midnight"),
         ("slots", "hours", "8-15", 'like "08:00-15:00"'),
         ("slots", "closed_weekdays", ["friday"], "not a weekday"),
+        ("slots", "moratoria", ["Frost Season"], "not a name"),
+        ("slots", "moratoria", [f"m{n}" for n in range(9)], "at most 8"),
+        ("slots", "help_hours", ["8-12"], 'like "08:00-15:00"'),
+        ("slots", "help_hours", ["08:00-12:00", "11:00-17:00"], "overlap"),
+        ("slots", "min_open_after", "7h1min", "not a duration"),
+        ("slots", "min_open_after", "421 min", "only 420 minutes of help"),
         ("slots", "closed_weekdays", ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "no day is left"),
         ("caps", "balance", "100.00", "at least caps.top_up"),
         ("low_credit", "days", -1, "not 0 to 366"),

@@ -19,6 +19,7 @@ from gateway.prepayment.policy import DayKind, Term
         (quantities.parse_percent_ppm, "8.1%", 81_000),
         (quantities.parse_term, "3 working days", Term(days=3, day_kind=DayKind.WORKING)),
         (quantities.parse_term, "1 calendar day", Term(days=1)),
+        (quantities.parse_term, "3 feriali days", Term(days=3, day_kind=DayKind.FERIALI)),
         (quantities.parse_term, "6s", Term(duration_ms=6000)),
         (quantities.parse_hours_min, "00:00-24:00", (0, 1440)),
     ],

@@ -96,6 +96,18 @@ def test_nobody_is_limited_in_frost() -> None:
     assert w.account.supply.state is SupplyState.LIMITED
 
 
+def test_heat_that_protects_electricity_limits_no_gas_later() -> None:
+    """S1-10: the account's own commodity decides; gas has no limited power and is shut off in a heat wave."""
+    hot = replace(CALENDAR, moratoria=(replace(HEAT, periods=(("2026-03-01", "2026-05-31"),)),))
+    for commodity, state in ((Commodity.GAS, SupplyState.SUSPENDED), (Commodity.ELECTRICITY, SupplyState.GRACE)):
+        w = world(moratoria=("heat",))
+        w.terms = replace(TERMS, calendars={"test": hot}, can_limit=False)
+        w.account = replace(w.account, commodity=commodity)
+        assert (slot_left_ms(situation_of(w.account, w.terms, w.now())) == 0) is (commodity is Commodity.GAS)
+        w.use(0, 24 * 4, poll_ms=600_000)
+        assert w.account.supply.state is state
+
+
 def test_power_comes_back_in_frost_as_at_any_time() -> None:
     """S0-20, I10: a moratorium holds up what is worse, never what is better."""
     w = world(moratoria=())
