@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _run(options.config, verbose=options.verbose)
             case "check":
                 return _check(options.config)
+            case "verify" | "export" | "device-key":
+                return _documents(options)
             case _:
                 print(f"prepaid-gateway {__version__}")
                 return 0
@@ -77,6 +79,20 @@ def _check(config: Path) -> int:
     return code
 
 
+def _documents(options: argparse.Namespace) -> int:
+    from gateway.documents import counter
+
+    if options.command == "verify":
+        return counter.verify(options)
+    from gateway.clock import SystemClock
+    from gateway.installation import load
+
+    configuration = load(options.config).configuration
+    if options.command == "device-key":
+        return counter.show_key(configuration)
+    return counter.export(configuration, options, SystemClock())
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="prepaid-gateway", description="A prepaid smart-meter gateway.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -91,8 +107,15 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--verbose", action="store_true", help="also log what happens at each poll")
     commands.add_parser("demo", help="simulated meters, a broker, the real daemon and a head-end on this machine")
     commands.add_parser("headend", help="the reference head-end: keys, sign and send, watch, acknowledge, verify")
+    _add_documents(commands)
     commands.add_parser("version", help="print the version")
     return parser
+
+
+def _add_documents(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from gateway.documents.options import add_parsers
+
+    add_parsers(commands, DEFAULT_CONFIG)
 
 
 if __name__ == "__main__":

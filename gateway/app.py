@@ -18,6 +18,7 @@ import structlog
 
 from gateway import __version__
 from gateway.clock import SystemClock
+from gateway.documents.key import load_or_make
 from gateway.errors import CommandRefused, ConfigError, GatewayError
 from gateway.headend.run import Headend, LinkFactory
 from gateway.installation import Installation
@@ -96,8 +97,15 @@ async def run(
         plant = Plant(installation, teller, clock, bus_factory)
         supervisor = _Supervisor(clock, teller, plant, notifier or Notifier({}))
         keeper = _Keeper(store, teller, clock, configuration.copy)
+        device = await load_or_make(configuration.store.parent, teller.note)
         headend = Headend(
-            configuration, installation.keys, store=store, teller=teller, clock=clock, factory=link_factory
+            configuration,
+            installation.keys,
+            store=store,
+            teller=teller,
+            clock=clock,
+            factory=link_factory,
+            device=device,
         )
         plant.watch(headend.live)
         try:

@@ -21,7 +21,7 @@ import msgspec
 from gateway import __version__
 from gateway.commands.claims import MAX_TOKEN_BYTES, Claims, Command
 from gateway.commands.kinds import HURTFUL, KINDS
-from gateway.headend.payloads import Live, Status, TimeAsk, VerdictMessage
+from gateway.headend.payloads import DocumentPart, Live, Status, TimeAsk, VerdictMessage
 from gateway.headend.topics import PREFIX
 from gateway.store.wire import interval_type, journal_types
 
@@ -38,6 +38,7 @@ _UP: Mapping[str, tuple[str, str, bool]] = {
     "interval": ("interval", "QoS 1, in order. One finished quarter-hour.", False),
     "verdict": ("verdict", "QoS 1. What became of a command, and why.", False),
     "time_ask": ("time/ask", "QoS 1. A nonce; answer it with a signed `time` within 10 s.", False),
+    "document": ("document/{document_id}", "QoS 1. A document that was asked for, in parts.", False),
     "live": ("live/{account_id}", "QoS 0, lossy. What the meter says now.", False),
 }
 _DOWN: Mapping[str, tuple[str, str]] = {
@@ -56,6 +57,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "verdict": _schema(VerdictMessage),
         "live": _schema(Live),
         "time_ask": _schema(TimeAsk),
+        "document": _schema(DocumentPart),
         "interval": _schema(interval_type()),
         "journal": _journal(),
     }
@@ -184,6 +186,8 @@ def _channel(topic: str, text: str, messages: Sequence[str]) -> dict[str, Any]:
     parameters = {"gateway_id": {"description": "The gateway's id, as in its configuration."}}
     if "{account_id}" in topic:
         parameters["account_id"] = {"description": "The account's id."}
+    if "{document_id}" in topic:
+        parameters["document_id"] = {"description": "The `jti` of the `document` command."}
     return {
         "address": f"{PREFIX}/{{gateway_id}}/{topic}",
         "description": text,

@@ -12,7 +12,6 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
-from gateway.commands.books import AccountResyncBody
 from gateway.commands.arrears import (
     ArrearsNoticeBody,
     ArrearsPaidBody,
@@ -20,9 +19,11 @@ from gateway.commands.arrears import (
     SupplyLimitBody,
     SupplySuspendBody,
 )
+from gateway.commands.books import AccountResyncBody
 from gateway.commands.claims import Command
 from gateway.commands.contract import AccountRolloverBody, DueCancelBody, ReadingCertificateBody
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
+from gateway.commands.documents import DocumentBody
 from gateway.commands.fieldwork import (
     FieldworkBody,
     JobAssignBody,
@@ -88,6 +89,7 @@ KINDS: Mapping[Command, Kind] = {
     Command.SUPPLY_LIMIT: Kind(SupplyLimitBody, Role.SUPPLY, Harm.HURTS),
     Command.SUPPLY_SUSPEND: Kind(SupplySuspendBody, Role.SUPPLY, Harm.HURTS),
     Command.RECONNECT: Kind(ReconnectBody, Role.SUPPLY, Harm.HURTS),
+    Command.DOCUMENT: Kind(DocumentBody, Role.ACCOUNT, Harm.NONE),
     Command.READ_NOW: Kind(ReadNowBody, Role.SUPPLY, Harm.NONE),
     Command.READING_CERTIFICATE: Kind(ReadingCertificateBody, Role.ACCOUNT, Harm.NONE),
     Command.ACCOUNT_ROLLOVER: Kind(AccountRolloverBody, Role.ACCOUNT, Harm.HURTS),
@@ -127,6 +129,7 @@ Body = (
     | SupplyLimitBody
     | SupplySuspendBody
     | ReconnectBody
+    | DocumentBody
     | ReadNowBody
     | ReadingCertificateBody
     | AccountRolloverBody

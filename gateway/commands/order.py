@@ -23,6 +23,7 @@ from gateway.commands.books import AccountResyncBody
 from gateway.commands.claims import Command, Reason
 from gateway.commands.contract import AccountRolloverBody, DueCancelBody, ReadingCertificateBody
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
+from gateway.commands.documents import DocumentBody
 from gateway.commands.envelope import Envelope
 from gateway.commands.fieldwork import (
     JobAssignBody,
@@ -132,7 +133,9 @@ def to_event(envelope: Envelope, at: Moment) -> Request | AccountOpened | ReadNo
             return postings.event_of(body, jti, at)
         case AccountResyncBody() as body:
             return books.event_of(body, jti, at)
-        case ArrearsNoticeBody() | ArrearsPaidBody() | SupplyLimitBody() | SupplySuspendBody() | ReconnectBody() as body:
+        case (
+            ArrearsNoticeBody() | ArrearsPaidBody() | SupplyLimitBody() | SupplySuspendBody() | ReconnectBody() as body
+        ):
             return arrears.event_of(body, jti, at)
         case ReadingCertificateBody() | AccountRolloverBody() | DueCancelBody() as body:
             return contract.event_of(body, jti, at)
@@ -148,7 +151,7 @@ def to_event(envelope: Envelope, at: Moment) -> Request | AccountOpened | ReadNo
             return fieldwork.event_of(body, jti, at)
         case ReadNowBody() as body:
             return ReadNow(at, jti, body.account_id)
-        case TimeBody() | AckBody() | ResendBody():
-            raise CommandRefused(Reason.UNKNOWN_COMMAND, hint="time, ack and resend have topics of their own")
+        case TimeBody() | AckBody() | ResendBody() | DocumentBody():
+            raise CommandRefused(Reason.UNKNOWN_COMMAND, hint="these have topics of their own, or change no books")
         case _ as never:
             assert_never(never)

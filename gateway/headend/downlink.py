@@ -14,11 +14,13 @@ import asyncio
 import msgspec
 
 from gateway.clock import Clock
-from gateway.commands import Envelope, Keyring, Order, Reason, verify
+from gateway.commands import Envelope, Keyring, Order, Reason, documents, verify
+from gateway.commands.documents import DocumentBody
 from gateway.commands.envelope import claimed_id
 from gateway.commands.link import AckBody, ResendBody, TimeBody
-from gateway.commands.order import check_key
+from gateway.commands.order import check_fresh, check_key
 from gateway.errors import CommandRefused, LinkError
+from gateway.headend.delivery import Delivery
 from gateway.headend.gate import Bucket, Junk
 from gateway.headend.link import Inbound, Link
 from gateway.headend.payloads import VerdictMessage, plain
@@ -28,6 +30,7 @@ from gateway.headend.topics import Topics
 from gateway.headend.uplink import Uplink
 from gateway.prepayment.civil import instant
 from gateway.prepayment.events import Detail
+from gateway.prepayment.export import granted
 from gateway.prepayment.ledger import VerdictStatus
 from gateway.prepayment.money import wire_money
 from gateway.store import Answer
@@ -39,12 +42,14 @@ JUNK_ANSWERS_PER_S = 1
 JUNK_ANSWERS_BURST = 10
 REFUSALS_NOTED_PER_S = 1
 REFUSALS_NOTED_BURST = 30
+DOCUMENTS_PER_S = 1
+DOCUMENTS_BURST = 20
 SUMMARY_S = 900.0
 CONTACT_MS = 1000
 
 
 class Downlink:
-    """Takes what the link delivers, one message after the other."""
+    """Takes what the link delivers, one message after the other. `delivery`: who makes documents, if anybody does."""
 
     def __init__(
         self,
@@ -66,6 +71,8 @@ class Downlink:
         self._status = status
         self._uplink = uplink
         self._timesync = timesync
+        self.delivery: Delivery | None = None
+        self._documents = Bucket(clock, per_s=DOCUMENTS_PER_S, burst=DOCUMENTS_BURST)
         self._gate = Bucket(clock, per_s=PER_S, burst=BURST)
         self._junk_answers = Bucket(clock, per_s=JUNK_ANSWERS_PER_S, burst=JUNK_ANSWERS_BURST)
         self._refusals_noted = Bucket(clock, per_s=REFUSALS_NOTED_PER_S, burst=REFUSALS_NOTED_BURST)
@@ -110,6 +117,9 @@ class Downlink:
                 case TimeBody() as body if topic == self._topics.time_answer:
                     check_key(envelope, self._clock.now())
                     self._timesync.answer(body)
+                case DocumentBody() as body if topic == self._topics.command:
+                    await self._document(envelope, body)
+                    await self._verdict(self._plain_verdict(envelope, VerdictStatus.APPLIED))
                 case AckBody() | ResendBody() | TimeBody():
                     raise CommandRefused(Reason.UNKNOWN_COMMAND, hint=f"{envelope.command} has a topic of its own")
                 case _ if topic == self._topics.command:
@@ -122,6 +132,28 @@ class Downlink:
         except CommandRefused as refusal:
             verdict = self._plain_verdict(envelope, VerdictStatus.REFUSED, refusal)
             await self._verdict(verdict)
+
+    async def _document(self, envelope: Envelope, body: DocumentBody) -> None:
+        """Put a request for a document on record and in line. Raises CommandRefused with its limits.
+
+        It changes no books, so it has no sequence: asked again with the same id, the same is delivered again.
+        """
+        at = self._clock.now()
+        check_fresh(envelope, self._status.challenges, at)
+        asked = documents.event_of(body, envelope.command_id, at)
+        verdict = granted(asked, self._teller.account(body.account_id))
+        if verdict.status is VerdictStatus.REFUSED:
+            raise CommandRefused(verdict.reason, **dict(verdict.detail))
+        if self.delivery is None:
+            raise CommandRefused(Reason.UNKNOWN_COMMAND, hint="this gateway has no key of its own to sign with")
+        if self.delivery.waits(envelope.command_id):
+            return
+        if self.delivery.full or not self._documents.take():
+            raise CommandRefused(Reason.BUSY, hint="earlier documents are still on their way; ask again later")
+        detail: Detail = (("jti", asked.command_id), ("issuer", envelope.issuer), ("kind", asked.kind.value))
+        days: Detail = (("from", body.from_day.isoformat()), ("to", body.to_day.isoformat()))
+        await self._teller.note("document.asked", (*detail, ("account", asked.account_id), *days))
+        self.delivery.ask(asked)
 
     async def _refuse_signed(self, refusal: CommandRefused) -> None:
         """Somebody we know made a mistake: on record, within bounds, and answered."""

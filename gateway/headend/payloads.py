@@ -35,6 +35,7 @@ class Status(Struct, frozen=True, omit_defaults=True):
     at: str | None = None
     trust: str | None = None
     rollback: Rollback | None = None
+    device_key: str | None = None
 
 
 class VerdictMessage(Struct, frozen=True, omit_defaults=True):
@@ -74,6 +75,25 @@ class Live(Struct, frozen=True, omit_defaults=True):
     lockout: str | None = None
     defect: str | None = None
     values: Mapping[str, float | int] = {}
+
+
+class DocumentPart(Struct, frozen=True, omit_defaults=True):
+    """A part of a document, counted from 1 of `parts`; `id` is the `jti` of the command that asked for it.
+
+    `data` is base64, `sha256` that of the bytes in it. Parts put together are the content that `seal` (a compact JWS
+    of the gateway's own key) vouches for. `parts` 0: it could not be made, `reason` says why.
+    """
+
+    id: str
+    part: int
+    parts: int
+    name: str = ""
+    content_type: str = ""
+    seal: str = ""
+    sha256: str = ""
+    data: str = ""
+    reason: str = ""
+    detail: Mapping[str, str | int] = {}
 
 
 class TimeAsk(Struct, frozen=True):

@@ -11,8 +11,11 @@ import structlog
 from gateway.clock import SystemClock
 from gateway.commands import Keyring
 from gateway.config.loader import Configuration, beside
+from gateway.documents.key import DeviceKey
+from gateway.documents.maker import Maker
 from gateway.errors import ConfigError
 from gateway.headend.connection import MqttLink
+from gateway.headend.delivery import Delivery
 from gateway.headend.downlink import Downlink
 from gateway.headend.link import TAKEN_OVER, Broker, Link, OnTrouble, Will
 from gateway.headend.live import LivePublisher
@@ -50,6 +53,7 @@ class Headend:
         teller: Teller,
         clock: SystemClock,
         factory: LinkFactory | None = None,
+        device: DeviceKey | None = None,
     ) -> None:
         table = configuration.settings.headend
         gateway_id = configuration.settings.gateway.id
@@ -61,12 +65,25 @@ class Headend:
         self._clock = clock
         self._signs: Counter[str] = Counter()
         self._sign = asyncio.Event()
-        self._status = StatusKeeper(link, store, teller, clock, topics)
+        public = None if device is None else device.public
+        self._status = StatusKeeper(link, store, teller, clock, topics, public)
+        self._delivery: Delivery | None = None
+        if device is not None:
+            maker = Maker(store, device, gateway_id, teller.note)
+            self._delivery = Delivery(link, maker, topics, clock.sleep, teller.note)
         self._uplink = Uplink(link, store, teller, topics, sleep=clock.sleep, acknowledges=table.acknowledges)
         self._timesync = TimeSync(link, clock, topics, clock.authenticate)
         self._downlink = Downlink(
-            link, teller, clock, topics, keys, status=self._status, uplink=self._uplink, timesync=self._timesync
+            link,
+            teller,
+            clock,
+            topics,
+            keys,
+            status=self._status,
+            uplink=self._uplink,
+            timesync=self._timesync,
         )
+        self._downlink.delivery = self._delivery
         self.live = LivePublisher(link, topics, period_ms=table.live_s * 1000)
         teller.subscribe_committed(self._uplink.wake)
 
@@ -80,6 +97,8 @@ class Headend:
         async with asyncio.TaskGroup() as group:
             for part in (self._link, self._status, self._uplink, self._timesync, self._downlink):
                 group.create_task(part.run(), name=f"headend.{type(part).__name__.lower()}")
+            if self._delivery is not None:
+                group.create_task(self._delivery.run(), name="headend.delivery")
             group.create_task(self._announce(), name="headend.announce")
             group.create_task(self._suspect_clone(), name="headend.clone")
 

@@ -36,8 +36,11 @@ def will(gateway_id: str) -> Will:
 class StatusKeeper:
     """Publishes the status at each connection and whenever the challenge, or a suspicion of rollback, changes."""
 
-    def __init__(self, link: Link, store: Store, teller: Teller, clock: Clock, topics: Topics) -> None:
+    def __init__(
+        self, link: Link, store: Store, teller: Teller, clock: Clock, topics: Topics, device_key: str | None = None
+    ) -> None:
         self._link = link
+        self._device_key = device_key
         self._store = store
         self._clock = clock
         self._topics = topics
@@ -121,6 +124,7 @@ class StatusKeeper:
             at=instant(at.utc_ms),
             trust=at.trust.value,
             rollback=self._rollback(),
+            device_key=self._device_key,
         )
         try:
             await self._link.send(self._topics.status, msgspec.json.encode(status), retain=True)

@@ -42,6 +42,10 @@ class Topics:
         """Up, QoS 0: what the meter says now."""
         return f"{PREFIX}/{self.gateway_id}/live/{account_id}"
 
+    def document(self, document_id: str) -> str:
+        """Up: a document in parts."""
+        return f"{PREFIX}/{self.gateway_id}/document/{document_id}"
+
     @property
     def command(self) -> str:
         """Down: a signed command."""
@@ -70,4 +74,5 @@ class Topics:
     @property
     def outbound(self) -> tuple[str, ...]:
         """What a head-end subscribes to."""
-        return (self.status, self.journal, self.interval, self.verdict, self.time_ask, self.live("+"))
+        own = (self.status, self.journal, self.interval, self.verdict, self.time_ask)
+        return (*own, self.live("+"), self.document("+"))
