@@ -146,6 +146,7 @@ def _successor(account: Account, opened: Account, at: Moment) -> Account:
         holds=tuple(hold for hold in account.holds if hold.kind in OF_THE_PLACE),
         outages=account.outages,
         lockout=account.lockout,
+        armed=account.armed or (account.supply.state is SupplyState.SUSPENDED and opened.waits_on_site),
         start=account.start,
         suspicion=account.suspicion,
         lost_epochs=account.lost_epochs,
