@@ -138,6 +138,10 @@ def test_terms_and_slots_in_words() -> None:
     assert plan_ladder.slots(Slots()) == "on any day"
     weekdays = Slots((5, 6), closed_on_holidays=True, from_minute=480, to_minute=900)
     assert plan_ladder.slots(weekdays) == "Mon, Tue, Wed, Thu, Fri 08:00-15:00, not on holidays"
+    careful = Slots(closed_on_eves=True, moratoria=("winter", "heat"), min_open_after_ms=3 * 3_600_000)
+    assert plan_ladder.slots(careful) == (
+        "on any day, not on eves, not during winter or heat, with at least 3 h of help left"
+    )
 
 
 def test_check_says_that_books_are_under_suspicion(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def differences(file: Made) -> Iterator[str]:
 
 def _entries(text: str) -> dict[str, str]:
     """Every key of the document with its value; those of a table by their own name, as dates are."""
-    found = {}
+    found: dict[str, str] = {}
     for key, value in tomllib.loads(text).items():
         inner = value if isinstance(value, dict) else {key: value}
         found |= {name: str(one) for name, one in inner.items()}

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import holidays
 
 RECIPES = Path(__file__).with_name("recipes.toml")
 CONFIG = Path(__file__).parent.parent.parent / "config"
+_PACKAGE = version("holidays")
 _HEAD = (
     "# Written by `make calendars` from tests/calendars/recipes.toml; edit that, or copy this file under another name."
 )
@@ -62,7 +64,7 @@ def _compare(found: Mapping[date, str], pinned: Sequence[Mapping[str, Any]], yea
             day = date.fromisoformat(f"{year}-{pin['day']}")
             if (pin["name"] in found.get(day, "").split("; ")) is not (year >= pin["from"]):
                 raise Contradiction(
-                    f"{day}: holidays {holidays.__version__} says {found.get(day, 'no holiday')!r}, but "
+                    f"{day}: holidays {_PACKAGE} says {found.get(day, 'no holiday')!r}, but "
                     f"{pin['name']!r} is pinned from {pin['from']} on ({pin['law']}). Find out which is right before "
                     "you change either."
                 )
@@ -74,7 +76,7 @@ def _calendar(recipe: Mapping[str, Any], years: Sequence[int], pinned: Sequence[
         place += f", subdivision {recipe['subdivision']}"
     lines = [_HEAD, *_comment(recipe), ""]
     lines += [f"calendar = {_text(recipe['name'])}", f"description = {_text(recipe['description'])}"]
-    lines += [f"source = {_text(f'Python package holidays {holidays.__version__}, {place}')}"]
+    lines += [f"source = {_text(f'Python package holidays {_PACKAGE}, {place}')}"]
     lines += [f"years = {list(years)} # complete for these; in any other year nothing escalates", ""]
     lines += ["[holidays] # civil date = name; Sundays count as days off without being listed"]
     lines += [f"{day} = {_text(name)}" for day, name in days(recipe, years, pinned).items()]

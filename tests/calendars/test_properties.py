@@ -78,12 +78,9 @@ def test_another_holiday_never_ends_a_term_earlier(
 @given(start=days, count=st.integers(1, 60), known=holidays)
 def test_working_days_outlast_feriali_and_these_plain_days(start: date, count: int, known: frozenset[date]) -> None:
     """Requirements 2.2: each kind counts fewer days than the one before it, and a longer term never ends earlier."""
-    ends = [day_term_end(start, count, kind, calendar(known)) for kind in (*DayKind,)]
-    plain, working, feriali = (ends[list(DayKind).index(kind)] for kind in ("calendar", "working", "feriali"))
-    assert plain <= feriali <= working
-    assert all(
-        day_term_end(start, count - 1, kind, calendar(known)) < end for kind, end in zip(DayKind, ends, strict=True)
-    )
+    ends = {kind: day_term_end(start, count, kind, calendar(known)) for kind in DayKind}
+    assert ends[DayKind.CALENDAR] <= ends[DayKind.FERIALI] <= ends[DayKind.WORKING]
+    assert all(day_term_end(start, count - 1, kind, calendar(known)) < end for kind, end in ends.items())
 
 
 @given(
