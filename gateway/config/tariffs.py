@@ -70,7 +70,7 @@ class VatDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GasDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The coefficient C of the place, with six decimals, as the grid operator publishes it; "1" if the meter corrects."""
+    """The coefficient C of the place, as the grid operator publishes it: six decimals; "1" if the meter corrects."""
 
     coefficient: str
 

@@ -2,7 +2,7 @@
 
 The core's quantities end in `_wh` and count *units of the commodity*: Wh of electricity, litres of gas (decision 2). So
 `Usage.wh`, `Line.wh`, a register and a quarter-hour of a gas account are litres, `rated_power_w` is its meter's largest
-flow in litres an hour, and a price per Smc is nano per standard litre. A tariff of gas carries C as its utility gave it,
+flow in litres an hour, and a price per Smc is nano per standard litre. A tariff of gas carries the C of its utility,
 dated like its prices (`Tariff.coefficient_ppm`); rating multiplies litres by C and carries what is left below one
 nano-unit, so that charges add up exactly however often the meter is read. This file converts quantities for people and
 computes C for tools and tests (requirements 4.5); the gateway itself never makes one up.

@@ -13,6 +13,7 @@ from gateway.prepayment.events import AccountOpened, Contact, Moment, Reading, T
 from gateway.prepayment.ledger import Entry, Notice, Record, Transition, Verdict
 from gateway.prepayment.policy import DayKind, Initiator, Policy, Slots, Term
 from gateway.prepayment.step import Event, apply
+from gateway.prepayment.supply import Commodity
 from gateway.prepayment.tariff import Price, Tariff
 
 NANO = 1_000_000_000
@@ -89,7 +90,7 @@ def opened(
         currency="CHF",
         contract_power_w=3_000,
         policy=policy(),
-        tariff=tariff(),
+        tariff=tariff(commodity=changes.get("commodity", Commodity.ELECTRICITY)),
         opening_balance_nano=balance_nano,
         opening_register_wh=register_wh,
     )
