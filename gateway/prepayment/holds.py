@@ -1,9 +1,9 @@
 """What the holds and outages of an account mean now: what they keep from getting worse, what they take out of the debt.
 
 Three effects (docs/holds.md). A *protective* hold gives full supply back and keeps it. A *blocking* hold keeps the
-account from the rungs it names (none: from all). A *dispute* nets: its amount counts as if it had never been charged, in
-what escalates and in what restores, so that it neither cuts nor keeps anybody limited (S2-23); the balance itself does
-not move. An *outage*, planned or not, blocks and lets the terms of a rung stand still (S4-06).
+account from the rungs it names (none: from all). A *dispute* nets: its amount counts as if it had never been charged,
+in what escalates and in what restores, so that it neither cuts nor keeps anybody limited (S2-23); the balance itself
+does not move. An *outage*, planned or not, blocks and lets the terms of a rung stand still (S4-06).
 
 The self-checks `clock_untrusted` and `meter_untrusted` of the requirements are no holds but guards of `ladder`: nobody
 sets or releases them.
@@ -21,6 +21,8 @@ from gateway.prepayment.supply import SupplyState
 
 HELD_RUNGS = (SupplyState.LIMITED, SupplyState.SUSPENDED, SupplyState.TERMINATED)
 """The rungs a hold may name; of the others nobody is kept."""
+_UNTIMED = (SupplyState.NORMAL, SupplyState.LOW_CREDIT, SupplyState.REGULAR, SupplyState.TERMINATED)
+"""Rungs that no term counts from."""
 
 
 def holds_in_force(account: Account, at: Moment) -> tuple[Hold, ...]:
@@ -97,7 +99,7 @@ def _remembered(account: Account, outages: tuple[Outage, ...], at: Moment) -> tu
     past = [outage for outage in outages if _over(outage.ends_utc_ms, at)]
     ahead = tuple(outage for outage in outages if outage not in past)
     began_ms = _rung_began_ms(account, at)
-    timed = account.supply.state in (SupplyState.GRACE, SupplyState.LIMITED)
+    timed = account.supply.state not in _UNTIMED
     counted = sorted((o for o in past if timed and o.ends_utc_ms > began_ms), key=lambda o: o.begins_utc_ms)
     while len(counted) > OUTAGES_MAX:  # bounded: the two oldest become one, with the time between them
         first, second = counted[:2]

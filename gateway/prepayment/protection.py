@@ -187,7 +187,9 @@ def outage_cancelled(account: Account, request: OutageCancelled) -> Taken | Verd
 
 def holding(account: Account, at: Moment) -> Detail:
     """Which hold or outage keeps an escalation waiting, for the record; empty when none does."""
-    held = blocked_by(account, at)
+    state = account.supply.state
+    worse = HELD_RUNGS[HELD_RUNGS.index(state) + 1 :] if state in HELD_RUNGS else HELD_RUNGS
+    held = next((found for rung in worse if (found := blocked_by(account, at, rung))), "")
     return (("hold", held),) if held else ()
 
 

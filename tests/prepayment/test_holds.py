@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def said(w: World, request: HoldSet | HoldReleased) -> str:
     return str(verdict.reason)
 
 
-def hold(w: World, kind: HoldKind, hold_id: str = "h", **more: object) -> str:
+def hold(w: World, kind: HoldKind, hold_id: str = "h", **more: Any) -> str:
     """Ask for a hold now."""
     return said(w, replace(HoldSet(w.now(), "c", hold_id, kind), **more))
 
@@ -124,8 +125,8 @@ def test_a_reconstruction_is_contested_within_thirty_days(days: int, override: b
     w = world()
     w.utc_ms += 60 * DAY_MS
     notice_ms = w.utc_ms - days * DAY_MS
-    dispute = {"amount_nano": NANO, "notice_utc_ms": notice_ms, "override": override}
-    assert hold(w, HoldKind.DISPUTE, **dispute) == reason
+    answer = hold(w, HoldKind.DISPUTE, amount_nano=NANO, notice_utc_ms=notice_ms, override=override)
+    assert answer == reason
 
 
 def test_the_thirtieth_day_lasts_until_midnight() -> None:
@@ -231,7 +232,7 @@ def test_a_hold_keeps_from_the_rungs_it_names(rungs: tuple[SupplyState, ...], wa
         (HoldKind.COMPLAINT, {"rungs": (SupplyState.LIMITED, SupplyState.SUSPENDED, SupplyState.TERMINATED)}, ""),
     ],
 )
-def test_what_no_hold_can_be_is_refused(kind: HoldKind, more: dict[str, object], reason: str) -> None:
+def test_what_no_hold_can_be_is_refused(kind: HoldKind, more: dict[str, Any], reason: str) -> None:
     """I24: with a reason code and nothing changed."""
     assert hold(world(), kind, **more) == reason
 
@@ -259,7 +260,7 @@ SUSPENDED, LIMITED = SupplyState.SUSPENDED, SupplyState.LIMITED
     ],
 )
 def test_a_hold_replaces_one_of_its_id_only_when_nothing_is_lost(
-    known: tuple[HoldKind, dict[str, object]], new: tuple[HoldKind, dict[str, object]], reason: str
+    known: tuple[HoldKind, dict[str, Any]], new: tuple[HoldKind, dict[str, Any]], reason: str
 ) -> None:
     """Decision 17: to net less, to keep from fewer rungs or to let terms run again is a release."""
     w = world()
@@ -267,11 +268,27 @@ def test_a_hold_replaces_one_of_its_id_only_when_nothing_is_lost(
     assert hold(w, new[0], **new[1]) == reason
 
 
+def test_the_record_names_the_hold_that_is_in_the_way() -> None:
+    """Requirements 2.3: `escalation.held{hold}`; one that bars another rung is not the reason."""
+    w = world(0)
+    hold(w, HoldKind.MORATORIUM, "cuts", rungs=(SUSPENDED,))
+    hold(w, HoldKind.COMPLAINT, "all")
+    w.use(1_000)
+    w.use(0, 73)
+    held = [record for record in w.records if isinstance(record, Happening) and record.what.endswith("held")]
+    assert [dict(record.detail)["hold"] for record in held] == ["all"]
+
+
 def test_who_set_it_until_when_and_who_released_it_is_on_record() -> None:
     """Issue 4, point 2: each hold has an audited beginning and an audited end."""
     w = world()
     until_ms = w.utc_ms + DAY_MS
-    more = {"rungs": (SUSPENDED,), "set_by": "utility/M. R.", "reason": "case 7", "until_utc_ms": until_ms}
+    more: dict[str, Any] = {
+        "rungs": (SUSPENDED,),
+        "set_by": "utility/M. R.",
+        "reason": "case 7",
+        "until_utc_ms": until_ms,
+    }
     hold(w, COMPLAINT, "c", **more)
     hold(w, DISPUTE, "d", amount_nano=180 * NANO, set_by="utility")
     said(w, HoldReleased(w.now(), "r", "c", "utility/A. B.", "answered"))

@@ -27,6 +27,7 @@ from gateway.prepayment.ledger import (
     Transition,
     VerdictStatus,
 )
+from gateway.prepayment.outages import Outage
 from gateway.prepayment.rating import Line
 from gateway.prepayment.register import Candidate, Case, CaseKind, Register
 from gateway.prepayment.supply import SupplyState
@@ -177,7 +178,21 @@ ACCOUNTS = st.builds(
         max_size=3,
     ).map(tuple),
     spending=st.builds(Spending, st.none() | TEXT, st.none() | NUMBER, st.lists(NUMBER, max_size=7).map(tuple)),
-    holds=st.lists(st.builds(Hold, TEXT, st.sampled_from(list(HoldKind)), st.none() | NUMBER), max_size=2).map(tuple),
+    holds=st.lists(
+        st.builds(
+            Hold,
+            TEXT,
+            st.sampled_from(list(HoldKind)),
+            st.none() | NUMBER,
+            NUMBER,
+            st.lists(st.sampled_from(list(SupplyState)), max_size=2).map(tuple),
+            TEXT,
+            TEXT,
+            st.none() | MOMENT,
+        ),
+        max_size=2,
+    ).map(tuple),
+    outages=st.lists(st.builds(Outage, TEXT, NUMBER, NUMBER, TEXT, TEXT), max_size=2).map(tuple),
     lockout=st.none() | TEXT,
 )
 
