@@ -113,7 +113,8 @@ def first_instant_ms(account: Account, day: date, terms: Terms, at: Moment) -> i
     policy = account.policy
     begin_ms = max(civil.midnight_utc_ms(day, policy.time_zone), at.utc_ms)
     try:
-        return next_slot_utc_ms(policy.slots, begin_ms, policy.time_zone, terms.calendars[policy.calendar])
+        calendar = terms.calendars[policy.calendar]
+        return next_slot_utc_ms(policy.slots, begin_ms, policy.time_zone, calendar, account.commodity)
     except (KeyError, CalendarNotCovered):
         return None
 

@@ -300,7 +300,7 @@ def _evaluate(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     outcome = _warned(outcome, situation)
     if decision.blocked == account.supply.held_by:
         return outcome
-    return _held(outcome, decision.blocked, at)
+    return _held(outcome, decision.blocked, situation)
 
 
 def _move(outcome: Outcome, rule: Rule, situation: Situation) -> Outcome:
@@ -373,11 +373,15 @@ def _warned(outcome: Outcome, situation: Situation) -> Outcome:
     return replace(outcome, account=account, records=(*outcome.records, told))
 
 
-def _held(outcome: Outcome, blocked: str, at: Moment) -> Outcome:
-    """Put on record why an escalation waits, when the reason changes."""
+def _held(outcome: Outcome, blocked: str, situation: Situation) -> Outcome:
+    """Put on record why an escalation waits, when the reason changes; for a slot, from when on it could be done."""
+    at = situation.at
     account = replace(outcome.account, supply=replace(outcome.account.supply, held_by=blocked))
     if not blocked:
         return replace(outcome, account=account)
     detail: Detail = (("reason", blocked), *(holding(account, at) if blocked == Guard.HOLD else ()))
+    left_ms = slot_left_ms(situation) if blocked == Guard.SLOT else None
+    if left_ms is not None:
+        detail = (*detail, ("next_slot_utc_ms", at.utc_ms + left_ms))
     happening = Happening(at, account.account_id, "supply.escalation_held", detail)
     return replace(outcome, account=account, records=(*outcome.records, happening))

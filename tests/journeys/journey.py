@@ -32,7 +32,7 @@ from gateway.prepayment.events import (
     TimeTrust,
     TopUpReversal,
 )
-from gateway.prepayment.ledger import Entry, EntryKind, Happening, Notice, Record, Transition, VerdictStatus
+from gateway.prepayment.ledger import Entry, EntryKind, Happening, Notice, Record, Transition, VerdictStatus, wire_fact
 from gateway.prepayment.money import format_money, parse_money
 from gateway.prepayment.step import control
 from gateway.shipped import folder
@@ -197,7 +197,8 @@ def _sentence(record: Record, zone: str) -> str:
         case Entry():
             return f"{when}  {record.kind.replace('_', ' ')} {format_money(record.amount_nano, 2)} {record.currency}"
         case Happening():
-            said = ", ".join(f"{name} {value}" for name, value in record.detail)
+            facts = (wire_fact(name, value) for name, value in record.detail)
+            said = ", ".join(f"{name} {value}" for name, value in facts)
             return f"{when}  on record: {record.what} ({said})"
         case _:
             return ""

@@ -10,7 +10,8 @@ from gateway.prepayment.agreement import open_account
 from gateway.prepayment.calendar import Calendar, CalendarNotCovered, Moratorium, next_slot_utc_ms, slot_open
 from gateway.prepayment.events import AccountOpened, PolicySet
 from gateway.prepayment.ladder import Guard, situation_of, slot_left_ms
-from gateway.prepayment.ledger import Verdict
+from gateway.prepayment.ledger import Happening, Verdict
+from gateway.prepayment.legal import first_instant_ms
 from gateway.prepayment.policy import Slots
 from gateway.prepayment.step import control
 from gateway.prepayment.supply import Commodity, SupplyState, SwitchState
@@ -81,6 +82,29 @@ def world(**slots: object) -> World:
     w = World(account, terms=replace(TERMS, calendars={"test": CALENDAR}))
     w.use(1_000)
     return w
+
+
+def test_what_waits_for_a_slot_is_told_the_first_one() -> None:
+    """I24: on record as `slot_blocked` with the first slot; where none can be known, with the reason alone."""
+    w = world()
+    w.use(0, 24 * 5, poll_ms=600_000)
+    held = [record.detail for record in w.records if isinstance(record, Happening)]
+    assert held == [(("reason", "slot_blocked"), ("next_slot_utc_ms", ms("2026-04-02", 480)))]
+    unknown = world(moratoria=("flood",))
+    unknown.use(0, 24 * 5, poll_ms=600_000)
+    held = [record.detail for record in unknown.records if isinstance(record, Happening)]
+    assert held == [(("reason", "slot_blocked"),)]
+
+
+def test_an_order_is_told_the_slot_of_its_own_commodity() -> None:
+    """S1-10: a heat wave for electricity is no obstacle for gas, whoever asks for the first instant."""
+    w = world()
+    day = date(2026, 7, 10)
+    told = {
+        commodity: first_instant_ms(replace(w.account, commodity=commodity), day, w.terms, w.now())
+        for commodity in Commodity
+    }
+    assert told == {Commodity.GAS: ms("2026-07-10", 480), Commodity.ELECTRICITY: ms("2026-07-11", 480)}
 
 
 def test_nobody_is_limited_in_frost() -> None:
