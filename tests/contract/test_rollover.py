@@ -3,8 +3,10 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gateway.commands import Command
 from gateway.commands.agreement import AccountOpenBody
@@ -30,11 +32,10 @@ def home(tmp_path: Path) -> Premises:
     return Premises(Counter(tmp_path / "store.db"))
 
 
-def rollover(at_ms: int | None = None, **changes: object) -> AccountRolloverBody:
+def rollover(at_ms: int | None = None, **changes: Any) -> AccountRolloverBody:
     """A change of holder so long after the beginning; None: now."""
     when = None if at_ms is None else instant(at_ms)
-    made = AccountRolloverBody("CH-1", RolloverKind.VOLTURA, HOLDER, when)
-    return AccountRolloverBody(**{**{name: getattr(made, name) for name in made.__struct_fields__}, **changes})
+    return structs.replace(AccountRolloverBody("CH-1", RolloverKind.VOLTURA, HOLDER, when), **changes)
 
 
 def test_both_get_the_same_register_and_the_supply_goes_on(home: Premises) -> None:
@@ -193,7 +194,7 @@ def test_an_id_that_is_promised_is_taken(home: Premises) -> None:
         ({"to": NextHolderBody("CH-2", "CHF", 4_500, POLICY, TARIFF, delivery_point="IT001")}, "wrong_delivery_point"),
     ],
 )
-def test_what_cannot_be_is_refused_and_changes_nothing(home: Premises, changes: dict[str, object], reason: str) -> None:
+def test_what_cannot_be_is_refused_and_changes_nothing(home: Premises, changes: dict[str, Any], reason: str) -> None:
     """S2-03, S2-11: a change of holder beyond stored data, in the past, to another place: a reason, nothing changed."""
 
     async def story() -> None:
