@@ -49,6 +49,7 @@ PROOFS = (
     Proof("syscalls", "tests.storage syscalls", ""),
     Proof("kill", "tests.kill --kills 1000 --seed 1", ""),
     Proof("kill-books", "tests.kill --kills 1000 --seed 1 --books", ""),
+    Proof("decade", "tests.decade", "tests.decade --days 366"),
     Proof("time", "tests.time --seed 1 --runs 1000", "tests.time --seed 1 --runs 3"),
     Proof("fuzz", "tests.fuzz --runs 2000000", "tests.fuzz --seconds 2 --runs 1000000"),
     Proof("signatures", "tests.fuzz.signatures", ""),
