@@ -16,6 +16,7 @@ from pathlib import Path
 from unittest import mock
 
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.simulation.household import Household
 from tests.simulation.incidents import Incident, plan_of
@@ -124,14 +125,16 @@ async def _lived(
 
 @contextmanager
 def _repeatable(seed: int) -> Iterator[None]:
-    """Random names come from the seed, nothing is logged."""
-    chance = random.Random(f"{seed}/secrets")
+    """Random names and the device's own key come from the seed, nothing is logged."""
+    chance, keys = random.Random(f"{seed}/secrets"), random.Random(f"{seed}/keys")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    with mock.patch.multiple(
+    names = mock.patch.multiple(
         secrets,
         token_hex=lambda count: chance.randbytes(count).hex(),
         token_urlsafe=lambda count: chance.randbytes(count).hex(),
-    ):
+    )
+    made = staticmethod(lambda: Ed25519PrivateKey.from_private_bytes(keys.randbytes(32)))
+    with names, mock.patch.object(Ed25519PrivateKey, "generate", made):
         yield
     structlog.reset_defaults()
 
