@@ -19,9 +19,13 @@ FILE = Path(tempfile.mkdtemp(prefix="fuzz-", dir=_SHM if _SHM.is_dir() else None
 atexit.register(shutil.rmtree, FILE.parent, ignore_errors=True)
 
 
-def target(kind: str, load: Callable[[Path], object]) -> Target:
-    """`load` gives what is in a file of `config/<kind>/`, or raises ConfigError."""
-    return Target(partial(_check, load), partial(_seeds, kind), mutate_toml, max_bytes=5000)
+def _first_lines(text: str) -> str:
+    return "\n".join(text.splitlines()[:60])
+
+
+def target(kind: str, load: Callable[[Path], object], shortened: Callable[[str], str] = _first_lines) -> Target:
+    """`load` gives what is in a file of `config/<kind>/`, or raises ConfigError; a seed is a whole file, shortened."""
+    return Target(partial(_check, load), partial(_seeds, kind, shortened), mutate_toml, max_bytes=5000)
 
 
 def bare(text: str) -> bytes:
@@ -38,7 +42,6 @@ def _check(load: Callable[[Path], object], data: bytes) -> None:
         str(error)
 
 
-def _seeds(kind: str) -> Iterator[bytes]:
+def _seeds(kind: str, shortened: Callable[[str], str]) -> Iterator[bytes]:
     for path in sorted((shipped.folder() / kind).glob("*.toml")):
-        text = bare(path.read_text(encoding="utf-8")).decode()
-        yield "\n".join(text.splitlines()[:60]).encode()
+        yield shortened(bare(path.read_text(encoding="utf-8")).decode()).encode()

@@ -17,7 +17,7 @@ from tests.fuzz.documents import FILE
 from tests.fuzz.mutation import mutate_toml
 from tests.fuzz.target import Target
 
-_READERS = ("load_calendar", "load_policy", "load_tariff", "known", "find")
+_READERS = ("load_calendar", "load_moratorium", "load_policy", "load_tariff", "known", "find")
 _REAL: dict[str, Any] = {name: vars(loader)[name] for name in _READERS}
 _KEPT: dict[str, Any] = {name: lru_cache(maxsize=256)(reader) for name, reader in _REAL.items()}
 (FILE.parent / "headend-keys.toml").write_text(KEYS, encoding="utf-8")
