@@ -107,7 +107,7 @@ def rate(
         return _charge(usage, [(place, wh)], estimated=False, alarms=place.alarms)
     if span_ms > MAX_SPREAD_MS:
         return _charge(usage, [(_undated(usage, tariffs), wh)], estimated=wh > 0, alarms=("span_too_long",))
-    zone = tariff_at(tariffs, before.utc_ms)[0].time_zone
+    zone = tariff_at(tariffs, before.utc_ms)[0].time_zone if span_ms > DAY_MS else None
     split = spread(before.utc_ms, after.utc_ms, wh, zone)
     parts = [(_place(part, tariffs, calendars), part_wh) for part, part_wh in split]
     alarms = tuple(dict.fromkeys(alarm for place, _ in parts for alarm in place.alarms))
