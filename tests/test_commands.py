@@ -227,7 +227,10 @@ def test_money_is_exact() -> None:
 def test_events_carry_what_was_ordered() -> None:
     """Holds keep their end in ms, read now names its account."""
     hold = Order(verify(signed(*SAMPLE[3]), KEYS, GATEWAY))
-    assert hold.event(UNPROVEN) == HoldSet(UNPROVEN, hold.command_id, "h-1", HoldKind.LIFE_SUPPORT, 1_772_323_200_000)
+    until_ms = 1_772_323_200_000
+    assert hold.event(UNPROVEN) == HoldSet(
+        UNPROVEN, hold.command_id, "h-1", HoldKind.LIFE_SUPPORT, until_ms, set_by="utility"
+    )
     read = Order(verify(signed(*SAMPLE[5]), KEYS, GATEWAY))
     assert read.event(UNPROVEN) == ReadNow(UNPROVEN, read.command_id, "CH-1")
 
@@ -266,7 +269,7 @@ class TestFreshness:
 
     def test_whatever_may_do_harm_proves_freshness(self) -> None:
         """Every command but these hurts; a new one hurts until somebody decides otherwise here."""
-        assert {Command.TOP_UP, Command.HOLD_SET} == HELPFUL
+        assert {Command.TOP_UP, Command.HOLD_SET, Command.OUTAGE_PLAN, Command.ARREARS_PAID} == HELPFUL
         harmless = {Command.READ_NOW, Command.TIME, Command.ACK, Command.RESEND}
         harmless |= {Command.READING_CERTIFICATE, Command.METER_TEST_BEGIN, Command.METER_TEST_END}
         harmless |= {Command.READING_MANUAL, Command.READING_VALIDATE, Command.JOB_ASSIGN, Command.JOB_STATE}

@@ -175,6 +175,23 @@ def test_an_outage_is_kept_over_a_restart_and_freezes_the_term(counter: Counter)
     run(story())
 
 
+def test_what_is_owed_for_gas_leaves_the_electricity_alone(counter: Counter) -> None:
+    """G10, 2.8 invariant 8: two accounts in one gateway; the debt of one moves nothing in the other."""
+
+    async def story() -> None:
+        teller = await counter.start("CH-1", "GAS-1")
+        before = account(teller)
+        for wh in (0, 13_000, 26_000, 39_000, 52_000, 65_000, 78_000, 91_000, 104_000):
+            await teller.post("GAS-1", counter.reading(wh, HOUR_MS))
+        gas = teller.account("GAS-1")
+        assert gas is not None
+        assert (gas.balance_nano, gas.supply.state) == (-6 * NANO, SupplyState.GRACE)
+        assert account(teller) is before
+        await counter.stop()
+
+    run(story())
+
+
 def test_a_head_end_says_again_all_that_it_signed() -> None:
     """Threat 3: after a rollback a resync brings a hold back with its amount, its rungs, who and why."""
     signed = Signed()
