@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from gateway.commands.claims import LAST_UTC_MS, Count, Instant, Label, Name, Reason, utc_ms_of
 from gateway.errors import CommandRefused
-from gateway.prepayment.agenda import JobKind, JobState, ReadingSource, TestOutcome
+from gateway.prepayment.agenda import JobKind, JobState, MeterTestOutcome, ReadingSource
 from gateway.prepayment.events import Moment
 from gateway.prepayment.operations import (
     JobAssigned,
@@ -65,7 +65,7 @@ class MeterTestEndBody(Struct, frozen=True, forbid_unknown_fields=True):
     account_id: Name
     test_id: Name
     test_day: date
-    outcome: TestOutcome
+    outcome: MeterTestOutcome
     technician: Label
     error_ppm: PerMillion = 0
     reference: Label = ""

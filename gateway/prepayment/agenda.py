@@ -58,7 +58,7 @@ class RolloverDue:
     to: AccountOpened
 
 
-class TestOutcome(StrEnum):
+class MeterTestOutcome(StrEnum):
     """What a meter test found (S2-15, S2-16)."""
 
     CORRECT = "correct"

@@ -21,6 +21,7 @@ from gateway.prepayment.intervals import Interval, IntervalState, Quality, remai
 from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
 from gateway.prepayment.operations import CertificateAsked, DueCancelled, ManuallyRead, RolledOver
 from gateway.prepayment.power import available_power_w, valid_power_w
+from gateway.prepayment.register import Register
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import Taken, refused
 
@@ -283,6 +284,8 @@ def _parallel(account: Account, at: Moment) -> Parallel:
 
 def _at_reading(account: Account, before: Account, at: Moment, due: CertificateDue) -> Certificate:
     """The first reading at or after the instant; if it comes late, of the two around it the one that is nearer."""
+    if due.reason is CertificateReason.ACTIVATION:
+        return _opening(account, before.register, at, due)
     wanted_utc_ms = due.at_utc_ms
     if wanted_utc_ms is None or at.utc_ms - wanted_utc_ms <= QUARTER_MS:
         return now(account, at, due)
@@ -290,6 +293,19 @@ def _at_reading(account: Account, before: Account, at: Moment, due: CertificateD
     if last is not None and last.trust.dated and wanted_utc_ms - last.utc_ms < at.utc_ms - wanted_utc_ms:
         return _certificate(before, at, due, CertificateQuality.NEAREST, last.utc_ms)
     return _certificate(account, at, due, CertificateQuality.NEAREST, at.utc_ms)
+
+
+def _opening(account: Account, before: Register, at: Moment, due: CertificateDue) -> Certificate:
+    """Where charging begins: the register the command declared, else the first of the readings that agreed."""
+    candidate = before.candidate
+    if before.wh is not None or candidate is None:
+        stands, wh, quality = account.opened, before.wh, CertificateQuality.DECLARED
+    else:
+        stands, wh = candidate.first_at, candidate.first_wh
+        soon = stands.running_ms - account.opened.running_ms <= QUARTER_MS
+        quality = CertificateQuality.ACTUAL if soon else CertificateQuality.NEAREST
+    made = _certificate(account, at, due, quality, stands.utc_ms if stands.trust.dated else None)
+    return replace(made, import_wh=wh)
 
 
 def _certificate(

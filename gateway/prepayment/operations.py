@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.prepayment.agenda import JobKind, JobState, ReadingSource, RolloverKind, TestOutcome
+from gateway.prepayment.agenda import JobKind, JobState, MeterTestOutcome, ReadingSource, RolloverKind
 from gateway.prepayment.certificate import CertificateReason, Known
 from gateway.prepayment.events import AccountOpened, Moment
 
@@ -86,7 +86,7 @@ class MeterTestEnded:
     command_id: str
     test_id: str
     test_on: str
-    outcome: TestOutcome
+    outcome: MeterTestOutcome
     technician: str
     error_ppm: int = 0
     reference: str = ""

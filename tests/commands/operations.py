@@ -19,7 +19,7 @@ from gateway.commands.kinds import Body
 from gateway.config.document import load
 from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff
-from gateway.prepayment.agenda import JobKind, JobState, ReadingSource, RolloverKind, TestOutcome
+from gateway.prepayment.agenda import JobKind, JobState, MeterTestOutcome, ReadingSource, RolloverKind
 from gateway.prepayment.certificate import CertificateReason
 from gateway.prepayment.events import AccountOpened, Moment, Opening, PowerSet, TimeTrust
 from gateway.prepayment.operations import (
@@ -67,8 +67,8 @@ OPERATIONS: tuple[tuple[Command, Body, object], ...] = (
     (Command.METER_TEST_BEGIN, MeterTestBeginBody("a", "t-1", "case 7", LATER),
      MeterTestBegun(AT, "j-1", "t-1", "case 7", NOW_MS + 2000)),
     (Command.METER_TEST_END,
-     MeterTestEndBody("a", "t-1", DAY, TestOutcome.OUT_OF_TOLERANCE, "M. R.", -7, "lab 3"),
-     MeterTestEnded(AT, "j-1", "t-1", "2026-03-01", TestOutcome.OUT_OF_TOLERANCE, "M. R.", -7, "lab 3")),
+     MeterTestEndBody("a", "t-1", DAY, MeterTestOutcome.OUT_OF_TOLERANCE, "M. R.", -7, "lab 3"),
+     MeterTestEnded(AT, "j-1", "t-1", "2026-03-01", MeterTestOutcome.OUT_OF_TOLERANCE, "M. R.", -7, "lab 3")),
     (Command.READING_MANUAL, ReadingManualBody("a", 9, DAY, ReadingSource.TECHNICIAN),
      ManuallyRead(AT, "j-1", 9, "2026-03-01", ReadingSource.TECHNICIAN)),
     (Command.READING_VALIDATE, ReadingValidateBody("a", "j-0", accept=True),
