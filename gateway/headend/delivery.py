@@ -62,11 +62,10 @@ class Delivery:
         """Serve until cancelled. An error of the store ends it; the connection's do not."""
         while True:
             await self._asked.wait()
-            asked = self._waiting[0]
-            await self._publish(asked.command_id, await self._parts(asked))
-            self._waiting.popleft()
+            asked = self._waiting.popleft()
             if not self._waiting:
                 self._asked.clear()
+            await self._publish(asked.command_id, await self._parts(asked))
 
     async def _parts(self, asked: DocumentAsked) -> Iterator[DocumentPart]:
         try:

@@ -24,7 +24,7 @@ from gateway.commands.link import AckBody, ResendBody, TimeBody
 from gateway.errors import GatewayError, LinkError
 from gateway.headend.connection import MqttLink
 from gateway.headend.link import Broker, Inbound
-from gateway.headend.payloads import Live, Status, TimeAsk, VerdictMessage
+from gateway.headend.payloads import DocumentPart, Live, Status, TimeAsk, VerdictMessage
 from gateway.headend.topics import Topics
 from gateway.prepayment.money import parse_money, wire_money
 from gateway.reference.book import Book, Pending, Place, Total
@@ -79,6 +79,7 @@ class HeadEnd:
         self.rows: list[Checked] = []
         self.intervals: list[dict[str, Any]] = []
         self.trouble = ""
+        self.on_document: Callable[[DocumentPart], None] = lambda _: None
         self._gateway_id = gateway_id
         self._signer = signer
         self.book = book
@@ -269,6 +270,8 @@ class HeadEnd:
                 await self._time(msgspec.json.decode(payload, type=TimeAsk))
             elif topic == self.topics.interval:
                 self._interval(msgspec.json.decode(payload, type=dict[str, Any]))
+            elif topic.startswith(self.topics.document("")):
+                self.on_document(msgspec.json.decode(payload, type=DocumentPart))
             else:
                 live = msgspec.json.decode(payload, type=Live)
                 self.live[live.account_id] = live

@@ -11,6 +11,7 @@ from gateway.clock import SystemClock
 from gateway.commands.keys import Keyring, parse_keys
 from gateway.config.loader import Configuration
 from gateway.config.settings import GatewayTable, HeadendTable, Settings
+from gateway.documents.key import DeviceKey
 from gateway.headend.connection import MqttLink
 from gateway.headend.link import Broker, Link, OnTrouble, Will
 from gateway.headend.run import Headend
@@ -38,6 +39,7 @@ class World:
         self.acknowledges = acknowledges
         self.troubles: list[str] = []
         self.link: MqttLink | None = None
+        self.device: DeviceKey | None = None
 
     @property
     def configuration(self) -> Configuration:
@@ -56,7 +58,15 @@ class World:
         teller = await Teller.open(store, clock, terms, awaits=self.acknowledges)
         if teller.account(ACCOUNT) is None:
             await teller.open_account(opening(ACCOUNT))
-        headend = Headend(self.configuration, self.keys, store=store, teller=teller, clock=clock, factory=self._link)
+        headend = Headend(
+            self.configuration,
+            self.keys,
+            store=store,
+            teller=teller,
+            clock=clock,
+            factory=self._link,
+            device=self.device,
+        )
         task = asyncio.create_task(headend.run())
         try:
             async with asyncio.timeout(LIMIT_S):
