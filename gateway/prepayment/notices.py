@@ -25,6 +25,12 @@ NOTICES = {
 """Rule -> template."""
 
 
+def template_of(rule: str, account: Account) -> str | None:
+    """What is told at this rule; who must wait for somebody on site is not told that supply is back (4.6)."""
+    template = NOTICES.get(rule)
+    return "ready" if account.armed and template == "restored" else template
+
+
 def notice(account: Account, at: Moment, template: str, *, days: int | None, limited_w: int | None) -> Notice:
     """The record of telling it, with what a message needs."""
     detail: list[tuple[str, str | int]] = []

@@ -46,7 +46,7 @@ from gateway.prepayment.ladder import (
     term_left_ms,
 )
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Record, Transition, Verdict
-from gateway.prepayment.notices import NOTICES, notice
+from gateway.prepayment.notices import notice, template_of
 from gateway.prepayment.power import limit_w
 from gateway.prepayment.protection import holding
 from gateway.prepayment.rating import Rated, rate, standing
@@ -331,7 +331,7 @@ def _move(outcome: Outcome, rule: Rule, situation: Situation) -> Outcome:
         detail=(*_evidence(source, account, at), *ordered),
     )
     records: tuple[Record, ...] = (*outcome.records, transition, *delinquency.dropped(outcome.account, rule, at))
-    template = NOTICES.get(rule.name)
+    template = template_of(rule.name, account)
     if template is not None:
         left = days_left(account, account.balance_nano) if account.policy.delinquency is None else None
         records = (*records, notice(account, at, template, days=left, limited_w=limited_w))

@@ -6,6 +6,9 @@
     > top up 20.00                  > reverse 5.00
     > hold life_support             > release hold              > lock out: work on the line     > unlock
     > head-end away | back          > clock unproven | proven   (the wall clock's trust)
+    > notice of 120.00, due 2026-01-31, received 2026-03-02, pay by 2026-03-31, letter 30 days    (post-paid)
+    > until 2026-04-07 08:00        > order limit        > order suspend, or in the next slot        > paid 20.00 | all
+    > reconnect, says installer 12  > end for arrears    > end as asked
     > gateway off for 2 days        > meter reads 0 kWh once    > show
 
 Every journey begins on Monday 2026-03-02 at 09:00 in Zurich. Money and times are those of the policy's zone.
@@ -16,13 +19,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, datetime
 
 from gateway.config.calendars import load_calendar
 from gateway.config.policies import load_policy
 from gateway.config.tariffs import load_tariff
 from gateway.prepayment import civil
 from gateway.prepayment.account import Terms
+from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, Proof, ReconnectAllowed, SupplyOrdered
 from gateway.prepayment.events import (
+    AccountClosed,
+    CloseCause,
     HoldKind,
     HoldReleased,
     HoldSet,
@@ -32,14 +39,26 @@ from gateway.prepayment.events import (
     TimeTrust,
     TopUpReversal,
 )
-from gateway.prepayment.ledger import Entry, EntryKind, Happening, Notice, Record, Transition, VerdictStatus, wire_fact
+from gateway.prepayment.ledger import (
+    Entry,
+    EntryKind,
+    Happening,
+    Notice,
+    Record,
+    Transition,
+    VerdictStatus,
+    wire_fact,
+    wire_fact,
+)
 from gateway.prepayment.money import format_money, parse_money
-from gateway.prepayment.step import control
+from gateway.prepayment.outages import OutagePlanned
+from gateway.prepayment.step import Event, control
+from gateway.prepayment.supply import Commodity, SupplyState
 from gateway.shipped import folder
 from tests.prepayment.worlds import HOUR_MS, MONDAY_MS, World, opened
 
 _UNITS_H = {"hour": 1, "hours": 1, "day": 24, "days": 24}
-_OPEN = re.compile(r"open with (\S+), contract (\S+) kW, policy (\S+), tariff (\S+)(, no limiter)?")
+_OPEN = re.compile(r"open with (\S+), contract (\S+) kW, policy (\S+), tariff (\S+?)(, no limiter)?(, gas)?")
 
 
 @dataclass
@@ -74,7 +93,7 @@ class Journey:
         raise ValueError(f"a journey does not know how to: {words}")
 
     def _open(self, match: re.Match[str]) -> None:
-        balance, kw, policy, tariff, no_limiter = match.groups()
+        balance, kw, policy, tariff, no_limiter, gas = match.groups()
         config = folder()
         calendars = {path.stem: load_calendar(path) for path in (config / "calendars").glob("*.toml")}
         terms = Terms(13_800, can_disconnect=True, can_limit=no_limiter is None, calendars=calendars)
@@ -85,6 +104,7 @@ class Journey:
             policy=load_policy(config / "policies" / f"{policy}.toml"),
             tariff=load_tariff(config / "tariffs" / f"{tariff}.toml"),
             currency=load_policy(config / "policies" / f"{policy}.toml").currency,
+            commodity=Commodity.GAS if gas else Commodity.ELECTRICITY,
         )
         self.world = World(account, terms)
         self.world.read()
@@ -94,6 +114,24 @@ class Journey:
         """The world, once the account is open."""
         assert self.world is not None, "a journey begins with: > open with ..."
         return self.world
+
+    def ask(self, request: Event) -> None:
+        """Send a command; a refusal is told with what it says, an order that is kept too."""
+        verdict = self.w.post(request).verdict
+        assert verdict is not None
+        if verdict.reason:
+            told = dict(wire_fact(name, value) for name, value in verdict.detail)
+            said = ", ".join(f"{name} {self._local(value)}" for name, value in told.items())
+            word = "refused" if verdict.status is VerdictStatus.REFUSED else "kept"
+            self.lines.append(f"    {word}: {verdict.reason}" + (f" ({said})" if said else ""))
+
+    def _local(self, value: str | int) -> str:
+        """An instant as the wall clock shows it; everything else as it is."""
+        text = str(value)
+        if not text.endswith("Z"):
+            return text
+        ms = int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+        return _when(ms, self.w.account.policy.time_zone)
 
     def pass_time(self, wh: int, hours: float) -> None:
         """Polls every five minutes; a contact with each while the head-end is there."""
@@ -109,9 +147,55 @@ class Journey:
         supply = "full supply" if wanted.limit_w is None else f"at most {wanted.limit_w} W"
         if wanted.switch != "CONNECTED":
             supply = f"no supply ({wanted.reason})"
+        if account.armed:
+            supply = "waits for somebody on site"
         when = _when(self.w.utc_ms, account.policy.time_zone)
         money = format_money(account.balance_nano // 10_000_000 * 10_000_000, 2)
         self.lines.append(f"    = {when}  {account.supply.state}, {money} {account.currency}, {supply}")
+
+
+def _notice(journey: Journey, amount: str, due: str, received: str, final: str, letter: str | None) -> None:
+    """By certified mail, written the day it was received."""
+    event = ArrearsNoticed(
+        journey.w.now(),
+        "notice",
+        "a-1",
+        journey.w.account.commodity,
+        journey.w.account.currency,
+        parse_money(amount),
+        due,
+        received,
+        Proof.CERTIFIED_MAIL,
+        final,
+        "letter 7/2026",
+        notified_on=received,
+        letter_days=int(letter or 0),
+    )
+    journey.ask(event)
+
+
+def _until(journey: Journey, day: str, clock: str) -> None:
+    """Until this minute on the wall clock."""
+    zone = journey.w.account.policy.time_zone
+    hour, minute = (int(part) for part in clock.split(":"))
+    then_ms = civil.utc_ms_at(date.fromisoformat(day), hour * 60 + minute, zone)
+    journey.pass_time(0, (then_ms - journey.w.utc_ms) / HOUR_MS + 1e-9)
+
+
+def _order(journey: Journey, rung: str, queue: str | None) -> None:
+    target = SupplyState.LIMITED if rung == "limit" else SupplyState.SUSPENDED
+    at = journey.w.now()
+    journey.ask(SupplyOrdered(at, "order", target, "a-1", "decision 12/2026", queue=queue is not None))
+
+
+def _pay(journey: Journey, amount: str) -> None:
+    nano = None if amount == "all" else parse_money(amount)
+    journey.ask(ArrearsPaid(journey.w.now(), "paid", "a-1", journey.w.account.currency, nano))
+
+
+def _end(journey: Journey, why: str) -> None:
+    cause = CloseCause.DELINQUENCY if why == "for arrears" else CloseCause.CUSTOMER_REQUEST
+    journey.ask(AccountClosed(journey.w.now(), "end", why, cause))
 
 
 def _use(journey: Journey, kwh: str, number: str, unit: str) -> None:
@@ -140,6 +224,17 @@ def _reverse(journey: Journey, amount: str) -> None:
 
 def _hold(journey: Journey, kind: str) -> None:
     journey.w.post(HoldSet(journey.w.now(), "h", "hold", HoldKind(kind)))
+
+
+def _dispute(journey: Journey, amount: str) -> None:
+    at, nano = journey.w.now(), parse_money(amount)
+    journey.w.post(HoldSet(at, "h", "hold", HoldKind.DISPUTE, None, nano, (), "utility", "letter of the customer"))
+
+
+def _outage(journey: Journey, lasts_h: str, in_h: str) -> None:
+    begins_ms = journey.w.utc_ms + int(float(in_h) * HOUR_MS)
+    ends_ms = begins_ms + int(float(lasts_h) * HOUR_MS)
+    journey.w.post(OutagePlanned(journey.w.now(), "o", "works-7", begins_ms, ends_ms, "new cable", "operator"))
 
 
 def _off(journey: Journey, number: str, unit: str, kwh: str | None) -> None:
@@ -173,6 +268,14 @@ _ACTS: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"top up (\S+)", _top_up),
     (r"reverse (\S+)", _reverse),
     (r"hold (\S+)", _hold),
+    (r"dispute (\S+)", _dispute),
+    (r"outage of (\S+) hours in (\S+) hours", _outage),
+    (r"notice of (\S+), due (\S+), received (\S+), pay by (\S+?)(?:, letter (\d+) days)?", _notice),
+    (r"until (\S+) (\S+)", _until),
+    (r"order (limit|suspend)(, or in the next slot)?", _order),
+    (r"paid (\S+)", _pay),
+    (r"reconnect, says (.+)", lambda journey, who: journey.ask(ReconnectAllowed(journey.w.now(), "r", who))),
+    (r"end (for arrears|as asked)", _end),
     (r"release hold", lambda journey: journey.w.post(HoldReleased(journey.w.now(), "h", "hold"))),
     (r"lock out: (.+)", lambda journey, why: journey.w.post(LockoutSet(journey.w.now(), "l", why))),
     (r"unlock", lambda journey: journey.w.post(LockoutReleased(journey.w.now(), "l"))),

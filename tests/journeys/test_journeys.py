@@ -14,7 +14,7 @@ _FOLDER = Path(__file__).parent
 
 @pytest.mark.parametrize("path", sorted(_FOLDER.glob("*.txt")), ids=lambda path: path.stem)
 def test_journey(path: Path) -> None:
-    """S0-18..S0-20, S1-11, S1-12, decisions 6, 11-13: the story told is the story lived."""
+    """S0-18..S0-20, S1-07..S1-15, S3-13, decisions 6, 11-14: the story told is the story lived."""
     written = path.read_text(encoding="utf-8")
     lived = Journey().play(written)
     if os.environ.get("REWRITE_JOURNEYS"):
@@ -27,3 +27,7 @@ def test_each_shipped_policy_for_customers_has_a_journey() -> None:
     told = "".join(path.read_text(encoding="utf-8") for path in _FOLDER.glob("*.txt"))
     assert "policy prepaid" in told
     assert "policy ses-cashline" in told
+    for name in ("estenergy-electricity", "estenergy-gas", "multiservice", "it-timoe-2026", "it-gas-2026"):
+        story = (_FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+        assert f"policy {name}," in story
+        assert "-> TERMINATED" in story, "from the contract to its end"
