@@ -206,6 +206,13 @@ def _agree(
                 key=f"{key} {what}",
                 hint=f"choose a {what} in {account.currency} or correct currency",
             )
+    if tariff is not None and tariff.commodity is not account.commodity:
+        findings.refuse(
+            f"the tariff is for {tariff.commodity}, the account for {account.commodity}",
+            file=file,
+            key=f"{key} tariff",
+            hint="choose another tariff or correct commodity",
+        )
     meter = next((meter for meter in settings.meter if meter.id == account.meter), None)
     if policy is not None and policy.limit_required and meter is not None and meter.limiter is None:
         findings.refuse(

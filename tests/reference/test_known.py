@@ -1,10 +1,12 @@
 """Where rows leave an account: what a resync tells a gateway must be charged once, neither twice nor never."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
-from gateway.reference.known import Known, learn
+from gateway.commands.books import BonusThroughBody
+from gateway.reference.known import Known, Signed, carried, learn, position
 
 AT = {"utc": "2027-09-30T03:59:35.172Z", "trust": "AUTHENTICATED", "running_ms": 1000}
 
@@ -43,3 +45,35 @@ def test_what_an_absence_used_is_charged_once(rows: list[dict[str, Any]], regist
     for row in rows:
         learn(accounts, row)
     assert accounts["A1"].register_wh == register_wh
+
+
+def posted(kind: str, **detail: str | int) -> dict[str, Any]:
+    """A typed entry."""
+    return {**entry(0, 0), "kind": kind, "from_register_wh": None, "to_register_wh": None, "detail": detail}
+
+
+def test_the_rows_say_which_postings_and_days_are_in() -> None:
+    """Threat 3, I3: a resync tells the numbers that rows have, those in between that are missing, and the days paid."""
+    accounts: dict[str, Known] = {}
+    rows = [
+        posted("fee", sequence=1, reference="P-1"),
+        posted("setoff", sequence=4, reference="P-4"),
+        posted("setoff", sequence=4, reference="P-4"),
+        posted("bonus", reference="B-1", to="2026-03-02"),
+        posted("interest", sequence=3, reference="P-3"),
+        posted("bonus", reference="B-1", to="2026-03-05"),
+    ]
+    for row in rows:
+        learn(accounts, row)
+    said = position(accounts["A1"], Signed(), 2_000)
+    assert (said.posting_sequence, said.posting_missing) == (4, (2,))
+    assert said.bonuses == (BonusThroughBody("B-1", date(2026, 3, 5)),)
+
+
+def test_a_branch_that_goes_on_keeps_the_postings_of_the_lost_one() -> None:
+    """Threat 3: after a resync both branches count, each number once, the later day of a bonus."""
+    old = Known(posting_sequence=4, posting_missing=(2,), bonuses={"B-1": "2026-03-05", "B-2": "2026-03-05"})
+    new = Known(posting_sequence=5, posting_missing=(1, 3, 4), bonuses={"B-1": "2026-03-02", "B-3": "2026-03-09"})
+    merged = carried(old, new, lost_ms=10, resynced_ms=20)
+    assert (merged.posting_sequence, merged.posting_missing) == (5, ())
+    assert merged.bonuses == {"B-1": "2026-03-05", "B-2": "2026-03-05", "B-3": "2026-03-09"}
