@@ -144,3 +144,14 @@ def test_a_policy_that_names_an_unknown_moratorium(tmp_path: Path) -> None:
     assert [moratorium.name for moratorium in known] == ["heat", "mine", "winter"]
     mine.write_text("moratorium = 'mine'", encoding="utf-8")
     assert "this key is missing" in examine(tmp_path)[1][0]
+
+
+def test_the_guide_shows_what_works(tmp_path: Path) -> None:
+    """The file in docs/calendars.md is one the gateway reads, and its table names every shipped calendar."""
+    guide = (shipped.folder().resolve().parent / "docs" / "calendars.md").read_text(encoding="utf-8")
+    file = tmp_path / "heat.toml"
+    file.write_text(guide.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    heat = load_moratorium(file)
+    assert [heat.in_force(date(2027, 7, day)) for day in (1, 20, 21)] == [True, True, False]
+    assert not heat.in_force(date(2026, 7, 10)), "a covered year without a period"
+    assert [path.stem for path in CALENDARS.glob("*.toml") if f"`{path.stem}`" not in guide] == []
