@@ -49,6 +49,15 @@ def test_a_file_written_on_windows(tmp_path: Path) -> None:
     assert load(file).configuration.settings.gateway.id == "gw-1"
 
 
+def test_a_tariff_of_gas_is_not_for_electricity(tmp_path: Path) -> None:
+    """Decision 2: a price per Smc cannot price a kWh; the file says which of the two is meant."""
+    (tmp_path / "tariffs").mkdir()
+    gas = (shipped.folder() / "tariffs" / "it-gas.toml").read_text().replace('"EUR"', '"CHF"')
+    (tmp_path / "tariffs" / "ch-flat.toml").write_text(gas)
+    _, errors, _ = examine(tmp_path)
+    assert any("the tariff is for gas, the account for electricity" in error for error in errors)
+
+
 def test_a_file_under_another_name_is_known(tmp_path: Path) -> None:
     """A tariff copied to a name of one's own, still called what it was inside, is told: records carry that name."""
     (tmp_path / "tariffs").mkdir()
