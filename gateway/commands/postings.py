@@ -27,6 +27,7 @@ class PostingBody(Struct, frozen=True, forbid_unknown_fields=True, rename={"from
     `from` and `to` are the civil days it is for, both included. `credit` and `debit` are the two sides of a `setoff`
     or a `reconstruction`. `reverses` names an earlier posting that this takes back, `supersedes` an `estimate` that
     this `conguaglio` corrects to `wh`. A `reconstruction` has the day of the meter test, and of the fault if certain.
+    `case_id` is an open case of the register that this settles.
     """
 
     account_id: Name
@@ -45,6 +46,7 @@ class PostingBody(Struct, frozen=True, forbid_unknown_fields=True, rename={"from
     debit: Money | None = None
     test_day: date | None = None
     fault_day: date | None = None
+    case_id: Ordinal | None = None
 
 
 class BonusSetBody(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_day": "from", "to_day": "to"}):
@@ -85,6 +87,7 @@ def event_of(body: PostingBody | BonusSetBody, jti: str, at: Moment) -> Posting 
                 None if body.debit is None else parse_money(body.debit),
                 _day(body.test_day),
                 _day(body.fault_day),
+                body.case_id,
             )
         case BonusSetBody():
             first, last = _iso(body.from_day), _iso(body.to_day)

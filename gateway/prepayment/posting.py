@@ -68,7 +68,8 @@ class Posting:
 
     `credit_nano` and `debit_nano` are the two sides of a set-off or a reconstruction. Days are ISO dates, both
     included. `reverses` and `supersedes` are the `reference` of an earlier posting. `wh` is an energy (or a gas volume
-    in litres): what was estimated, or what was really used instead.
+    in litres): what was estimated, or what was really used instead. `case_id` is an open case of the register that this
+    settles (decision 6).
     """
 
     at: Moment
@@ -88,6 +89,7 @@ class Posting:
     debit_nano: int | None = None
     test_day: str | None = None
     fault_day: str | None = None
+    case_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,17 @@ from gateway.prepayment.events import Detail
 from gateway.prepayment.ledger import Entry, EntryKind, Record, Verdict, VerdictStatus
 from gateway.prepayment.money import wire_money
 from gateway.prepayment.posting import KEPT_MAX, Posted, Posting, PostingKind, Postings
+from gateway.prepayment.register import CaseKind, Register
 from gateway.prepayment.rollback import vouched
 from gateway.prepayment.taken import Taken, refused
 
 OLD_MONTHS = 24
 """Consumption older than this may be barred by limitation (Italian law 160/2019): flagged, for people to judge."""
+
+CASE_KINDS = frozenset(
+    {PostingKind.ADJUSTMENT, PostingKind.RECONSTRUCTION, PostingKind.ESTIMATE, PostingKind.CONGUAGLIO}
+)
+"""What may settle an open difference of the register."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ def post(account: Account, request: Posting) -> Taken | Verdict:
         return refused("duplicate_reference", reference=request.reference)
     earlier, refusal = _earlier(account.postings, request)
     if refusal is None:
-        refusal = _amount(account, request, earlier) or _period(account, request, earlier)
+        refusal = _amount(account, request, earlier) or _period(account, request, earlier) or _case(account, request)
     if refusal is not None:
         return refusal
     posted = _posted(request, earlier)
@@ -72,6 +78,7 @@ def post(account: Account, request: Posting) -> Taken | Verdict:
             postings=Postings(
                 numbers, a.postings.total_nano + request.amount_nano, _kept(a.postings.kept, posted, earlier)
             ),
+            register=_without_case(a.register, request.case_id),
         ),
         Verdict(VerdictStatus.APPLIED, "", _verdict_detail(request)),
         told=lambda before, after: _entries(before, after, request, posted),
@@ -200,6 +207,24 @@ def _reconstruction(request: Posting, first: str, last: str) -> Verdict | None:
     return None
 
 
+def _case(account: Account, request: Posting) -> Verdict | None:
+    """An open difference is settled by a signed posting, and only one that a person can have looked into."""
+    if request.case_id is None:
+        return None
+    if request.kind not in CASE_KINDS or request.reverses:
+        return refused("not_applicable", field="case_id", kind=request.kind.value)
+    settles = CaseKind.DISCONTINUITY  # energy used unobserved is charged by itself once the time is known
+    if not any(case.case_id == request.case_id and case.kind is settles for case in account.register.cases):
+        return refused("unknown_case", case_id=request.case_id)
+    return None
+
+
+def _without_case(register: Register, case_id: int | None) -> Register:
+    if case_id is None:
+        return register
+    return replace(register, cases=tuple(case for case in register.cases if case.case_id != case_id))
+
+
 def _measured(account: Account, first: str, last: str) -> bool:
     """The register was read after the period and nothing in it stayed open: then it is charged, and no estimate is."""
     dated, zone = account.register.dated, account.policy.time_zone
@@ -282,6 +307,7 @@ def _entry_detail(account: Account, request: Posting, posted: Posted) -> Detail:
         "supersedes": request.supersedes or None,
         "test_day": request.test_day,
         "fault_day": request.fault_day,
+        "case_id": request.case_id,
     }
     if request.kind is PostingKind.SETOFF:
         said |= {"credit_nano": request.credit_nano, "debit_nano": request.debit_nano}

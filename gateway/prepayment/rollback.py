@@ -33,8 +33,8 @@ from gateway.prepayment.events import (
     TimeTrust,
 )
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Record, Transition
-from gateway.prepayment.posting import bonuses_after, numbers_of, only_ours_nano
 from gateway.prepayment.policy import Policy
+from gateway.prepayment.posting import bonuses_after, numbers_of, only_ours_nano
 from gateway.prepayment.rating import rate
 from gateway.prepayment.register import CaseKind, Register
 from gateway.prepayment.settle import post_charges

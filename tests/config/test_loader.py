@@ -246,15 +246,6 @@ def test_currencies_of_account_policy_and_tariff_must_agree(tmp_path: Path) -> N
     assert "the tariff counts in CHF, the account in EUR" in errors[1]
 
 
-def test_a_tariff_of_gas_is_not_for_electricity(tmp_path: Path) -> None:
-    """Decision 2: a price per Smc cannot price a kWh; the file says which of the two is meant."""
-    (tmp_path / "tariffs").mkdir()
-    gas = (shipped.folder() / "tariffs" / "it-gas.toml").read_text().replace('"EUR"', '"CHF"')
-    (tmp_path / "tariffs" / "ch-flat.toml").write_text(gas)
-    _, errors, _ = examine(tmp_path)
-    assert any("the tariff is for gas, the account for electricity" in error for error in errors)
-
-
 def test_a_calendar_that_does_not_exist(tmp_path: Path) -> None:
     """A policy of the operator's own that names an unknown calendar is refused; the file named is the policy's."""
     (tmp_path / "policies").mkdir()

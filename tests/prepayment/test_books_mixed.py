@@ -87,7 +87,7 @@ class Mixed:
                 self.version += 1
                 new = replace(w.account.tariffs[-1], version=self.version, prices=(Price(0, "all", size),))
                 w.post(TariffSet(w.now(), "t", replace(new, valid_from="2026-04-01")))
-            case "restart":
+            case _:
                 w.post(Restarted(w.now()))
 
     def post(self, kind: PostingKind, nano: int, **changes: int | str) -> None:

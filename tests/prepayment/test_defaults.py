@@ -120,6 +120,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
             {
                 "legal_ref": "", "from_day": None, "to_day": None, "reverses": "", "supersedes": "", "wh": None,
                 "credit_nano": None, "debit_nano": None, "test_day": None, "fault_day": None,
+                "case_id": None,
             },
         ),
         (Receipt, {"reason": "", "detail": ()}),

@@ -257,6 +257,23 @@ def test_nothing_is_estimated_that_was_measured() -> None:
     assert said(w, later) == ("refused", "already_measured")
 
 
+def test_an_open_case_is_settled_by_a_posting() -> None:
+    """Decision 6, S2-15: a difference of the register stays open until a signed posting names it, and only once."""
+    w = world(100 * NANO)
+    discontinuity = Case(3, CaseKind.DISCONTINUITY, 5, 900, 895, at(), at(), 0)
+    unobserved = replace(discontinuity, case_id=4, kind=CaseKind.UNOBSERVED)
+    w.account = replace(w.account, register=replace(w.account.register, cases=(discontinuity, unobserved)))
+    settles = posting(w, 1, PostingKind.ADJUSTMENT, -NANO, case_id=3)
+    assert said(w, replace(settles, kind=PostingKind.FEE)) == ("refused", "not_applicable")
+    assert said(w, replace(settles, case_id=4)) == ("refused", "unknown_case")
+    assert said(w, settles) == ("applied", "")
+    assert w.account.register.cases == (unobserved,)
+    assert dict(entries(w, PostingKind.ADJUSTMENT)[0].detail or ())["case_id"] == 3
+    assert said(w, replace(settles, number=2, reference="P-2")) == ("refused", "unknown_case")
+    undo = replace(settles, number=2, reference="P-2", reverses="P-1", amount_nano=NANO)
+    assert said(w, undo) == ("refused", "not_applicable")
+
+
 def test_undated_and_unconfirmed_books_post_nothing() -> None:
     """Threat 3, I16: no period without a date; and what an old image may have forgotten is not posted again."""
     w = world(100 * NANO)
