@@ -23,7 +23,7 @@ from gateway.config.settings import AccountTable, Settings
 from gateway.config.tariffs import load_tariff
 from gateway.errors import ConfigError
 from gateway.prepayment.calendar import Calendar, Moratorium
-from gateway.prepayment.policy import Initiator, Policy
+from gateway.prepayment.policy import Policy
 from gateway.prepayment.tariff import Tariff
 
 
@@ -220,13 +220,6 @@ def _agree(
             file=file,
             key=f"{key} policy",
             hint="add a limiter to the meter, or choose a policy whose limit rung is optional",
-        )
-    if policy is not None and policy.initiator is Initiator.CENTRAL:
-        findings.refuse(
-            f"{policy.policy_id!r} is decided centrally, which this version does not execute",
-            file=file,
-            key=f"{key} policy",
-            hint="choose a policy with initiator = local",
         )
     if tariff is not None and tariff.example:
         findings.warn(f"tariff {tariff.tariff_id!r} is an example; nobody may be charged by it", key=f"{key} tariff")

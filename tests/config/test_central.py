@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from gateway.config import document
 from gateway.config.policies import PolicyDocument, load_policy, to_policy
 from gateway.errors import ConfigError
 from gateway.prepayment.policy import Anchor, Initiator, Reconnect, Slots
+from tests.config.drafts import A1, A2, GOOD, examine
 
 POLICIES = shipped.folder() / "policies"
 NANO = 1_000_000_000
@@ -171,3 +173,12 @@ def test_an_order_is_held_against_days_not_hours() -> None:
     content = raw()
     content["limit"]["term"] = "240h"
     assert refusal(content).key == "limit.term"
+
+
+def test_a_post_paid_account_stands_in_the_configuration(tmp_path: Path) -> None:
+    """Requirements 2.4, S1-11: an installation that a central system decides is read like any other."""
+    account = A1.replace("CHF", "EUR").replace('"prepaid"', '"it-timoe-2026"').replace('"ch-flat"', '"it-f123"')
+    installation, errors, _ = examine(tmp_path, GOOD.replace(A1, account).replace(A2, ""))
+    assert errors == []
+    assert installation is not None
+    assert installation.configuration.policies["it-timoe-2026"].initiator is Initiator.CENTRAL
