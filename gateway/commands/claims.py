@@ -65,6 +65,7 @@ class Command(StrEnum):
     SUPPLY_LIMIT = "supply_limit"
     SUPPLY_SUSPEND = "supply_suspend"
     RECONNECT = "reconnect"
+    SCHEDULE_SET = "schedule_set"
     DOCUMENT = "document"
     READ_NOW = "read_now"
     READING_CERTIFICATE = "reading_certificate"

@@ -45,6 +45,7 @@ from gateway.commands.protection import (
     OutageCancelBody,
     OutagePlanBody,
 )
+from gateway.commands.schedule import ScheduleSetBody
 
 
 class Harm(StrEnum):
@@ -89,6 +90,7 @@ KINDS: Mapping[Command, Kind] = {
     Command.SUPPLY_LIMIT: Kind(SupplyLimitBody, Role.SUPPLY, Harm.HURTS),
     Command.SUPPLY_SUSPEND: Kind(SupplySuspendBody, Role.SUPPLY, Harm.HURTS),
     Command.RECONNECT: Kind(ReconnectBody, Role.SUPPLY, Harm.HURTS),
+    Command.SCHEDULE_SET: Kind(ScheduleSetBody, Role.ACCOUNT, Harm.HURTS),
     Command.DOCUMENT: Kind(DocumentBody, Role.ACCOUNT, Harm.NONE),
     Command.READ_NOW: Kind(ReadNowBody, Role.SUPPLY, Harm.NONE),
     Command.READING_CERTIFICATE: Kind(ReadingCertificateBody, Role.ACCOUNT, Harm.NONE),
@@ -129,6 +131,7 @@ Body = (
     | SupplyLimitBody
     | SupplySuspendBody
     | ReconnectBody
+    | ScheduleSetBody
     | DocumentBody
     | ReadNowBody
     | ReadingCertificateBody

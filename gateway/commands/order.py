@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from gateway.commands import agreement, arrears, books, contract, credit, fieldwork, postings, protection
+from gateway.commands import agreement, arrears, books, contract, credit, fieldwork, postings, protection, schedule
 from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
 from gateway.commands.arrears import (
     ArrearsNoticeBody,
@@ -45,6 +45,7 @@ from gateway.commands.protection import (
     OutageCancelBody,
     OutagePlanBody,
 )
+from gateway.commands.schedule import ScheduleSetBody
 from gateway.errors import CommandRefused
 from gateway.prepayment.events import AccountOpened, Moment
 from gateway.prepayment.requests import Request
@@ -117,7 +118,7 @@ def check_key(envelope: Envelope, at: Moment) -> None:
         raise CommandRefused(Reason.NOT_ALLOWED, kid=envelope.kid, hint="this key is past its not_after day")
 
 
-def to_event(envelope: Envelope, at: Moment) -> Request | AccountOpened | ReadNow:
+def to_event(envelope: Envelope, at: Moment) -> Request | AccountOpened | ReadNow:  # noqa: C901, PLR0911 - arms
     """The event of an envelope, without judging freshness. Raises CommandRefused(bad_payload)."""
     jti = envelope.command_id
     match envelope.body:
@@ -133,6 +134,8 @@ def to_event(envelope: Envelope, at: Moment) -> Request | AccountOpened | ReadNo
             return postings.event_of(body, jti, at)
         case AccountResyncBody() as body:
             return books.event_of(body, jti, at)
+        case ScheduleSetBody() as body:
+            return schedule.event_of(body, jti, at)
         case (
             ArrearsNoticeBody() | ArrearsPaidBody() | SupplyLimitBody() | SupplySuspendBody() | ReconnectBody() as body
         ):

@@ -16,6 +16,7 @@ from gateway.prepayment.events import Hold, Moment, SuspicionCause
 from gateway.prepayment.intervals import Interval, IntervalState
 from gateway.prepayment.ledger import Record, Verdict
 from gateway.prepayment.outages import Outage
+from gateway.prepayment.periods import Schedule
 from gateway.prepayment.policy import Policy, Reconnect
 from gateway.prepayment.posting import Bonus, Postings
 from gateway.prepayment.rating import Line, Usage
@@ -150,6 +151,7 @@ class Account:
     wraps_at_wh: int | None = None
     parallel: Parallel | None = None
     agenda: Agenda = field(default_factory=Agenda)
+    schedule: Schedule | None = None
     arrears: tuple[Arrears, ...] = ()
     ordered: Ordered | None = None
     armed: bool = False

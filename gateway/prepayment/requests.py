@@ -32,6 +32,7 @@ from gateway.prepayment.operations import Operation
 from gateway.prepayment.outages import OutageCancelled, OutagePlanned
 from gateway.prepayment.posting import BonusSet, Posting
 from gateway.prepayment.rollback import resync_records, resynced
+from gateway.prepayment.schedule import ScheduleSet, schedule_set
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import Taken, refused
 
@@ -56,6 +57,7 @@ Request = (
     | ReconnectAllowed
     | Posting
     | BonusSet
+    | ScheduleSet
 )
 """Everything `take` decides on."""
 
@@ -101,6 +103,8 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
             return delinquency.reconnect_allowed(account, request)
         case Posting():
             return postings.post(account, request)
+        case ScheduleSet():
+            return schedule_set(account, request)
         case BonusSet():
             return bonus.bonus_set(account, request)
         case _:

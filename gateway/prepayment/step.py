@@ -54,6 +54,7 @@ from gateway.prepayment.register import Case, Judgement, Span, judge
 from gateway.prepayment.requests import Request, take
 from gateway.prepayment.rollback import begun, confirmed, suspected, waited
 from gateway.prepayment.rollover import due as rollover_due
+from gateway.prepayment.schedule import planned
 from gateway.prepayment.settle import merge, post_charges
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import Taken
@@ -132,7 +133,7 @@ def _reading(account: Account, reading: Reading, terms: Terms) -> Outcome:
         outcome = replace(outcome, records=(*outcome.records, *happened))
     if judged.reread:
         outcome = replace(outcome, reread=True)
-    outcome = _handed_over(read(outcome, account, reading.at), reading.at, terms)
+    outcome = _handed_over(read(planned(outcome, reading.at), account, reading.at), reading.at, terms)
     return _evaluate(pay(_day_changes(outcome, reading.at, terms), reading.at), reading.at, terms)
 
 

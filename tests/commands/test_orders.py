@@ -11,6 +11,7 @@ from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, Policy
 from gateway.commands.books import AccountResyncBody, HeldBody, PositionBody
 from gateway.commands.claims import LAST_UTC_MS, Command, Reason
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
+from gateway.commands.documents import DocumentBody
 from gateway.commands.envelope import Envelope
 from gateway.commands.kinds import HELPFUL, HURTFUL, Body
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
@@ -24,14 +25,18 @@ from gateway.commands.protection import (
     OutageCancelBody,
     OutagePlanBody,
 )
+from gateway.commands.schedule import ScheduleSetBody, ServiceBody
 from gateway.config.document import load
 from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff
 from gateway.errors import CommandRefused
 from gateway.prepayment import events
 from gateway.prepayment.events import Hold, HoldKind, Moment, Opening, Position, TimeTrust
-from gateway.prepayment.posting import BonusSet, Posting, PostingKind
+from gateway.prepayment.export import DocumentKind
 from gateway.prepayment.outages import OutageCancelled, OutagePlanned
+from gateway.prepayment.periods import BillingClass
+from gateway.prepayment.posting import BonusSet, Posting, PostingKind
+from gateway.prepayment.schedule import Rule, ScheduleSet, Service
 from gateway.prepayment.supply import SupplyState
 from tests.commands.operations import OPERATIONS
 
@@ -65,6 +70,8 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
     (Command.TARIFF_SET, TariffSetBody("a", TARIFF), events.TariffSet(AT, "j-1", to_tariff(TARIFF, ""))),
     (Command.POLICY_SET, PolicySetBody("a", POLICY), events.PolicySet(AT, "j-1", to_policy(POLICY, ""))),
     (Command.POWER_SET, PowerSetBody("a", 3_500), events.PowerSet(AT, "j-1", 3_500)),
+    (Command.SCHEDULE_SET, ScheduleSetBody("a", (ServiceBody(Rule.ESTENERGY_GAS, BillingClass.FIVE, 700, True),)),
+     ScheduleSet(AT, "j-1", (Service(Rule.ESTENERGY_GAS, BillingClass.FIVE, 700, True),))),
     (Command.HOLD_SET, HoldSetBody("a", "h", HoldKind.DISPUTE, NOON, "180.25", (), "M. R.", "case 7", NOON, True),
      events.HoldSet(AT, "j-1", "h", HoldKind.DISPUTE, NOW_MS, 180_250_000_000, (), "utility/M. R.", "case 7", NOW_MS,
                     True)),
@@ -117,7 +124,12 @@ def test_each_field_of_a_command_lands_in_its_event(command: Command, body: Body
 
 def test_every_command_that_has_an_event_is_in_this_table() -> None:
     """A new command is pinned here, too."""
-    assert {command for command, _, _ in EVENTS} == set(Command) - {Command.TIME, Command.ACK, Command.RESEND}
+    assert {command for command, _, _ in EVENTS} == set(Command) - {
+        Command.TIME,
+        Command.ACK,
+        Command.RESEND,
+        Command.DOCUMENT,
+    }
 
 
 @pytest.mark.parametrize(
@@ -126,6 +138,7 @@ def test_every_command_that_has_an_event_is_in_this_table() -> None:
         (Command.TIME, TimeBody("n" * 8, 1)),
         (Command.ACK, AckBody("", 0, HEAD)),
         (Command.RESEND, ResendBody(1, 1)),
+        (Command.DOCUMENT, DocumentBody(DocumentKind.EVIDENCE, date(2026, 1, 1), date(2026, 1, 2))),
     ],
 )
 def test_what_has_a_topic_of_its_own_is_no_order(command: Command, body: Body) -> None:
