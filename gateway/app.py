@@ -23,11 +23,11 @@ from gateway.errors import CommandRefused, ConfigError, GatewayError
 from gateway.headend.run import Headend, LinkFactory
 from gateway.installation import Installation
 from gateway.notify import Notifier
-from gateway.plant import BusFactory, Plant, build_bus, terms
+from gateway.plant import BusFactory, Plant, build_bus, opening, terms
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.events import AccountOpened, Tick
 from gateway.prepayment.ledger import Entry, Happening, Notice, Transition, VerdictStatus
-from gateway.prepayment.money import parse_money, wire_money
+from gateway.prepayment.money import wire_money
 from gateway.prepayment.step import next_deadline_ms
 from gateway.prepayment.supply import SupplyState
 from gateway.store import Store, copies
@@ -162,26 +162,7 @@ async def _seed(teller: Teller, installation: Installation, clock: SystemClock) 
     for table in configuration.settings.account:
         if teller.account(table.id) is not None:
             continue
-        serial = next((point.table.serial for point in installation.points if point.table.id == table.meter), None)
-        verdict = await teller.open_account(
-            AccountOpened(
-                at=clock.now(),
-                command_id=f"file:{table.id}",
-                account_id=table.id,
-                meter_id=table.meter,
-                currency=table.currency,
-                contract_power_w=table.contract_power_w,
-                policy=configuration.policies[table.policy],
-                tariff=configuration.tariffs[table.tariff],
-                opening_balance_nano=parse_money(table.opening_balance),
-                opening_register_wh=table.opening_register_wh,
-                delivery_point=table.delivery_point,
-                commodity=table.commodity,
-                voltage=table.voltage,
-                domestic=table.domestic,
-                meter_serial=serial,
-            )
-        )
+        verdict = await teller.open_account(opening(table, installation, clock.now()))
         if verdict.status is VerdictStatus.REFUSED:
             log.error("account.not_opened", account_id=table.id, reason=verdict.reason, **dict(verdict.detail))
         else:

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway import plan_ladder, shipped
+from gateway import plan_arrears, plan_ladder, shipped
 from gateway.config.settings import (
     AccountTable,
     HeadendTable,
@@ -26,10 +26,13 @@ from gateway.config.settings import (
 from gateway.errors import StoreError
 from gateway.installation import Installation, load
 from gateway.meters.profile import WhenDead
+from gateway.plant import opening, terms
 from gateway.point import Point, busy_share
-from gateway.prepayment.account import Account
+from gateway.prepayment.account import Account, Outcome, Terms
+from gateway.prepayment.agreement import open_account
+from gateway.prepayment.events import Moment, TimeTrust
 from gateway.prepayment.money import format_price_per_kwh, parse_money, wire_money
-from gateway.prepayment.policy import Policy
+from gateway.prepayment.policy import Reconnect
 from gateway.prepayment.power import available_power_w
 from gateway.prepayment.supply import Commodity
 from gateway.prepayment.tariff import Tariff
@@ -44,8 +47,8 @@ _WHEN_DEAD = {
     WhenDead.UNKNOWN: "nobody knows: try it",
 }
 _RECONNECT = (
-    "supply comes back by itself as soon as there is credit, with nobody on site: appliances that were left on start "
-    "again (reconnect = auto, decision 14)"
+    "supply comes back by itself as soon as it is paid for, with nobody on site: appliances that were left on start "
+    "again (restore.electricity = auto, decision 14)"
 )
 
 
@@ -77,7 +80,8 @@ def lines(installation: Installation) -> list[str]:
     text += [f"  {name}  only in the store: opened by a command" for name in stored if name not in in_file]
     text += ["", "Head-end", *_headend(settings.headend)]
     warnings = [*installation.warnings, *_absent_ports(settings.bus)]
-    if any(point.account is not None for point in installation.points):
+    tables = [point.account for point in installation.points if point.account is not None]
+    if any(_by_itself(table, stored.get(table.id), installation) for table in tables):
         warnings.append(_RECONNECT)
     return [*text, "", "Warnings", *(f"  - {warning}" for warning in warnings)]
 
@@ -179,8 +183,7 @@ def _account(point: Point, table: AccountTable, stored: Account | None, installa
         f"      account {state}",
         f"      policy  {policy.policy_id}@{policy.version}, {policy_from}",
         f"      tariff  {tariff.ref}, {tariff_from}: {_prices(tariff)}",
-        "      when credit runs out",
-        *(f"          {line}" for line in _zero(policy, power_w, point)),
+        *_ladder(point, table, stored, installation),
     ]
 
 
@@ -204,11 +207,35 @@ def _prices(tariff: Tariff) -> str:
     return f"{span} {tariff.currency}/kWh"
 
 
-def _zero(policy: Policy, power_w: int, point: Point) -> list[str]:
+def _ladder(point: Point, table: AccountTable, stored: Account | None, installation: Installation) -> list[str]:
+    """What happens when nothing is paid: by itself (prepaid), or on orders (post-paid)."""
+    policy = installation.configuration.policies[table.policy] if stored is None else stored.policy
+    power_w = table.contract_power_w if stored is None else stored.contract_power_w
     limiter = point.table.limiter
     limits = "written to the meter" if isinstance(limiter, ThresholdLimiter) else "by switching"
     opens = "no switch: nothing happens" if point.table.switch is None else "the switch opens"
-    return plan_ladder.timeline(policy, power_w, can_limit=limiter is not None, opens=opens, limits=limits)
+    if policy.delinquency is None:
+        can_limit = limiter is not None and table.commodity is Commodity.ELECTRICITY
+        lines = plan_ladder.timeline(policy, power_w, can_limit=can_limit, opens=opens, limits=limits)
+        return ["      when credit runs out", *(f"          {line}" for line in lines)]
+    of = terms(point, installation)
+    account = stored or _as_opened(table, installation, of)
+    if account is None:
+        return ["      when a bill is not paid: see the mistakes above"]
+    lines = plan_arrears.timeline(account, of, opens=opens, limits=limits)
+    return ["      when a bill is not paid", *(f"          {line}" for line in lines)]
+
+
+def _as_opened(table: AccountTable, installation: Installation, of: Terms) -> Account | None:
+    outcome = open_account(opening(table, installation, Moment(0, TimeTrust.UNKNOWN, 0)), of)
+    return outcome.account if isinstance(outcome, Outcome) else None
+
+
+def _by_itself(table: AccountTable, stored: Account | None, installation: Installation) -> bool:
+    """Supply comes back with nobody on site (decision 14)."""
+    policy = installation.configuration.policies[table.policy] if stored is None else stored.policy
+    commodity = table.commodity if stored is None else stored.commodity
+    return commodity is Commodity.ELECTRICITY and policy.reconnect is Reconnect.AUTO
 
 
 def _headend(headend: HeadendTable) -> list[str]:

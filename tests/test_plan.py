@@ -163,3 +163,29 @@ def test_check_says_that_books_are_under_suspicion(tmp_path: Path) -> None:
 
     asyncio.run(live())
     assert "; ROLLBACK_SUSPECTED (fork), see docs/mqtt.md" in "\n".join(plan.lines(load(write(tmp_path))))
+
+
+def test_a_post_paid_account_shows_its_terms_with_the_dates_of_an_example(tmp_path: Path) -> None:
+    """Decision 14, S1-11..S1-14, V1: who runs `check` sees when each rung is legal, and that only orders take it."""
+    policy = (('policy = "prepaid"', 'policy = "it-timoe-2026"'), ('currency = "CHF"', 'currency = "EUR"'))
+    text = GOOD.replace('tariff = "ch-flat"', 'tariff = "it-f123"').replace('"20.00"', '"0.00"')
+    for old, new in policy:
+        text = text.replace(old, new)
+    said = "\n".join(plan.lines(load(write(tmp_path, text))))
+    assert "on a signed notice, 1 days after the due date at the earliest" in said
+    assert "3 working days after the final term, 25 days after the notification: 495 W (15 % of the 3300 W" in said
+    assert (
+        "due 2026-01-31, certified mail received 2026-02-01, to pay by 2026-02-11, limited on Mon 2026-03-02 at the "
+        "earliest, suspended on Wed 2026-03-18, ended on 2026-04-08"
+    ) in said
+    assert "nothing gets worse without an order" in said
+    assert "restore.electricity = auto" in said
+
+
+def test_gas_is_not_said_to_come_back_by_itself(tmp_path: Path) -> None:
+    """Decision 14: no risk of auto where a valve waits for somebody on site."""
+    text = GOOD.replace('policy = "prepaid"', 'policy = "it-gas-2026"').replace('currency = "CHF"', 'currency = "EUR"')
+    text = text.replace('tariff = "ch-flat"', 'tariff = "it-gas"\ncommodity = "gas"').replace('"20.00"', '"0.00"')
+    said = "\n".join(plan.lines(load(write(tmp_path, text))))
+    assert "when somebody on site says so" in said
+    assert "restore.electricity" not in said

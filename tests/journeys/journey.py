@@ -48,10 +48,8 @@ from gateway.prepayment.ledger import (
     Transition,
     VerdictStatus,
     wire_fact,
-    wire_fact,
 )
 from gateway.prepayment.money import format_money, parse_money
-from gateway.prepayment.outages import OutagePlanned
 from gateway.prepayment.outages import OutagePlanned
 from gateway.prepayment.step import Event, control
 from gateway.prepayment.supply import Commodity, SupplyState
@@ -131,7 +129,7 @@ class Journey:
         text = str(value)
         if not text.endswith("Z"):
             return text
-        ms = int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+        ms = int(datetime.fromisoformat(text).timestamp() * 1000)
         return _when(ms, self.w.account.policy.time_zone)
 
     def pass_time(self, wh: int, hours: float) -> None:
@@ -238,17 +236,6 @@ def _outage(journey: Journey, lasts_h: str, in_h: str) -> None:
     journey.w.post(OutagePlanned(journey.w.now(), "o", "works-7", begins_ms, ends_ms, "new cable", "operator"))
 
 
-def _dispute(journey: Journey, amount: str) -> None:
-    at, nano = journey.w.now(), parse_money(amount)
-    journey.w.post(HoldSet(at, "h", "hold", HoldKind.DISPUTE, None, nano, (), "utility", "letter of the customer"))
-
-
-def _outage(journey: Journey, lasts_h: str, in_h: str) -> None:
-    begins_ms = journey.w.utc_ms + int(float(in_h) * HOUR_MS)
-    ends_ms = begins_ms + int(float(lasts_h) * HOUR_MS)
-    journey.w.post(OutagePlanned(journey.w.now(), "o", "works-7", begins_ms, ends_ms, "new cable", "operator"))
-
-
 def _off(journey: Journey, number: str, unit: str, kwh: str | None) -> None:
     world = journey.w
     world.utc_ms += int(float(number) * _UNITS_H[unit] * HOUR_MS)
@@ -280,8 +267,6 @@ _ACTS: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"top up (\S+)", _top_up),
     (r"reverse (\S+)", _reverse),
     (r"hold (\S+)", _hold),
-    (r"dispute (\S+)", _dispute),
-    (r"outage of (\S+) hours in (\S+) hours", _outage),
     (r"dispute (\S+)", _dispute),
     (r"outage of (\S+) hours in (\S+) hours", _outage),
     (r"notice of (\S+), due (\S+), received (\S+), pay by (\S+?)(?:, letter (\d+) days)?", _notice),
