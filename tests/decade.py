@@ -14,6 +14,7 @@ import argparse
 import random
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
@@ -22,8 +23,9 @@ from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.agreement import open_account
 from gateway.prepayment.civil import QUARTER_MS
 from gateway.prepayment.events import AccountOpened, Contact, Moment, Reading, Restarted, TariffSet, TimeTrust, TopUp
-from gateway.prepayment.ledger import Entry, Verdict, VerdictStatus
+from gateway.prepayment.ledger import Entry, EntryKind, Verdict, VerdictStatus
 from gateway.prepayment.posting import BonusSet, Posting, PostingKind
+from gateway.prepayment.rating import PPM
 from gateway.prepayment.step import Event, apply, settle
 from gateway.prepayment.tariff import Price, Surcharge, Tariff, Window
 from tests.figures import record
@@ -33,7 +35,7 @@ DAYS = 3653
 TOP_UPS = 500
 ZONE = "Europe/Zurich"
 FIRST = date(2021, 1, 1)
-DAY_QUARTERS = 96
+BONUS_NANO = 137 * NANO
 
 
 @dataclass
@@ -52,7 +54,12 @@ class Decade:
     top_ups: int = 0
     credited_nano: int = 0
     postings: int = 0
-    tariffs: int = 1
+    tariffs: dict[str, Tariff] = field(default_factory=dict)
+    by_kind: Counter[EntryKind] = field(default_factory=Counter)
+    by_line: Counter[tuple[str, str, str | None, int | None]] = field(default_factory=Counter)
+    wh_by_line: Counter[tuple[str, str, str | None, int | None]] = field(default_factory=Counter)
+    posted_nano: int = 0
+    bonuses: list[date] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     def now(self) -> Moment:
@@ -73,6 +80,11 @@ class Decade:
             if isinstance(one, Entry):
                 self.entries += 1
                 self.entries_nano += one.amount_nano
+                self.by_kind[one.kind] += one.amount_nano
+                for line in one.lines:
+                    key = line.tariff_ref, line.component, line.band, line.block
+                    self.by_line[key] += line.amount_nano
+                    self.wh_by_line[key] += line.wh
                 if one.balance_nano != self.entries_nano:
                     raise AssertionError(f"entry {self.entries}: {one.balance_nano}, its sum is {self.entries_nano}")
 
@@ -125,6 +137,7 @@ def opened() -> Account:
 def run(seed: int, days: int) -> Decade:
     """Live the days; raises AssertionError as soon as anything does not add up."""
     decade = Decade(opened(), random.Random(seed))
+    decade.tariffs[decade.account.tariffs[0].ref] = decade.account.tariffs[0]
     decade.entries_nano = decade.account.opening_nano
     every = max(1, days // TOP_UPS)
     for number in range(days):
@@ -135,13 +148,15 @@ def run(seed: int, days: int) -> Decade:
         if number % 30 == 7:
             _posting(decade)
         if number % 180 == 90:
-            decade.post(TariffSet(decade.now(), f"t-{number}", tariff_of(decade.tariffs, _iso(today, 3))))
-            decade.tariffs += 1
+            new = tariff_of(len(decade.tariffs), _iso(today, 3))
+            decade.tariffs[new.ref] = new
+            decade.post(TariffSet(decade.now(), f"t-{number}", new))
         if today.day == 1 and today.month == 3:
             bonus = BonusSet(
-                decade.now(), f"b-{number}", f"B-{number}", _iso(today, 0), _iso(today, 364), 137 * NANO, "CHF"
+                decade.now(), f"b-{number}", f"B-{number}", _iso(today, 0), _iso(today, 364), BONUS_NANO, "CHF"
             )
             decade.post(bonus)
+            decade.bonuses.append(today)
         quarters = civil.quarters_of_day(today, ZONE)
         off = decade.rng.randrange(2, 40) if decade.rng.random() < 0.01 else 0
         for _ in range(quarters - off):
@@ -149,9 +164,12 @@ def run(seed: int, days: int) -> Decade:
         if off:
             decade.absent(off)
         _check(decade)
+        _check_tariff(decade, today)
     decade.keep(settle(decade.account, decade.now()).records)
     decade.account = settle(decade.account, decade.now()).account
     _check(decade)
+    _check_kinds(decade, FIRST + timedelta(days=days))
+    _check_prices(decade)
     return decade
 
 
@@ -176,6 +194,7 @@ def _posting(decade: Decade) -> None:
     if number % 3 == 0 and kept and not kept[-1].undone:
         last = kept[-1]
         made = replace(made, kind=last.kind, amount_nano=-last.amount_nano, reverses=last.reference)
+    decade.posted_nano += made.amount_nano
     decade.post(made)
 
 
@@ -189,6 +208,41 @@ def _check(decade: Decade) -> None:
         raise AssertionError(f"{account.usage.wh} Wh rated, {decade.register_wh} Wh used")
     if decade.refused:
         raise AssertionError(f"refused: {decade.refused}")
+
+
+def _check_tariff(decade: Decade, today: date) -> None:
+    """What was used last today has the price of the tariff that began last, today or before."""
+    begun = [one for one in decade.tariffs.values() if one.valid_from <= today.isoformat()]
+    wanted = max(begun, key=lambda one: one.valid_from).ref
+    if decade.account.usage.tariff_ref != wanted:
+        raise AssertionError(f"{today}: charged at {decade.account.usage.tariff_ref}, {wanted} is in force")
+
+
+def _check_kinds(decade: Decade, today: date) -> None:
+    """What was sold, posted and granted is what the entries say; a bonus is one part of 365 for each day begun."""
+    found = decade.by_kind
+    granted_nano = sum(BONUS_NANO * min((today - first).days + 1, 365) // 365 for first in decade.bonuses)
+    posted_nano = found[EntryKind.FEE] + found[EntryKind.COMPENSATION]
+    wanted = (decade.credited_nano, decade.posted_nano, granted_nano)
+    if (found[EntryKind.TOP_UP], posted_nano, found[EntryKind.BONUS]) != wanted:
+        raise AssertionError(f"top-ups, postings, bonus: {wanted} were signed, the entries have {dict(found)}")
+
+
+def _check_prices(decade: Decade) -> None:
+    """Energy, surcharge and days at the prices of their tariff, and the tax on all of it with one remainder."""
+    taxed_ppm = 0
+    for (ref, component, band, block), nano in decade.by_line.items():
+        known, wh = decade.tariffs[ref], decade.wh_by_line[ref, component, band, block]
+        if component == "energy" and nano != wh * known.price_nano_per_wh(block or 0, band or ""):
+            raise AssertionError(f"{ref}: {wh} Wh in {band}, block {block}, cost {nano}")
+        if component.startswith("surcharge") and nano != wh * known.surcharges[0].nano_per_wh:
+            raise AssertionError(f"{ref}: a surcharge of {nano} on {wh} Wh")
+        if component == "standing" and nano % known.standing_nano_per_day:
+            raise AssertionError(f"{ref}: {nano} is no whole number of days")
+        taxed_ppm += nano * known.vat_ppm if component != "vat" else 0
+    tax_nano = sum(nano for (_, component, _, _), nano in decade.by_line.items() if component == "vat")
+    if tax_nano != taxed_ppm // PPM:
+        raise AssertionError(f"{tax_nano} of tax, {taxed_ppm // PPM} are due")
 
 
 def main() -> int:
@@ -208,8 +262,8 @@ def main() -> int:
     took_s = time.process_time() - began_s
     limit_s = max(2.0, options.limit * options.days / DAYS)
     said = (
-        f"{decade.readings} readings, {decade.tariffs} tariffs, {decade.top_ups} top-ups, {decade.postings} postings, "
-        f"{decade.entries} entries: {took_s:.1f} s of {limit_s:.0f}"
+        f"{decade.readings} readings, {len(decade.tariffs)} tariffs, {decade.top_ups} top-ups, "
+        f"{decade.postings} postings, {decade.entries} entries: {took_s:.1f} s of {limit_s:.0f}"
     )
     if took_s > limit_s:
         print(f"decade: too slow: {said}\n{replay}")
@@ -220,7 +274,7 @@ def main() -> int:
         {
             "years": round(options.days / 365.25, 1),
             "readings": decade.readings,
-            "tariffs": decade.tariffs,
+            "tariffs": len(decade.tariffs),
             "top-ups": decade.top_ups,
             "postings": decade.postings,
             "entries": decade.entries,
