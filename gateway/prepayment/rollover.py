@@ -60,7 +60,11 @@ def rolled_over(account: Account, request: RolledOver, terms: Terms) -> Taken | 
 
 
 def due(account: Account, at: Moment, terms: Terms) -> Taken | None:
-    """The change of holder whose instant has come by this accepted reading; None when there is none."""
+    """The change of holder whose instant has come by this accepted reading; None when there is none.
+
+    Books that may be an old image may have forgotten that it was cancelled: then it waits. One that is ordered now is
+    carried out even so, because that is how a head-end repeats what the image lacks.
+    """
     waiting = account.agenda.rollover_due
     if waiting is None or account.register.at is not at or account.suspicion is not None:
         return None
@@ -79,8 +83,6 @@ def due(account: Account, at: Moment, terms: Terms) -> Taken | None:
 
 def _now(account: Account, request: RolledOver, to: AccountOpened, terms: Terms) -> Taken | Verdict:
     register, at = account.register, request.at
-    if account.suspicion is not None:
-        return refused("rollback_suspected")
     if not register.trusted or register.at is None:
         return refused("meter_untrusted")
     if at.running_ms - register.at.running_ms > account.policy.max_reading_age_ms:

@@ -246,7 +246,7 @@ def test_a_self_reading_is_checked_against_the_stored_day(home: Premises) -> Non
 
 
 def test_a_visit_is_on_record_with_its_case(home: Premises) -> None:
-    """S4-05, S4-08: assigned, started, done, each with the central case; all of it survives a crash."""
+    """S4-03, S4-05, S4-08: assigned, started, done, each with the central case; all of it survives a crash."""
 
     async def story() -> None:
         await home.begin()

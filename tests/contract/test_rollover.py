@@ -258,3 +258,41 @@ def test_a_day_has_one_standing_charge(home: Premises) -> None:
         await home.counter.stop()
 
     run(story())
+
+
+def test_books_that_may_be_old_carry_out_what_is_ordered_now_alone(home: Premises) -> None:
+    """Threat 3: what waits may have been cancelled since; what is signed now repeats what the image has forgotten."""
+
+    async def story() -> None:
+        await home.begin()
+        await home.live(HOUR_MS)
+        waiting = await home.order(Command.ACCOUNT_ROLLOVER, rollover(2 * HOUR_MS))
+        await home.counter.teller.suspect("another-run", 99)
+        await home.live(2 * HOUR_MS)
+        assert home.account.account_id == "CH-1"
+        await home.order(Command.DUE_CANCEL, DueCancelBody("CH-1", waiting.command_id))
+        assert (await home.order(Command.ACCOUNT_ROLLOVER, rollover())).status is APPLIED
+        assert home.account.account_id == "CH-2"
+        assert home.account.suspicion == home.counter.teller.accounts["CH-1"].suspicion
+        await home.counter.stop()
+
+    run(story())
+
+
+def test_terms_that_became_impossible_fail_on_record(home: Premises) -> None:
+    """I24: when the instant comes and the new contract cannot begin, the old one goes on and the record says why."""
+
+    async def story() -> None:
+        await home.begin()
+        await home.live(HOUR_MS)
+        await home.order(Command.ACCOUNT_ROLLOVER, rollover(2 * HOUR_MS))
+        account = home.account
+        home.counter.teller._terms["CH-1"] = replace(TERMS, calendars={})
+        await home.live(2 * HOUR_MS)
+        [row] = await home.rows("event", what="rollover.failed")
+        assert row["detail"]["reason"] == "unknown_calendar"
+        assert (home.account.account_id, home.account.agenda.rollover_due) == ("CH-1", None)
+        assert account.agenda.rollover_due is not None
+        await home.counter.stop()
+
+    run(story())
