@@ -27,6 +27,7 @@ from gateway.config.tariffs import TariffDocument
 from gateway.prepayment.events import HoldKind
 from gateway.prepayment.supply import SupplyState
 from gateway.reference.sign import Signer
+from tests.commands.operations import OPERATIONS
 
 GATEWAY = "gw-1"
 NOW_S = 1_767_000_000
@@ -75,6 +76,7 @@ COMMANDS: tuple[tuple[Command, Body], ...] = (
     (Command.LOCKOUT_SET, LockoutSetBody("CH-1", "work on the line")),
     (Command.LOCKOUT_RELEASE, LockoutReleaseBody("CH-1")),
     (Command.READ_NOW, ReadNowBody("CH-1")),
+    *((command, body) for command, body, _ in OPERATIONS),
     (Command.TIME, TimeBody("nonce-nonce-nonce", NOW_S * 1000)),
     (Command.ACK, AckBody("abcdef0123456789", 7, "0" * 64, 3)),
     (Command.RESEND, ResendBody(1, 9)),
