@@ -13,15 +13,23 @@ _CHANGED = ("gateway/prepayment/*.py", "gateway/commands/*.py", "gateway/clock.p
 _TESTS = (
     "tests/prepayment/test_*.py",
     "tests/commands/test_*.py",
+    "tests/contract/test_*.py",
+    "tests/calendars/test_*.py",
+    "tests/delinquency/test_*.py",
+    "tests/test_privacy.py",
+    "tests/test_teller_*.py",
     "tests/test_commands*.py",
     "tests/test_clock*.py",
     "tests/headend/test_time*.py",
 )
-_LEFT_OUT = {"tests/prepayment/test_machine.py"}
-"""A random household of seven seconds: too slow to ask a thousand times, and it repeats what the others pin."""
+_LEFT_OUT = {"tests/prepayment/test_machine.py", "tests/delinquency/test_lives.py"}
+"""A random household, a random debtor: seconds each, too slow to ask a thousand times, and they repeat the others."""
 
 _RESTS_ON = ("gateway/*.py", *(f"gateway/{name}/*.py" for name in ("prepayment", "commands", "config", "headend")))
-_SUPPORT = ("tests/counter.py", "tests/prepayment/*.py", "tests/headend/*.py")
+_SUPPORT = (
+    "tests/counter.py",
+    *(f"tests/{name}/*.py" for name in ("calendars", "contract", "delinquency", "headend", "prepayment")),
+)
 
 
 def _found(patterns: Iterable[str]) -> list[str]:
