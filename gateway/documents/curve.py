@@ -22,6 +22,7 @@ from gateway.prepayment.intervals import Quality
 MISSING = "missing"
 INCOMPLETE = "incomplete"
 BOM = "\ufeff"
+KWH, M3 = "kwh", "m3"
 
 _ITALIAN = {
     "start_utc": "inizio_utc",
@@ -29,6 +30,9 @@ _ITALIAN = {
     "import_kwh": "prelevata_kwh",
     "export_kwh": "immessa_kwh",
     "production_kwh": "prodotta_kwh",
+    "import_m3": "prelevato_m3",
+    "export_m3": "immesso_m3",
+    "production_m3": "prodotto_m3",
     "quality": "qualita",
     "quarters": "quarti",
     "missing": "mancanti",
@@ -76,8 +80,9 @@ def draft(
     resolution: Resolution,
     channels: Sequence[Channel],
     form: Form,
+    gas: bool = False,
 ) -> Draft:
-    """The load curve as a document. The same quarter-hours give the same bytes."""
+    """The load curve as a document. The same quarter-hours give the same bytes. A gas account counts litres."""
     asked = tuple(channel for channel in Channel if channel in channels) or tuple(Channel)
     values = list(curve(quarters, period, resolution, asked))
     facts: dict[str, Fact] = {
@@ -91,16 +96,22 @@ def draft(
     stem = f"load-curve-{account_id}-{period.from_day}-{period.to_day}-{resolution}"
     kind = DocumentKind.LOAD_CURVE
     if form is Form.JSON:
-        return Draft(kind, f"{stem}.json", JSON, _json(values, account_id, period, resolution, asked), facts)
-    content = csv(values, period.zone, resolution, asked, italian=form is Form.CSV_IT)
+        return Draft(kind, f"{stem}.json", JSON, _json(values, account_id, period, resolution, asked, gas=gas), facts)
+    content = csv(values, period.zone, resolution, asked, italian=form is Form.CSV_IT, gas=gas)
     return Draft(kind, f"{stem}.csv", CSV, content, facts)
 
 
 def csv(
-    values: Iterable[Value], zone: str, resolution: Resolution, channels: Sequence[Channel], *, italian: bool = False
+    values: Iterable[Value],
+    zone: str,
+    resolution: Resolution,
+    channels: Sequence[Channel],
+    *,
+    italian: bool = False,
+    gas: bool = False,
 ) -> bytes:
     """CSV (RFC 4180, CRLF). Italian: `;`, decimal comma, a UTF-8 BOM, so that a spreadsheet there opens it as it is."""
-    names = ["start_utc", "start_local", *(f"{channel}_kwh" for channel in channels), "quality"]
+    names = ["start_utc", "start_local", *(f"{channel}_{M3 if gas else KWH}" for channel in channels), "quality"]
     summed = resolution is not Resolution.QUARTER
     names += ["quarters", "missing"] if summed else []
     between = ";" if italian else ","
@@ -122,13 +133,20 @@ def local_label(utc_ms: int, zone: str) -> str:
 
 
 def _json(
-    values: Iterable[Value], account_id: str, period: Period, resolution: Resolution, channels: Sequence[Channel]
+    values: Iterable[Value],
+    account_id: str,
+    period: Period,
+    resolution: Resolution,
+    channels: Sequence[Channel],
+    *,
+    gas: bool,
 ) -> bytes:
+    unit = "l" if gas else "wh"
     rows = [
         {
             "start": civil.instant(value.start_utc_ms),
             "local": local_label(value.start_utc_ms, period.zone),
-            **{f"{channel}_wh": wh for channel, wh in zip(channels, value.wh, strict=True) if wh is not None},
+            **{f"{channel}_{unit}": wh for channel, wh in zip(channels, value.wh, strict=True) if wh is not None},
             "quality": value.quality,
             **({} if resolution is Resolution.QUARTER else {"quarters": value.quarters, "missing": value.missing}),
         }

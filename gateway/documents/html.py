@@ -13,6 +13,7 @@ from gateway.documents.words import LANGUAGE, word
 from gateway.prepayment import civil
 from gateway.prepayment.export import DocumentKind, Locale
 from gateway.prepayment.money import CENT_NANO, wire_money
+from gateway.prepayment.supply import Commodity
 
 _STYLE = (
     "body{font:14px/1.45 system-ui,sans-serif;color:#111;max-width:46rem;margin:2rem auto;padding:0 1rem}"
@@ -61,8 +62,8 @@ def _head(made: Statement, locale: Locale) -> list[list[Cell]]:
         ("point", account.delivery_point),
         ("meter", meter),
         ("period", days),
-        ("opening", _kwh(made.opening_wh, locale)),
-        ("closing", _kwh(made.closing_wh, locale)),
+        ("opening", _used(made.opening_wh, _unit(made), locale)),
+        ("closing", _used(made.closing_wh, _unit(made), locale)),
         ("balance_before", formats.money(made.opening_nano, currency, locale)),
         ("balance_after", formats.money(made.closing_nano, currency, locale)),
     ]
@@ -72,7 +73,11 @@ def _head(made: Statement, locale: Locale) -> list[list[Cell]]:
 def _quantities(made: Statement, locale: Locale) -> str:
     currency = made.account.currency
     rows = [
-        [(_item(row, locale), False), (_quantity(row, locale), True), (_exact(row.amount_nano, currency, locale), True)]
+        [
+            (_item(row, locale), False),
+            (_quantity(row, _unit(made), locale), True),
+            (_exact(row.amount_nano, currency, locale), True),
+        ]
         for row in made.quantities
     ]
     body = _table([("component", False), ("quantity", True), ("amount", True)], rows, locale)
@@ -125,13 +130,13 @@ def _item(row: Quantity, locale: Locale) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _quantity(row: Quantity, locale: Locale) -> str:
+def _quantity(row: Quantity, unit: str, locale: Locale) -> str:
     if row.days:
         return f"{row.days} {word('days', locale)}"
     if not row.wh:
         return ""
-    text = _kwh(row.wh, locale)
-    return f"{text} ({word('estimated', locale)} {_kwh(row.estimated_wh, locale)})" if row.estimated_wh else text
+    text = _used(row.wh, unit, locale)
+    return f"{text} ({word('estimated', locale)} {_used(row.estimated_wh, unit, locale)})" if row.estimated_wh else text
 
 
 def _exact(nano: int, currency: str, locale: Locale) -> str:
@@ -141,8 +146,12 @@ def _exact(nano: int, currency: str, locale: Locale) -> str:
     return f"{formats.number(wire_money(nano), locale)}{formats.NO_BREAK}{currency}"
 
 
-def _kwh(wh: int | None, locale: Locale) -> str:
-    return "" if wh is None else f"{formats.number(formats.kwh(wh), locale)}{formats.NO_BREAK}kWh"
+def _unit(made: Statement) -> str:
+    return "m³" if made.account.commodity is Commodity.GAS else "kWh"
+
+
+def _used(wh: int | None, unit: str, locale: Locale) -> str:
+    return "" if wh is None else f"{formats.number(formats.kwh(wh), locale)}{formats.NO_BREAK}{unit}"
 
 
 def _day(utc_ms: int, made: Statement, locale: Locale) -> str:

@@ -13,6 +13,7 @@ from gateway.prepayment.account import Account
 from gateway.prepayment.events import Moment
 from gateway.prepayment.export import FORMS, DocumentAsked, DocumentKind, Form, granted, zone_of
 from gateway.prepayment.ledger import VerdictStatus
+from gateway.prepayment.supply import Commodity
 from gateway.store import Store
 
 
@@ -46,6 +47,7 @@ class Maker:
                     resolution=asked.resolution,
                     channels=asked.channels,
                     form=_form(asked),
+                    gas=account.commodity is Commodity.GAS,
                 )
             case DocumentKind.STATEMENT:
                 found = statement.statement(

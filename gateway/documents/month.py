@@ -17,7 +17,7 @@ from gateway.prepayment import civil
 from gateway.prepayment.account import Account
 from gateway.prepayment.events import Detail
 from gateway.prepayment.export import Channel, DocumentKind, Resolution
-from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.supply import Commodity, SupplyState
 
 SENT = "document.month"
 """The journal's event that fixes a month: account, month, SHA-256."""
@@ -42,7 +42,7 @@ def draft(quarters: Iterable[Quarter], account: Account, period: Period) -> Draf
         "rows": len(values),
         "missing": sum(value.missing for value in values),
     }
-    content = csv(values, period.zone, Resolution.QUARTER, tuple(Channel))
+    content = csv(values, period.zone, Resolution.QUARTER, tuple(Channel), gas=account.commodity is Commodity.GAS)
     return Draft(DocumentKind.MONTH, f"readings-{account.account_id}-{month}.csv", CSV, content, facts)
 
 

@@ -17,6 +17,7 @@ from gateway.prepayment.account import Account
 from gateway.prepayment.export import DocumentKind
 from gateway.prepayment.ledger import EntryKind
 from gateway.prepayment.money import parse_money, round_5_rappen, round_cent, wire_money
+from gateway.prepayment.supply import Commodity
 
 CHARGE = EntryKind.CHARGE.value
 
@@ -139,6 +140,7 @@ def _document(made: Statement) -> dict[str, object]:
         "account_id": account.account_id,
         "delivery_point": account.delivery_point,
         "commodity": account.commodity.value,
+        "unit": "l" if account.commodity is Commodity.GAS else "Wh",
         "meter_id": account.meter_id,
         "meter_serial": account.meter_serial or "",
         "contract_power_w": account.contract_power_w,

@@ -12,6 +12,7 @@ from gateway.headend.topics import Topics
 from gateway.prepayment.account import Account
 from gateway.prepayment.civil import instant
 from gateway.prepayment.events import Moment
+from gateway.prepayment.ladder import days_left
 from gateway.prepayment.money import wire_money
 from gateway.prepayment.supply import SwitchState
 
@@ -57,6 +58,8 @@ class LivePublisher:
             account.lockout,
             defect,
             values or {},
+            _spent_today(account),
+            days_left(account, account.balance_nano),
         )
         topic = self._names.get(account_id)
         if topic is None:
@@ -72,3 +75,9 @@ class LivePublisher:
             return False
         self._last_ms[account_id] = running_ms
         return True
+
+
+def _spent_today(account: Account) -> str | None:
+    """What the civil day has cost so far (S0-16); None while its beginning was not seen."""
+    began_nano = account.spending.day_began_nano
+    return None if began_nano is None else wire_money(account.usage.charge_total_nano - began_nano)

@@ -75,6 +75,8 @@ class Live(Struct, frozen=True, omit_defaults=True):
     lockout: str | None = None
     defect: str | None = None
     values: Mapping[str, float | int] = {}
+    spent_today: str | None = None
+    days_left: int | None = None
 
 
 class DocumentPart(Struct, frozen=True, omit_defaults=True):

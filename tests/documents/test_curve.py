@@ -116,6 +116,27 @@ def test_channels_are_never_netted() -> None:
     assert lines.split(b"\r\n")[0] == b"start_utc,start_local,export_kwh,quality,quarters,missing"
 
 
+def test_gas_is_counted_in_cubic_metres() -> None:
+    """G2: a gas account's register counts litres; nobody reads kWh where there are none."""
+    span = period("2026-10-01", "2026-10-02")
+    for form, head, first in (
+        (Form.CSV, "import_m3,export_m3", ",1.234,"),
+        (Form.CSV_IT, "prelevato_m3;immesso_m3", ";1,234;"),
+        (Form.JSON, '"import_l":1234', ""),
+    ):
+        made = draft(
+            [quarter(span.from_utc_ms, 1234)],
+            account_id="G-1",
+            period=span,
+            resolution=Resolution.QUARTER,
+            channels=(),
+            form=form,
+            gas=True,
+        )
+        assert head in made.content.decode()
+        assert first in made.content.decode()
+
+
 def test_months_and_days_follow_the_local_calendar() -> None:
     """S4-07: a month of 31 days with the change of the clocks has 31 x 96 + 4 quarter-hours."""
     span = period("2026-10-01", "2026-11-01")
