@@ -21,8 +21,6 @@ from gateway.prepayment.events import Moment
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.supply import Commodity, SupplyState
 
-CivilDate = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)")]
-"""A day in the zone of the account's policy: "2026-01-31"."""
 Reference = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 """The decision or letter that an order rests on."""
 Invoice = Annotated[str, Meta(max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
@@ -30,7 +28,7 @@ LetterDays = Annotated[int, Meta(ge=0, le=366)]
 
 
 class ArrearsNoticeBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The customer was put in default in writing. Each date that counts a term must be there.
+    """The customer was put in default in writing; dates are civil days in the zone of the account's policy.
 
     `letter_days` is the time from suspension to the end of the contract that the letter names.
     """
@@ -40,13 +38,13 @@ class ArrearsNoticeBody(Struct, frozen=True, forbid_unknown_fields=True):
     commodity: Commodity
     currency: Currency
     amount: Money
-    due_on: CivilDate
-    issued_on: CivilDate
+    due_on: date
+    issued_on: date
     proof: Proof
-    final_term_on: CivilDate
+    final_term_on: date
     legal_ref: Reference
-    sent_on: CivilDate | None = None
-    notified_on: CivilDate | None = None
+    sent_on: date | None = None
+    notified_on: date | None = None
     letter_days: LetterDays = 0
     invoices: Annotated[tuple[Invoice, ...], Meta(max_length=INVOICES_MAX)] = ()
 
@@ -135,11 +133,7 @@ def _noticed(body: ArrearsNoticeBody, jti: str, at: Moment) -> ArrearsNoticed:
     )
 
 
-def _day(field: str, text: str) -> str:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise CommandRefused("bad_payload", field=field, day=text) from error
+def _day(field: str, day: date) -> str:
     if not 1971 <= day.year <= 9900:  # room to count days on either side of it
-        raise CommandRefused("bad_payload", field=field, day=text)
-    return text
+        raise CommandRefused("bad_payload", field=field, day=day.isoformat())
+    return day.isoformat()

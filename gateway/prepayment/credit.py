@@ -19,6 +19,8 @@ def _credit(request: TopUp | TopUpReversal, account: Account, last: int, total_n
     """The checks that top-ups and reversals share: own sequence, lifetime total, currency, cap (decision 4)."""
     if request.currency != account.currency:
         return refused("wrong_currency", expected=account.currency, got=request.currency)
+    if account.policy.delinquency is not None:
+        return refused("not_applicable", initiator=account.policy.initiator.value)
     if request.amount_nano <= 0 or request.sequence <= 0:
         return refused("invalid_amount")
     if request.sequence <= last:

@@ -38,6 +38,7 @@ from gateway.prepayment.periods import BillingClass
 from gateway.prepayment.posting import BonusSet, Posting, PostingKind
 from gateway.prepayment.schedule import Rule, ScheduleSet, Service
 from gateway.prepayment.supply import SupplyState
+from tests.commands.arrears import ARREARS
 from tests.commands.operations import OPERATIONS
 
 CONFIG = Path(__file__).parent.parent.parent / "config"
@@ -113,6 +114,7 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
           Hold("h-2", HoldKind.COMPLAINT, NOW_MS, rungs=(SupplyState.LIMITED,)))))),
     (Command.READ_NOW, ReadNowBody("a"), ReadNow(AT, "j-1", "a")),
     *OPERATIONS,
+    *ARREARS,
 )  # fmt: skip
 
 

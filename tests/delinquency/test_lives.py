@@ -58,7 +58,7 @@ class Life(RuleBasedStateMachine):
         """A contract on 2 January."""
         gas = name.endswith("gas") or name == "it-gas-2026"
         self.home = debtor(name, day="2026-01-02", commodity=Commodity.GAS if gas else Commodity.ELECTRICITY)
-        self.rules, self.notice_after = RULES[name]
+        self.law, self.notice_after = RULES[name]
         self.lie_ms = 0
         self.read_at: tuple[int, bool] = (self.home.running_ms, True)
         self.limited_on: date | None = None
@@ -119,9 +119,9 @@ class Life(RuleBasedStateMachine):
         assert told["net_nano"] == int(told["unpaid_nano"]) - disputed
         from_limited = self.limited_on if move.source is S.LIMITED else None
         today = oracle.local(now.utc_ms).date()
-        assert today >= oracle.first_day(told, self.rules, from_limited), "2: every term over"
+        assert today >= oracle.first_day(told, self.law, from_limited), "2: every term over"
         assert self.home.account.commodity is Commodity.ELECTRICITY or move.target is S.SUSPENDED
-        if move.target is S.SUSPENDED and self.rules.limit_days is not None:
+        if move.target is S.SUSPENDED and self.law.limit_days is not None:
             assert move.source is S.LIMITED, "2: not past the rung of reduced power"
         for fact in ("command_id", "legal_ref", "arrears", "notice_ref", "due_on", "final_term_on", "reading_age_ms"):
             assert fact in told, f"11: {fact}"
@@ -247,7 +247,7 @@ class Life(RuleBasedStateMachine):
         """About the first legal day, in office hours; sometimes with one thing wrong at that very moment."""
         claim = self.home.account.arrears[0]
         told = {"final_term_on": claim.final_term_on, "notified_on": claim.notified_on or "", "due_on": claim.due_on}
-        first = oracle.first_day(dict(told), self.rules, self.limited_on)
+        first = oracle.first_day(dict(told), self.law, self.limited_on)
         days = (first - oracle.local(self.home.now_ms).date()).days + late
         self.a_morning_comes("20:00" if trouble == "night" else "09:30", max(days, 0))
         match trouble:
@@ -261,7 +261,9 @@ class Life(RuleBasedStateMachine):
                 self.a_reading_fails()
             case "silence":
                 self.time_passes(0.5, seen=False, wh=0)
-        aim = S.SUSPENDED if self.home.state is S.LIMITED or self.rules.limit_days is None else S.LIMITED
+            case _:
+                pass
+        aim = S.SUSPENDED if self.home.state is S.LIMITED or self.law.limit_days is None else S.LIMITED
         self.count += 1
         queue = trouble == "night"
         event = SupplyOrdered(self._at(), f"o-{self.count}", aim, claim.arrears_id, "decision", queue=queue)

@@ -21,6 +21,7 @@ from gateway.prepayment.events import (
     SuspicionCause,
     Tick,
     TimeTrust,
+    TopUp,
 )
 from gateway.prepayment.ledger import Transition
 from gateway.prepayment.supply import Commodity, SupplyState, Voltage
@@ -203,6 +204,8 @@ def test_local_accounts_take_no_orders_and_central_ones_no_credit() -> None:
     home = debtor()
     assert home.said(PolicySet(home.at(), "p", shipped("it-prepaid"))).reason == "other_initiator"
     assert home.said(PolicySet(home.at(), "p", shipped("it-timoe-2026"))).reason == ""
+    top_up = home.said(TopUp(home.at(), "t", 1, NANO, NANO, "EUR", "web"))
+    assert (top_up.reason, dict(top_up.detail)) == ("not_applicable", {"initiator": "central"})
 
 
 def test_no_trusted_clock_no_fresh_reading_no_order() -> None:
