@@ -12,6 +12,7 @@ from typing import Any, cast
 from tests.simulation.center import Till
 from tests.simulation.invariants import attach
 from tests.simulation.invariants.witness import GENESIS
+from tests.simulation.postpaid import PostPaid
 from tests.simulation.signer import Order
 from tests.simulation.site import PRICE_NANO_PER_WH, TERMS, VARIANTS
 from tests.simulation.world import Observers, World
@@ -33,7 +34,7 @@ OPEN, CLOSE = b"\x05\0\0\0\0", b"\x05\0\0\xff\0"
 class Site:
     """`violations` are the invariants that were broken, by name."""
 
-    def __init__(self, *, slowly: bool = False) -> None:
+    def __init__(self, *, slowly: bool = False, post_paid: PostPaid | None = None) -> None:
         self.violations: list[str] = []
         self.hours = 0.0
         self.delivered_wh = 0
@@ -55,7 +56,13 @@ class Site:
                 acknowledged={"journal": 0, "interval": 0},
             ),
             loop=SimpleNamespace(time=lambda: self.hours * 3600),
-            setting=SimpleNamespace(opening="3.00", terms=TERMS[1 if slowly else 0], variant=VARIANTS[1], poll_s=60),
+            setting=SimpleNamespace(
+                opening="3.00",
+                terms=TERMS[1 if slowly else 0],
+                variant=VARIANTS[1],
+                poll_s=60,
+                post_paid=post_paid,
+            ),
             process=SimpleNamespace(running=True),
             faulted=set(),
             rots=False,

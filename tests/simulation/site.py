@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.commands.keys import parse_keys
 from gateway.installation import Installation, load
+from tests.simulation.postpaid import PostPaid
 
 GATEWAY = "gw-sim"
 PRICE_NANO_PER_WH = 324_700
@@ -64,7 +65,7 @@ rated_power_w = 13800
 poll_s = {poll_s}
 slow_s = 3600
 switch = {switch}
-limiter = {limiter}
+{limiter}
 [[account]]
 id = "A1"
 meter = "m1"
@@ -73,6 +74,7 @@ policy = "sim"
 tariff = "sim"
 contract_power_w = 6000
 opening_balance = "{opening}"
+voltage = "{voltage}"
 [headend]
 host = "127.0.0.1"
 port = 1883
@@ -191,15 +193,19 @@ def tariff_text() -> str:
     return _TARIFF
 
 
-def policy_text(terms: Terms) -> str:
+def policy_text(terms: Terms, post_paid: PostPaid | None = None) -> str:
     """The policy file of a run."""
+    if post_paid is not None:
+        return post_paid.policy_text(closed=terms.closed, holidays=terms.holidays, hours=terms.hours)
     return _POLICY.format(
         grace=terms.grace, limit=terms.limit, closed=terms.closed, holidays=terms.holidays, hours=terms.hours
     )
 
 
 @functools.lru_cache(maxsize=64)
-def _installation(variant: Variant, terms: Terms, poll_s: int, opening: str) -> Installation:
+def _installation(
+    variant: Variant, terms: Terms, post_paid: PostPaid | None, poll_s: int, opening: str
+) -> Installation:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for part in ("card", "policies", "tariffs"):
@@ -209,17 +215,24 @@ def _installation(variant: Variant, terms: Terms, poll_s: int, opening: str) -> 
             'public = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"\n'
         )
         (folder / "tariffs" / "sim.toml").write_text(_TARIFF)
-        (folder / "policies" / "sim.toml").write_text(policy_text(terms))
+        (folder / "policies" / "sim.toml").write_text(policy_text(terms, post_paid))
         config = _CONFIG.format(
-            profile=variant.profile, poll_s=poll_s, switch=variant.switch, limiter=variant.limiter, opening=opening
+            profile=variant.profile,
+            poll_s=poll_s,
+            switch=variant.switch,
+            limiter=f"limiter = {variant.limiter}" if post_paid is None or post_paid.limiter else "",
+            opening=opening,
+            voltage="LV" if post_paid is None else post_paid.voltage,
         )
         (folder / "gateway.toml").write_text(config)
         return load(folder / "gateway.toml")
 
 
-def installation(variant: Variant, terms: Terms, *, poll_s: int, opening: str, card: Path, keys: str) -> Installation:
+def installation(
+    variant: Variant, terms: Terms, post_paid: PostPaid | None, *, poll_s: int, opening: str, card: Path, keys: str
+) -> Installation:
     """What the daemon would have read; the store lies in the folder `card`."""
-    made = _installation(variant, terms, poll_s, opening)
+    made = _installation(variant, terms, post_paid, poll_s, opening)
     settings = made.configuration.settings
     settings = msgspec.structs.replace(settings, gateway=msgspec.structs.replace(settings.gateway, data=str(card)))
     configuration = replace(made.configuration, settings=settings)

@@ -19,9 +19,11 @@ from firmware_sim.load import FixedLoad
 from firmware_sim.simulation import Simulation, load_scenario
 from tests.simulation.broker import SimBroker, SimLink, Weather
 from tests.simulation.center import Center
+from tests.simulation.claims_office import ClaimsOffice
 from tests.simulation.kernel import Machine
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.medium import Medium
+from tests.simulation.postpaid import PostPaid, kind_of
 from tests.simulation.process import Computer, Process
 from tests.simulation.site import GATEWAY, TERMS, VARIANTS, Terms, Variant, installation
 
@@ -48,6 +50,8 @@ class Setting:
     has_rtc: bool
     pace: float = 1.0
     """How much closer together incidents come."""
+    post_paid: PostPaid | None = None
+    """What is paid afterwards, on the order of the central system; None: prepaid."""
 
 
 @dataclass(slots=True)
@@ -114,11 +118,13 @@ class World:
         self.installation = installation(
             setting.variant,
             setting.terms,
+            setting.post_paid,
             poll_s=setting.poll_s,
             opening=setting.opening,
             card=folder / "card",
             keys=self.center.keys(),
         )
+        self.claims = ClaimsOffice(self)
         self.process = Process(self, Computer(self.medium, self.machine, self.installation))
         self.medium.on_cut = lambda: self.process.cut(self.chance("cut").uniform(1, 900))
         self.medium.after_work = self._committed
@@ -220,6 +226,7 @@ class World:
         installed = installation(
             setting.variant,
             setting.terms,
+            setting.post_paid,
             poll_s=setting.poll_s,
             opening=setting.opening,
             card=image.folder,
@@ -318,6 +325,7 @@ def setting_of(seed: int, days: float, *, poll_s: int | None = None) -> Setting:
         day = chance.choice((86, 87, 297, 451, 668)) - chance.randrange(4)
     started_s = 1_767_225_600 + day * 86_400 + chance.randrange(86_400)
     drawn = 1 if chance.random() < 0.02 else 60
+    post_paid = kind_of(seed)
     pace = SHORTER_AT_1_S if drawn == 1 and poll_s is None else 1
     return Setting(
         seed=seed,
@@ -326,7 +334,8 @@ def setting_of(seed: int, days: float, *, poll_s: int | None = None) -> Setting:
         variant=chance.choice(VARIANTS),
         terms=chance.choice(TERMS),
         poll_s=poll_s or drawn,
-        opening=f"{chance.choice((0, 1, 3, 10, 30))}.00",
+        opening=f"{chance.choice((0, 1, 3, 10, 30)) if post_paid is None else 0}.00",
         started_utc_ms=started_s * 1000,
         has_rtc=chance.random() < 0.5,
+        post_paid=post_paid,
     )

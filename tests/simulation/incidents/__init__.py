@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 DAY_S = 86_400.0
 FAMILY_SHARE = 0.4
 """In this share of the runs a family of incidents is there at all."""
+POST_PAID = "claims"
+"""The family of what happens in every post-paid run, and in no other."""
 Act = Callable[["World", random.Random], None]
 
 
@@ -81,6 +83,10 @@ def plan_of(setting: Setting, kinds: Sequence[str] = (), often: float = 1.0) -> 
     for name in sorted(KINDS):
         kind = KINDS[name]
         there = random.Random(f"{setting.seed}/family/{kind.family}").random() < FAMILY_SHARE
+        if kind.family == POST_PAID:
+            there = True
+            if setting.post_paid is None:
+                continue
         if name not in kinds if kinds else not there:
             continue
         own = random.Random(f"{setting.seed}/plan/{name}")

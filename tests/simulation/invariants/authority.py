@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.simulation.invariants.witness import Row, Witness
 
-HELPFUL = frozenset({"top_up", "hold_set", "read_now"})
+HELPFUL = frozenset({"top_up", "hold_set", "arrears_paid", "read_now"})
 """Everything else can hurt and must prove that it is fresh."""
 OWN_SEQUENCE = frozenset({"top_up", "top_up_reverse"})
 """Numbered by their account, so they may come in any order."""
@@ -25,6 +25,7 @@ OWNED = {
     "contract_power_w": {"power_set"},
     "holds": {"hold_set", "hold_release"},
     "lockout": {"lockout_set", "lockout_release"},
+    "arrears": {"arrears_notice", "arrears_paid"},
     "meter_id": set(),
     "currency": set(),
     "opening_nano": set(),

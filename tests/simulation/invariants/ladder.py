@@ -18,6 +18,7 @@ from tests.simulation.invariants.witness import Row, Witness, lifetime, nano_of,
 from tests.simulation.site import policy_text
 
 ZONE = ZoneInfo("Europe/Zurich")
+"""Rome keeps the same hours."""
 EDGES = {
     "restored": (("LIMITED", "SUSPENDED"), "NORMAL"),
     "restored_low": (("LIMITED", "SUSPENDED"), "LOW_CREDIT"),
@@ -34,6 +35,19 @@ EDGES = {
     "limit_over": (("LIMITED",), "SUSPENDED"),
     "closed": (("NORMAL", "LOW_CREDIT", "GRACE", "LIMITED", "SUSPENDED"), "TERMINATED"),
 }
+ORDERED = {
+    "ordered_limit": (("NOTICED",), "LIMITED"),
+    "ordered_suspend": (("LIMITED",), "SUSPENDED"),
+    "ordered_suspend_direct": (("NOTICED",), "SUSPENDED"),
+}
+"""Post-paid, on a signed order only (2.8, 12): `claims.py` finds the order and its terms."""
+CENTRAL_EDGES = ORDERED | {
+    "noticed": (("REGULAR",), "NOTICED"),
+    "paid": (("NOTICED",), "REGULAR"),
+    "paid_restored": (("LIMITED", "SUSPENDED"), "REGULAR"),
+    "protected": (("LIMITED", "SUSPENDED"), "NOTICED"),
+    "closed": (("REGULAR", "NOTICED", "LIMITED", "SUSPENDED"), "TERMINATED"),
+}
 BY_MONEY = {"offline_debt_cap": 1, "unconfirmed_debt_cap": 2}
 """Escalations that need neither a term nor the time: so many times the offline debt cap must be owed."""
 ESCALATIONS = frozenset({"grace_over", "grace_over_no_limit", "limit_over", *BY_MONEY})
@@ -44,7 +58,7 @@ PROTECTIVE = frozenset({"non_disconnectable", "life_support", "shared_point"})
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LATE_MS = 120_000
 """By how much the gateway's proven time may be off: answers on their way, the drift of a day."""
-_CALENDAR = Path(__file__).parents[3] / "config" / "calendars" / "ch-ti.toml"
+_CALENDARS = Path(__file__).parents[3] / "config" / "calendars"
 _UNIT_MS = {"h": 3_600_000, "min": 60_000, "s": 1000}
 
 
@@ -69,8 +83,8 @@ def local(true_ms: int) -> datetime:
 class Civil:
     """Holidays as the calendar file lists them."""
 
-    def __init__(self) -> None:
-        self._holidays = {str(day) for day in tomllib.loads(_CALENDAR.read_text())["holidays"]}
+    def __init__(self, calendar: str = "ch-ti") -> None:
+        self._holidays = {str(day) for day in tomllib.loads((_CALENDARS / f"{calendar}.toml").read_text())["holidays"]}
 
     def holiday(self, day: date) -> bool:
         """A listed one."""
@@ -96,6 +110,25 @@ class Civil:
         return not (slots["closed_on_eves"] and self.holiday(day + timedelta(days=1)))
 
 
+class Policies:
+    """The documents that were in force in a run, as the utility wrote them."""
+
+    def __init__(self, witness: Witness) -> None:
+        self._orders = witness.world.center.orders
+        setting = witness.world.setting
+        self.first: dict[str, Any] = tomllib.loads(policy_text(setting.terms, setting.post_paid))
+        self._known = {"sim@1": self.first}
+
+    def get(self, reference: str) -> dict[str, Any] | None:
+        """The document of "id@version": the file, or what the head-end signed."""
+        if reference not in self._known:
+            for order in self._orders.values():
+                document = order.body.get("policy") if order.typ in ("policy_set", "account_open") else None
+                if document is not None and f"{document['policy']}@{document['version']}" == reference:
+                    self._known[reference] = document
+        return self._known.get(reference)
+
+
 @dataclass(slots=True)
 class Rung:
     """Where an account stands, and since when, by its rows."""
@@ -115,9 +148,10 @@ class Ladder:
 
     def __init__(self, witness: Witness) -> None:
         self.rungs: dict[str, Rung] = {}
-        self.civil = Civil()
         self._witness = witness
-        self._policies = {"sim@1": tomllib.loads(policy_text(witness.world.setting.terms))}
+        self._central = witness.world.setting.post_paid
+        self._policies = Policies(witness)
+        self.civil = Civil(self._policies.first["calendar"])
         witness.follow(self)
         witness.after(self.stands)
 
@@ -135,7 +169,8 @@ class Ladder:
         elif kind == "event" and row["what"] == "rollback.resynced":
             self.rungs[row["account_id"]].told_by_head = True
         elif kind == "entry" and row["kind"] == "opening":
-            self.rungs[row["account_id"]] = Rung(running_ms=row["at"]["running_ms"], true_ms=true_ms)
+            first = "NORMAL" if self._central is None else "REGULAR"
+            self.rungs[row["account_id"]] = Rung(first, running_ms=row["at"]["running_ms"], true_ms=true_ms)
         elif kind == "receipt" and row["status"] == "applied":
             self._held(row)
 
@@ -145,15 +180,6 @@ class Ladder:
             rung, supply = self.rungs.get(account_id, Rung()), account["supply"]
             if supply["state"] != rung.state:
                 self._violated("I9", f"{account_id} is {supply['state']}, its rows lead to {rung.state}")
-
-    def policy(self, reference: str) -> dict[str, Any] | None:
-        """The document of "id@version": the file, or what the head-end signed."""
-        if reference not in self._policies:
-            for order in self._witness.world.center.orders.values():
-                document = order.body.get("policy") if order.typ in ("policy_set", "account_open") else None
-                if document is not None and f"{document['policy']}@{document['version']}" == reference:
-                    self._policies[reference] = document
-        return self._policies.get(reference)
 
     def _held(self, row: Row) -> None:
         rung, order = self.rungs.get(row["account_id"]), self._witness.order_of(row["command_id"])
@@ -174,14 +200,18 @@ class Ladder:
         if row["rule"] == RESYNCED and rung.told_by_head:
             rung.state = row["target"]
             return
-        sources, target = EDGES.get(row["rule"], ((), ""))
+        edges = EDGES if self._central is None else CENTRAL_EDGES
+        sources, target = edges.get(row["rule"], ((), ""))
         if row["source"] not in sources or row["target"] != target or row["source"] != rung.state:
             self._violated("I9", f"row {seq}: {row['source']} -> {row['target']} by {row['rule']}, from {rung.state}")
-        policy = self.policy(row["policy"])
+        policy = self._policies.get(row["policy"])
         if policy is None:
             self._violated("I14", f"row {seq}: nobody set the policy {row['policy']}")
         elif row["rule"] in ESCALATIONS:
             self._escalated(row, true_ms, rung, policy)
+            self._share(row, policy)
+        elif row["rule"] in ORDERED:
+            self._guarded(row, true_ms, rung, policy)
             self._share(row, policy)
         elif row["rule"] in ("restored", "restored_low"):
             if balance_nano < nano_of(policy["restore"]["min_balance"]):
@@ -208,16 +238,27 @@ class Ladder:
             if balance_nano > -owed_nano and self._vouched(row):
                 self._violated("I8", f"row {seq}: {rule} at {row['balance']}")
             return
-        if row["at"]["trust"] != "AUTHENTICATED":
-            self._violated("I8", f"row {seq}: {rule} while the time is {row['at']['trust']}")
+        self._timely(row, true_ms, policy)
         part = policy["limit"] if rule == "limit_over" else policy["grace"]
         cap = part.get("debt_cap")
         if (cap is None or balance_nano > -nano_of(cap)) and not rung.told_by_head:
             self._term_over(row, true_ms, rung, part["term"])
+
+    def _guarded(self, row: Row, true_ms: int, rung: Rung, policy: dict[str, Any]) -> None:
+        """What every order must pass, whatever was claimed: the rung before, the meter, the time, the slot."""
+        if not rung.told_by_head:
+            self._dwelt(row, rung, policy)
+        self._read(row, policy)
+        self._timely(row, true_ms, policy)
+
+    def _timely(self, row: Row, true_ms: int, policy: dict[str, Any]) -> None:
+        """The time is proven, and it is one at which something may get worse."""
+        if row["at"]["trust"] != "AUTHENTICATED":
+            self._violated("I8", f"row {row['seq']}: {row['rule']} while the time is {row['at']['trust']}")
         if not self._witness.head_lied and not any(
             self.civil.slot(policy, true_ms + off_ms) for off_ms in (-LATE_MS, 0, LATE_MS)
         ):
-            self._violated("I8", f"row {seq}: {rule} at {local(true_ms)}, outside the slots")
+            self._violated("I8", f"row {row['seq']}: {row['rule']} at {local(true_ms)}, outside the slots")
 
     def _read(self, row: Row, policy: dict[str, Any]) -> None:
         """The meter was read not long ago, and its register is believed (I8)."""
@@ -247,8 +288,13 @@ class Ladder:
         notice_ms = duration_ms(policy["grace"]["min_after_notice"])
         if rung.notice_ms is None or running_ms - rung.notice_ms < notice_ms:
             self._violated("I9", f"row {seq}: {rule}, the notice was given at {rung.notice_ms}, now {running_ms}")
-        if running_ms - rung.running_ms < duration_ms(policy["guards"]["min_dwell"]):
-            self._violated("I12", f"row {seq}: {rule} after {running_ms - rung.running_ms} ms in {rung.state}")
+        self._dwelt(row, rung, policy)
+
+    def _dwelt(self, row: Row, rung: Rung, policy: dict[str, Any]) -> None:
+        """One rung at a time, each for its least time."""
+        passed_ms = row["at"]["running_ms"] - rung.running_ms
+        if passed_ms < duration_ms(policy["guards"]["min_dwell"]):
+            self._violated("I12", f"row {row['seq']}: {row['rule']} after {passed_ms} ms in {rung.state}")
 
     def _vouched(self, row: Row) -> bool:
         """Else what was used and is not charged yet counts as spent, so the balance of the row is not all there is."""
@@ -288,6 +334,8 @@ class Standing:
             holds = [hold["hold_id"] for hold in account["holds"] if _protects(hold)]
             if state in ("LIMITED", "SUSPENDED") and holds:
                 self._witness.world.violated("I10", f"{account_id} is {state} although {holds} protect it")
+            if account["policy"].get("delinquency") is not None:
+                continue  # post-paid: what is owed are claims, not the balance; `claims.py` holds them against the rung
             if state in ("LIMITED", "SUSPENDED") and balance_nano >= max(0, minimum_nano):
                 self._witness.world.violated("I10", f"{account_id} is {state} with {balance_nano} nano on the account")
             if state in ("NORMAL", "LOW_CREDIT") and balance_nano < 0:

@@ -48,8 +48,9 @@ def serving(accounts: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def wants_open(account: dict[str, Any]) -> bool:
-    """By policy or for safety this supply must be open."""
-    return account["supply"]["state"] in ("SUSPENDED", "TERMINATED") or account["lockout"] is not None
+    """By policy or for safety this supply must be open, or somebody on site has to see to it first (decision 14)."""
+    off = account["supply"]["state"] in ("SUSPENDED", "TERMINATED") or account["lockout"] is not None
+    return off or account.get("armed", False)
 
 
 def limit_w(account: dict[str, Any]) -> int | None:
@@ -134,6 +135,8 @@ class Writes:
             self._opens(account, now_s)
         elif found[0] == "limit":
             self._limits(account, found[1], now_s)
+        elif found[0] == "close" and account.get("armed", False) and not leaves_switch(account):
+            self._world.violated("I8", "the switch closes, the supply waits for somebody on site (decision 14)")
         if found[0] in ("open", "close"):
             self._moved(found[0], now_s)
 
