@@ -227,9 +227,9 @@ def lockout_set(account: Account, request: LockoutSet) -> Taken | Verdict:
 
 
 def lockout_released(account: Account) -> Taken | Verdict:
-    """End a lock-out; under a suspicion also one that these books may have forgotten."""
+    """End a lock-out, also one that these books may have forgotten; a valve still waits for the site (decision 14)."""
     suspicion = account.suspicion
     if account.lockout is None and suspicion is None:
         return refused("no_lockout")
     freed = None if suspicion is None else replace(suspicion, leaves_switch=False)
-    return Taken(lambda a: replace(a, lockout=None, suspicion=freed))
+    return Taken(lambda a: replace(a, lockout=None, suspicion=freed, armed=a.armed or a.waits_on_site))

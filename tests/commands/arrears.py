@@ -26,7 +26,8 @@ GAS, EUR = Commodity.GAS, "EUR"
 ARREARS: tuple[tuple[Command, Body, object], ...] = (
     (Command.ARREARS_NOTICE,
      ArrearsNoticeBody("a", "c-1", GAS, EUR, "12.5", DAYS[0], DAYS[1], Proof.UNPROVEN, DAYS[4], "letter"),
-     ArrearsNoticed(AT, "j-1", "c-1", GAS, EUR, 12_500_000_000, TEXTS[0], TEXTS[1], Proof.UNPROVEN, TEXTS[4], "letter")),
+     ArrearsNoticed(AT, "j-1", "c-1", GAS, EUR, 12_500_000_000, TEXTS[0], TEXTS[1], Proof.UNPROVEN, TEXTS[4],
+                    "letter")),
     (Command.ARREARS_NOTICE,
      ArrearsNoticeBody("a", "c-1", GAS, EUR, "12.5", DAYS[0], DAYS[1], Proof.CERTIFIED_MAIL, DAYS[4], "letter", DAYS[2],
                        DAYS[3], 30, ("i-1", "i-2")),

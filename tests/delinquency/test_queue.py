@@ -28,6 +28,7 @@ from gateway.prepayment.events import (
     HoldKind,
     HoldReleased,
     HoldSet,
+    LockoutReleased,
     Moment,
     Opening,
     Tick,
@@ -300,3 +301,5 @@ def test_an_armed_supply_is_not_closed_over_a_lockout() -> None:
     assert outcome.verdict is not None
     assert outcome.verdict.reason == "locked_out"
     assert control(account, home.terms).switch is SwitchState.DISCONNECTED
+    freed = apply(replace(account, armed=False), LockoutReleased(home.at(), "l"), home.terms).account
+    assert control(freed, home.terms).switch is SwitchState.READY_FOR_RECONNECTION, "a valve was closed for safety"
