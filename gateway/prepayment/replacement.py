@@ -44,7 +44,7 @@ def meter_replaced(account: Account, request: MeterReplaced, terms: Terms) -> Ta
     case = _mistaken(register, request, terms)
     if case is not None:
         across_wh = request.old_end_wh - case.from_wh + case.to_wh - request.new_start_wh
-        return _taken(account, request, across_wh, lambda a: _settled(a, request, case, across_wh, terms))
+        return _taken(account, request, across_wh, lambda a: _settled(a, request, case, across_wh, terms), case.case_id)
     most_wh = register.wh + _most_wh(register, at, terms)
     return refused("implausible_register", old_end_wh=request.old_end_wh, last_wh=register.wh, most_wh=most_wh)
 
@@ -86,11 +86,11 @@ def _mistaken(register: Register, request: MeterReplaced, terms: Terms) -> Case 
     return None
 
 
-def _taken(account: Account, request: MeterReplaced, wh: int, exchange: _Exchange) -> Taken:
+def _taken(account: Account, request: MeterReplaced, wh: int, exchange: _Exchange, case_id: int = 0) -> Taken:
     detail = (("old_end_wh", request.old_end_wh), ("new_start_wh", request.new_start_wh), ("charged_wh", wh))
 
     def told(before: Account, _after: Account) -> tuple[Record, ...]:
-        happened = Happening(request.at, account.account_id, "meter.replaced", _report(request, wh))
+        happened = Happening(request.at, account.account_id, "meter.replaced", _report(request, wh, case_id))
         _, records = exchange(before)
         return (*records, happened, _certificate(before, request, old=True), _certificate(before, request, old=False))
 
@@ -156,13 +156,15 @@ def _rehung(account: Account, request: MeterReplaced, follows: Register) -> Acco
     )
 
 
-def _report(request: MeterReplaced, wh: int) -> tuple[tuple[str, str | int], ...]:
+def _report(request: MeterReplaced, wh: int, case_id: int) -> tuple[tuple[str, str | int], ...]:
+    """What the report said; `register_case` is the case of the register it settled, 0 where there was none."""
     return (
         ("old_serial", request.old_serial),
         ("old_end_wh", request.old_end_wh),
         ("new_serial", request.new_serial),
         ("new_start_wh", request.new_start_wh),
         ("charged_wh", wh),
+        ("register_case", case_id),
         ("company", request.company),
         ("technician", request.technician),
         ("consent", request.consent),

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from gateway.commands.agreement import PolicySetBody, PowerSetBody, TariffSetBody
 from gateway.commands.books import BonusThroughBody, HeldBody, PositionBody
+from gateway.commands.fieldwork import MeterReplaceBody
 from gateway.commands.kinds import Body
 from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
 from gateway.prepayment.posting import Numbers, PostingKind
@@ -44,6 +45,7 @@ class Known(Struct):
     bonuses: dict[str, str] = field(default_factory=dict)
     unobserved: int = 0
     discontinuous: int = 0
+    power_w: int | None = None
 
 
 class Signed(Struct):
@@ -54,6 +56,8 @@ class Signed(Struct):
     power: PowerSetBody | None = None
     policy: PolicySetBody | None = None
     tariffs: list[TariffSetBody] = field(default_factory=list)
+    powers_due: list[PowerSetBody] = field(default_factory=list)
+    meter: MeterReplaceBody | None = None
 
     def take(self, body: Body) -> None:
         """A command that was applied."""
@@ -68,8 +72,12 @@ class Signed(Struct):
                 )
             case HoldReleaseBody():
                 self.holds.pop(body.hold_id, None)
-            case PowerSetBody():
+            case PowerSetBody(at=None):
                 self.power = body
+            case PowerSetBody():
+                self.powers_due = [*self.powers_due, body][-8:]
+            case MeterReplaceBody():
+                self.meter = body
             case PolicySetBody():
                 self.policy = body
             case TariffSetBody():
@@ -121,6 +129,7 @@ def carried(old: Known, new: Known, *, lost_ms: int, resynced_ms: int) -> Known:
     merged.bonuses = {
         name: max(old.bonuses.get(name, ""), new.bonuses.get(name, "")) for name in {**old.bonuses, **new.bonuses}
     }
+    merged.power_w = old.power_w if new.power_w is None else new.power_w
     merged.at = old.at  # a resync names the register of the lost branch
     merged.standing_at = new.standing_at or old.standing_at
     if new.state is None or new.since_ms < resynced_ms:
@@ -159,7 +168,11 @@ def _case(known: Known, row: dict[str, Any]) -> None:
 
     Energy used unobserved is only a case until the time is known: a resync has it charged by the time it took.
     """
-    if row["what"] == "register.unobserved":
+    if row["what"] == "power.set_done":
+        known.power_w = row["detail"]["to_w"]
+    elif row["what"] == "meter.replaced" and not row["detail"]["register_case"]:
+        known.register_wh = row["detail"]["new_start_wh"]  # counted since the last reading of the old meter: `at` stays
+    elif row["what"] == "register.unobserved":
         known.unobserved = row["detail"]["case_id"]
     elif row["what"] == "register.discontinuity":
         detail = row["detail"]

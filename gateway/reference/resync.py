@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gateway.commands import Body, Command
+from gateway.commands.agreement import PowerSetBody
 from gateway.commands.books import AccountResyncBody
 from gateway.errors import ConfigError
 from gateway.headend.payloads import VerdictMessage
@@ -33,7 +34,10 @@ def orders(content: Content, run: str, account_ids: Iterable[str]) -> list[tuple
         else:
             found += [(Command.TARIFF_SET, tariff) for tariff in signed.tariffs]
             found += [(Command.POLICY_SET, signed.policy)] if signed.policy is not None else []
-            found += [(Command.POWER_SET, signed.power)] if signed.power is not None else []
+            power = signed.power if known.power_w is None else PowerSetBody(account_id, known.power_w)
+            found += [(Command.POWER_SET, power)] if power is not None else []
+            found += [(Command.POWER_SET, due) for due in signed.powers_due]
+            found += [(Command.METER_REPLACE, signed.meter)] if signed.meter is not None else []
             stands = position(known, signed, owed.running_ms)
             body = AccountResyncBody(account_id, run, owed.epoch, owed.seq, owed.head, known.currency, stands)
         found.append((Command.ACCOUNT_RESYNC, body))

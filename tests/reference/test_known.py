@@ -1,11 +1,13 @@
 """Where rows leave an account: what a resync tells a gateway must be charged once, neither twice nor never."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from gateway.commands.agreement import PowerSetBody
 from gateway.commands.books import BonusThroughBody
+from gateway.commands.fieldwork import MeterReplaceBody
 from gateway.reference.known import Known, Signed, carried, learn, position
 
 AT = {"utc": "2027-09-30T03:59:35.172Z", "trust": "AUTHENTICATED", "running_ms": 1000}
@@ -45,6 +47,44 @@ def test_what_an_absence_used_is_charged_once(rows: list[dict[str, Any]], regist
     for row in rows:
         learn(accounts, row)
     assert accounts["A1"].register_wh == register_wh
+
+
+def replaced(new_start_wh: int, register_case: int) -> dict[str, Any]:
+    """Another meter."""
+    detail = {"new_start_wh": new_start_wh, "register_case": register_case}
+    return {"type": "event", "what": "meter.replaced", "account_id": "A1", "at": AT, "detail": detail}
+
+
+@pytest.mark.parametrize(
+    ("rows", "register_wh"),
+    [
+        ([entry(100, 200), entry(200, 230), replaced(7, 0)], 7),
+        ([entry(100, 200), entry(200, 230), replaced(7, 0), entry(7, 40)], 40),
+        ([entry(100, 200), event("discontinuity", 1, 200, 9), entry(9, 40), entry(200, 9, "case:1"), replaced(7, 1)], 40),
+    ],
+    ids=["not_read_yet", "read", "its_readings_were_mistaken"],
+)
+def test_a_resync_goes_on_from_the_meter_that_hangs_there(rows: list[dict[str, Any]], register_wh: int) -> None:
+    """S4-09, threat 3: after another meter the register of a resync is the new one's, unless it is charged already."""
+    accounts: dict[str, Known] = {}
+    for row in rows:
+        learn(accounts, row)
+    assert accounts["A1"].register_wh == register_wh
+
+
+def test_what_is_sent_again_before_a_resync_knows_of_instants() -> None:
+    """Threat 3: the power that was last set on record, what is due later, and the meter that hangs there."""
+    accounts: dict[str, Known] = {}
+    done = {"type": "event", "what": "power.set_done", "account_id": "A1", "at": AT, "detail": {"to_w": 4_500}}
+    learn(accounts, done)
+    signed = Signed()
+    due = PowerSetBody("A1", 6_000, datetime(2026, 3, 1, tzinfo=UTC))
+    meter = MeterReplaceBody("A1", "S-1", 1, "S-2", 2, "E-D", "M. R.", "sheet 4")
+    for body in (PowerSetBody("A1", 3_000), due, meter):
+        signed.take(body)
+    assert (accounts["A1"].power_w, signed.power, signed.powers_due, signed.meter) == (
+        4_500, PowerSetBody("A1", 3_000), [due], meter,
+    )  # fmt: skip
 
 
 def posted(kind: str, **detail: str | int) -> dict[str, Any]:
