@@ -5,13 +5,14 @@ Fields and kinds of row it does not know are let through: a newer gateway may sa
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from gateway.commands.claims import MAX_INTEGER, Count
+from gateway.prepayment.posting import PostingKind
 from gateway.prepayment.supply import SupplyState
 
 _Number = Annotated[int, Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
@@ -72,6 +73,15 @@ class _Sum(Struct):
     total: _Money
 
 
+class _Posted(Struct):
+    sequence: Count
+
+
+class _Bonus(Struct):
+    reference: str
+    to: date
+
+
 class _Unobserved(Struct):
     case_id: Count
 
@@ -93,8 +103,11 @@ _ROWS: dict[str, type[_Row]] = {
     "event": _Event,
     "receipt": _Receipt,
 }
+_NAMES = ("rule", "command", "what", "kind")
 _DETAILS: dict[tuple[str, str], type[Struct]] = {
     ("transition", "resynced"): _InState,
+    **{("entry", kind.value): _Posted for kind in PostingKind},
+    ("entry", "bonus"): _Bonus,
     ("receipt", "top_up"): _Sum,
     ("receipt", "top_up_reverse"): _Sum,
     ("event", "register.unobserved"): _Unobserved,
@@ -109,7 +122,7 @@ def check(raw: bytes) -> None:
         body = msgspec.json.decode(raw, type=dict[str, Any])
         kind = msgspec.convert(body, _Row).type
         row = msgspec.convert(body, _ROWS.get(kind, _Row))
-        named = getattr(row, "rule", getattr(row, "command", getattr(row, "what", "")))
+        named = next((getattr(row, name) for name in _NAMES if hasattr(row, name)), "")
         detail = _DETAILS.get((kind, named))
         if detail is not None and not (isinstance(row, _Receipt) and row.status != "applied"):
             msgspec.convert(body.get("detail"), detail)

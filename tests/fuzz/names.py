@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -13,6 +13,7 @@ from gateway.commands.books import AccountResyncBody, PositionBody
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.keys import parse_keys
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
+from gateway.commands.postings import BonusSetBody, PostingBody
 from gateway.commands.protection import (
     HoldReleaseBody,
     HoldSetBody,
@@ -25,6 +26,7 @@ from gateway.config import document
 from gateway.config.policies import PolicyDocument
 from gateway.config.tariffs import TariffDocument
 from gateway.prepayment.events import HoldKind
+from gateway.prepayment.posting import PostingKind
 from gateway.prepayment.supply import SupplyState
 from gateway.reference.sign import Signer
 from tests.commands.operations import OPERATIONS
@@ -75,6 +77,15 @@ COMMANDS: tuple[tuple[Command, Body], ...] = (
     (Command.OUTAGE_CANCEL, OutageCancelBody("CH-1", "o-1", "M. R.", "rain")),
     (Command.LOCKOUT_SET, LockoutSetBody("CH-1", "work on the line")),
     (Command.LOCKOUT_RELEASE, LockoutReleaseBody("CH-1")),
+    (
+        Command.POSTING,
+        PostingBody(
+            "CH-1", 1, PostingKind.RECONSTRUCTION, "-5.00", "CHF", "P-1", "law", date(2025, 6, 1), date(2025, 8, 1), "",
+            "", 9, "5.00", "10.00", date(2026, 1, 5), date(2025, 6, 1), 1,
+        ),
+    ),
+    (Command.POSTING, PostingBody("CH-1", 2, PostingKind.FEE, "-1.50", "CHF", "P-2", reverses="P-1")),
+    (Command.BONUS_SET, BonusSetBody("CH-1", "B-1", date(2025, 12, 1), date(2026, 11, 30), "CHF", total="120.00")),
     (Command.READ_NOW, ReadNowBody("CH-1")),
     *((command, body) for command, body, _ in OPERATIONS),
     (Command.TIME, TimeBody("nonce-nonce-nonce", NOW_S * 1000)),

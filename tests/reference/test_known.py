@@ -1,5 +1,6 @@
 """Where rows leave an account: what a resync tells a gateway must be charged once, neither twice nor never."""
 
+import json
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from gateway.commands.agreement import PowerSetBody
 from gateway.commands.books import BonusThroughBody
 from gateway.commands.fieldwork import MeterReplaceBody
 from gateway.reference.known import Known, Signed, carried, learn, position
+from gateway.reference.shape import check
 
 AT = {"utc": "2027-09-30T03:59:35.172Z", "trust": "AUTHENTICATED", "running_ms": 1000}
 
@@ -60,7 +62,10 @@ def replaced(new_start_wh: int, register_case: int) -> dict[str, Any]:
     [
         ([entry(100, 200), entry(200, 230), replaced(7, 0)], 7),
         ([entry(100, 200), entry(200, 230), replaced(7, 0), entry(7, 40)], 40),
-        ([entry(100, 200), event("discontinuity", 1, 200, 9), entry(9, 40), entry(200, 9, "case:1"), replaced(7, 1)], 40),
+        (
+            [entry(100, 200), event("discontinuity", 1, 200, 9), entry(9, 40), entry(200, 9, "case:1"), replaced(7, 1)],
+            40,
+        ),
     ],
     ids=["not_read_yet", "read", "its_readings_were_mistaken"],
 )
@@ -117,3 +122,25 @@ def test_a_branch_that_goes_on_keeps_the_postings_of_the_lost_one() -> None:
     merged = carried(old, new, lost_ms=10, resynced_ms=20)
     assert (merged.posting_sequence, merged.posting_missing) == (5, ())
     assert merged.bonuses == {"B-1": "2026-03-05", "B-2": "2026-03-05", "B-3": "2026-03-09"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "good"),
+    [
+        ("fee", {"sequence": 1}, True),
+        ("fee", {"sequence": -1}, False),
+        ("setoff", None, False),
+        ("bonus", {"reference": "B-1", "to": "2026-03-05"}, True),
+        ("bonus", {"reference": "B-1", "to": "soon"}, False),
+        ("charge", None, True),
+        ("dividend", None, True),
+    ],
+)
+def test_a_posting_that_says_no_number_is_no_row(kind: str, detail: dict[str, Any] | None, good: bool) -> None:
+    """Threat 2: nothing half-read is kept: what a resync needs of an entry is checked before the row is taken."""
+    row = {**posted(kind), "detail": detail, "at": AT}
+    if good:
+        check(json.dumps(row).encode())
+        return
+    with pytest.raises(ValueError, match="no journal row"):
+        check(json.dumps(row).encode())
