@@ -65,7 +65,7 @@ OPEN_DAY = "2026-04-07"
     ],
 )
 def test_a_notice_that_proves_nothing_is_refused(changes: dict[str, Any], reason: str, detail: dict[str, str]) -> None:
-    """S1-07, S1-17, 3.1: 15, 10 and 20 days to pay by proof; dates in order, in the past, in years the calendar knows."""
+    """S1-07, S1-17, 3.1: 15, 10 and 20 days to pay by proof; dates in order, past, in years that are known."""
     home = debtor("it-timoe-2026")
     refusal = home.notice(**changes)
     assert (refusal.reason, dict(refusal.detail)) == (reason, detail)

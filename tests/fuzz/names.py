@@ -29,6 +29,7 @@ from gateway.prepayment.events import HoldKind
 from gateway.prepayment.posting import PostingKind
 from gateway.prepayment.supply import SupplyState
 from gateway.reference.sign import Signer
+from tests.commands.arrears import ARREARS
 from tests.commands.operations import OPERATIONS
 
 GATEWAY = "gw-1"
@@ -88,6 +89,7 @@ COMMANDS: tuple[tuple[Command, Body], ...] = (
     (Command.BONUS_SET, BonusSetBody("CH-1", "B-1", date(2025, 12, 1), date(2026, 11, 30), "CHF", total="120.00")),
     (Command.READ_NOW, ReadNowBody("CH-1")),
     *((command, body) for command, body, _ in OPERATIONS),
+    *((command, body) for command, body, _ in ARREARS),
     (Command.TIME, TimeBody("nonce-nonce-nonce", NOW_S * 1000)),
     (Command.ACK, AckBody("abcdef0123456789", 7, "0" * 64, 3)),
     (Command.RESEND, ResendBody(1, 9)),
