@@ -136,8 +136,10 @@ def test_before_a_leap_of_the_register_nothing_is_guessed(home: Premises) -> Non
         await home.live(2 * HOUR_MS)
         assert (await home.order(Command.READING_CERTIFICATE, certificate(HOUR_MS))).reason == "no_data"
         assert (await home.order(Command.READING_CERTIFICATE, certificate(3 * HOUR_MS))).status is APPLIED
-        [row] = await home.certificates()
-        assert row["import_wh"] == 500_000 + 1_100
+        await home.order(Command.READING_CERTIFICATE, certificate(2 * HOUR_MS + 120_000))
+        later, soon = await home.certificates()
+        assert later["import_wh"] == 500_000 + 1_100
+        assert (soon["import_wh"], soon["stands"]) == (500_000 + 200, "2026-03-02T10:15:00.000Z")
         await home.counter.stop()
 
     run(story())
