@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.documents import curve, evidence, html, month, statement, topups
+from gateway.documents import certificates, curve, evidence, html, month, statement, topups
 from gateway.documents.key import DeviceKey, Note
 from gateway.documents.rows import Period, Placed, journal, quarters, utc_ms_of
 from gateway.documents.seal import Document, Draft, sealed
@@ -55,16 +55,18 @@ class Maker:
                 )
                 page = _form(asked) is Form.HTML
                 made = html.draft(found, asked.locale) if page else statement.draft(found)
+            case DocumentKind.CERTIFICATES:
+                made = certificates.draft(await self._own(account, period), account, period)
             case _:
                 made = topups.draft(await self._own(account, period), account, period, _form(asked))
         return self._seal(made, asked.at)
 
     async def _own(self, account: Account, period: Period) -> list[Placed]:
-        """The account's rows about money, from the first one to the end of the period."""
+        """The account's rows about money and registers, from the first one to the end of the period."""
 
         def keep(item: Placed) -> bool:
             own = item.body.account_id == account.account_id and item.utc_ms < period.to_utc_ms
-            return own and item.body.type in ("entry", "receipt")
+            return own and item.body.type in ("entry", "receipt", "certificate")
 
         return await journal(self._store, keep)
 

@@ -29,6 +29,7 @@ class DocumentKind(StrEnum):
     MONTH = "month"
     STATEMENT = "statement"
     TOPUPS = "topups"
+    CERTIFICATES = "certificates"
     EVIDENCE = "evidence"
 
 
@@ -73,6 +74,7 @@ FORMS = {
     DocumentKind.MONTH: (Form.CSV,),
     DocumentKind.STATEMENT: (Form.JSON, Form.HTML),
     DocumentKind.TOPUPS: (Form.JSON, Form.CSV),
+    DocumentKind.CERTIFICATES: (Form.JSON,),
     DocumentKind.EVIDENCE: (Form.JSON,),
 }
 """The forms of each kind, the usual one first."""

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from gateway.commands import Command
+from gateway.commands.agreement import PowerSetBody
+from gateway.commands.schedule import ScheduleSetBody, ServiceBody
 from gateway.documents.maker import Maker
 from gateway.documents.seal import Document, signed_claims
 from gateway.documents.verify import verified
@@ -18,9 +21,12 @@ from gateway.prepayment.civil import midnight_utc_ms
 from gateway.prepayment.events import Reading
 from gateway.prepayment.export import Channel, DocumentAsked, DocumentKind, Form, Locale, Resolution
 from gateway.prepayment.money import parse_money
+from gateway.prepayment.periods import BillingClass
+from gateway.prepayment.schedule import Rule
 from tests.counter import Counter, opening
 from tests.documents.rolls import KEY
 from tests.prepayment.worlds import NANO
+from tests.test_privacy import PERSONAL
 
 FIRST, LAST = date(2026, 10, 1), date(2026, 11, 1)
 HOUR_MS = 3_600_000
@@ -291,13 +297,58 @@ def test_the_curve_of_a_house_is_what_its_register_counted(tmp_path: Path) -> No
     told(tmp_path, story)
 
 
+def test_certificates_are_the_rows_of_the_journal(tmp_path: Path) -> None:
+    """S2-01, S1-03: what was certified at the end of a period is handed out signed, to the byte."""
+
+    async def story(house: House) -> None:
+        counter = house.counter
+        with pytest.raises(CommandRefused, match="unknown_account"):
+            await house.make(DocumentKind.CERTIFICATES, account_id="CH-9")
+        monthly = ScheduleSetBody("CH-1", (ServiceBody(Rule.FIXED, BillingClass.MONTHLY),))
+        answer = await counter.teller.execute(counter.order(Command.SCHEDULE_SET, monthly))
+        assert (answer.status.value, dict(answer.detail)["per_year"]) == ("applied", 12)
+        await house.live(hours=31 * 24 + 6, step_ms=6 * HOUR_MS)
+        with pytest.raises(CommandRefused, match="nothing_there"):
+            await house.make(DocumentKind.CERTIFICATES, to_day=date(2026, 10, 20))
+        document = await house.make(DocumentKind.CERTIFICATES, to_day=date(2026, 11, 2))
+        (found,) = inside(document)["certificates"]
+        assert (found["certificate_id"], found["reason"]) == ("closing-2026-11-01", "billing")
+        row = await counter.store.row(found["seq"])
+        assert row is not None
+        assert (row.body.decode(), row.hash) == (found["row"], found["hash"])
+
+    told(tmp_path, story)
+
+
+def test_what_is_handed_out_names_the_delivery_point_and_nobody(tmp_path: Path) -> None:
+    """S4-28: the words in a statement and a register are these; none of them is about a person."""
+
+    async def story(house: House) -> None:
+        await house.live(hours=5)
+        await house.counter.teller.execute(house.counter.top_up(NANO))
+        house.counter.clock.advance(40 * 24 * HOUR_MS)
+        for kind in (DocumentKind.STATEMENT, DocumentKind.TOPUPS):
+            assert not names(inside(await house.make(kind))) & PERSONAL
+
+    told(tmp_path, story)
+
+
+def names(value: object) -> set[str]:
+    """Every word in the keys of a document."""
+    match value:
+        case dict():
+            own = {part for key in value for part in str(key).split("_")}
+            return own.union(*map(names, value.values()))
+        case list():
+            return set().union(*map(names, value))
+        case _:
+            return set()
+
+
 def test_evidence_of_a_house_names_its_commands_and_hides_the_neighbours(tmp_path: Path) -> None:
     """S2-12, I24: the whole way of a refused command is in the file, with the chain, and nothing of CH-2."""
 
     async def story(house: House) -> None:
-        from gateway.commands import Command
-        from gateway.commands.agreement import PowerSetBody
-
         counter = house.counter
         await counter.teller.execute(counter.order(Command.POWER_SET, PowerSetBody("CH-1", 3_100)))
         await counter.teller.execute(counter.top_up(NANO, "CH-2"))
