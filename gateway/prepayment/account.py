@@ -106,6 +106,7 @@ class Account:
 
     `withheld_nano` is the part of the top-up total that is not credited until the head-end has confirmed the books;
     `adjusted_nano` what resyncs have added. `lost_epochs` are runs that ended in a branch this account gave up.
+    `wraps_at_wh` is where the register of a meter that was hung later wraps (None: as the installation says).
     `delivery_point` is the POD or PDR, which never moves to another account's ledger (S2-11); "" when nobody said.
     `armed`: entitled to supply again, and an open switch waits for somebody on site (decision 14).
     """
