@@ -137,3 +137,40 @@ def test_gas_is_cut_without_a_power_stage_and_waits_for_somebody_on_site() -> No
     assert home.pay().reason == ""
     assert home.state is S.REGULAR
     assert control(home.account, home.terms).switch is SwitchState.READY_FOR_RECONNECTION
+
+
+@pytest.mark.parametrize(
+    ("final", "legal"),
+    [
+        ("2026-04-01", "2026-04-08"),  # Thursday, Good Friday (a working day in Italy), Easter Monday is none, Tuesday
+        ("2026-04-02", "2026-04-09"),
+        ("2026-04-04", "2026-04-10"),
+        ("2026-04-28", "2026-05-05"),  # 1 May and a weekend in between
+        ("2026-05-29", "2026-06-05"),  # 2 June in between
+        ("2026-10-01", "2026-10-07"),  # 4 October is a Sunday in 2026
+        ("2026-12-23", "2026-12-30"),  # 25 and 26 December and a Sunday in between
+    ],
+)
+def test_three_working_days_are_no_three_days(final: str, legal: str) -> None:
+    """S1-09, requirements 2.2: weekends and holidays are not counted; action from the day after the third."""
+    home = debtor("estenergy-gas", commodity=Commodity.GAS)
+    assert dict(home.notice(final_term_on=final).detail)["legal_from"] == legal
+    home.stand(eve(legal))
+    assert home.suspend().reason == "too_early"
+
+
+def test_what_waits_for_the_site_waits_on_when_the_next_notice_comes() -> None:
+    """Decision 14: another unpaid invoice opens no valve; nor does the order that follows, and its payment."""
+    home = debtor("estenergy-gas", commodity=Commodity.GAS)
+    home.notice()
+    home.stand("2026-04-07")
+    home.suspend()
+    home.pay()
+    home.notice()
+    assert home.state is S.NOTICED
+    assert control(home.account, home.terms).switch is SwitchState.READY_FOR_RECONNECTION
+    home.stand("2026-04-08")
+    assert home.suspend().reason == ""
+    assert control(home.account, home.terms).switch is SwitchState.DISCONNECTED
+    home.pay()
+    assert control(home.account, home.terms).switch is SwitchState.READY_FOR_RECONNECTION
