@@ -28,6 +28,7 @@ from gateway.prepayment.ladder import (
     situation_of,
 )
 from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
+from gateway.prepayment.rollback import vouched
 from gateway.prepayment.supply import Commodity, SupplyState, Voltage
 from gateway.prepayment.taken import Taken, refused
 
@@ -164,7 +165,8 @@ def review(outcome: Outcome, terms: Terms, at: Moment) -> tuple[Outcome, Decisio
     """What the post-paid ladder does without a new order: restore, or carry out a kept order whose slot has begun."""
     account = outcome.account
     rules, order = RULES[account.supply.state], account.ordered
-    if order is None or order.slot_utc_ms is None or not at.trust.proven or at.utc_ms < order.slot_utc_ms:
+    kept = order is not None and order.slot_utc_ms is not None and vouched(account)  # old books may forget a payment
+    if order is None or not kept or not at.trust.proven or at.utc_ms < (order.slot_utc_ms or 0):
         return outcome, decide(rules, situation_of(account, terms, at))
     situation = situation_of(account, terms, at)
     refusal = _inapplicable(account, order, terms)

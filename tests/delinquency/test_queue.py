@@ -25,12 +25,14 @@ from gateway.prepayment.arrears import Proof, ReconnectAllowed
 from gateway.prepayment.events import (
     AccountOpened,
     CloseCause,
+    Confirmed,
     HoldKind,
     HoldReleased,
     HoldSet,
     LockoutReleased,
     Moment,
     Opening,
+    Restarted,
     Tick,
     TimeTrust,
 )
@@ -119,6 +121,17 @@ def test_without_a_clock_the_slot_has_not_begun() -> None:
     assert home.account.ordered is not None
     assert home.account.ordered.slot_utc_ms == utc_ms("2026-04-08", "08:00"), "missed: the next one"
     home.stand("2026-04-08", "08:00")
+    assert home.state is S.LIMITED
+
+
+def test_books_that_nobody_has_confirmed_carry_out_no_kept_order() -> None:
+    """Threat 3: an old image may have forgotten the payment; the head-end says so, or nothing happens."""
+    home = _queued()
+    home.post(Restarted(home.at(), awaits=True))
+    for minute in range(3):
+        home.stand("2026-04-07", f"08:0{minute}")
+    assert (home.state, home.account.ordered is not None) == (S.NOTICED, True)
+    home.post(Confirmed(home.at()))
     assert home.state is S.LIMITED
 
 
