@@ -183,10 +183,11 @@ def review(outcome: Outcome, terms: Terms, at: Moment) -> tuple[Outcome, Decisio
 
 
 def queue_left_ms(account: Account, at: Moment) -> int | None:
-    """How long until a kept order is looked at again; None when there is none."""
+    """How long until the slot of a kept order begins; None when there is none, or it waits for something else."""
     if account.ordered is None or account.ordered.slot_utc_ms is None:
         return None
-    return max(account.ordered.slot_utc_ms - at.utc_ms, 1)
+    left_ms = account.ordered.slot_utc_ms - at.utc_ms
+    return left_ms if left_ms > 0 else None
 
 
 def _named(order: Ordered) -> Detail:

@@ -131,6 +131,7 @@ def test_books_that_nobody_has_confirmed_carry_out_no_kept_order() -> None:
     for minute in range(3):
         home.stand("2026-04-07", f"08:0{minute}")
     assert (home.state, home.account.ordered is not None) == (S.NOTICED, True)
+    assert next_deadline_ms(home.account, home.terms, home.at()) is None, "the next poll looks again, no timer spins"
     home.post(Confirmed(home.at()))
     assert home.state is S.LIMITED
 
