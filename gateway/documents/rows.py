@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from gateway.errors import CommandRefused
 from gateway.prepayment import civil
 from gateway.prepayment.events import TimeTrust
 from gateway.prepayment.intervals import Quality
 from gateway.prepayment.money import parse_money
 from gateway.store import Row, Store
+
+T = TypeVar("T")
 
 SLICE = 500
 CURVE_SLICE = 1000
@@ -159,12 +163,12 @@ async def journal(store: Store, keep: Callable[[Placed], bool], *, rows_max: int
     """
     ats: list[At] = []
     while rows := await store.rows_after(len(ats), SLICE):
-        ats += (_stamps.decode(row.body).at for row in rows)
+        ats += (_read(row, _stamps).at for row in rows)
     times = instants(ats)
     found: list[Placed] = []
     for first in range(0, len(times), SLICE):
         rows = await store.rows_after(first, min(SLICE, len(times) - first))
-        found += filter(keep, (Placed(row, _bodies.decode(row.body), times[row.seq - 1]) for row in rows))
+        found += filter(keep, (Placed(row, _read(row, _bodies), times[row.seq - 1]) for row in rows))
         if rows_max is not None and len(found) > rows_max:
             break
     return found
@@ -186,8 +190,16 @@ def instants(ats: Sequence[At]) -> list[int]:
 
 
 def body_of(row: Row) -> Body:
-    """A row's content."""
-    return _bodies.decode(row.body)
+    """A row's content. Raises CommandRefused(row_unreadable)."""
+    return _read(row, _bodies)
+
+
+def _read(row: Row, decoder: msgspec.json.Decoder[T]) -> T:
+    """What a row says; one that cannot be read costs the document, never the daemon."""
+    try:
+        return decoder.decode(row.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CommandRefused("row_unreadable", seq=row.seq, error=str(error)[:120]) from error
 
 
 async def quarters(store: Store, account_id: str, period: Period) -> list[Quarter]:
