@@ -44,7 +44,17 @@ BACKUP_FIRST_S = 60.0
 BACKUP_RETRY_S = 3600.0
 BACKUP_END_S = 10.0
 
-_ORDINARY = {"limit.set", "limit.reclosed", "meter.back", "register.opened", "switch.closed", "switch.opened"}
+_ORDINARY = {
+    "limit.set",
+    "limit.reclosed",
+    "meter.back",
+    "register.opened",
+    "switch.closed",
+    "switch.opened",
+    "voltage.begun",
+    "voltage.hour",
+    "voltage.report",
+}
 """Happenings that belong to a good day; all others are logged as warnings."""
 
 log = structlog.get_logger()

@@ -192,7 +192,8 @@ def _delivery(known: AccountTable | Account) -> str:
     whom = "a household" if known.domestic else "a business"
     level = f" in {known.voltage}" if known.commodity is Commodity.ELECTRICITY else ""
     where = known.delivery_point or "a delivery point without a number"
-    return f"{known.commodity}{level} to {whom} at {where}"
+    plant = f", plant of {known.plant_power_w} W" if known.plant_power_w else ""
+    return f"{known.commodity}{level} to {whom} at {where}{plant}"
 
 
 def _kept(key: str, stored: str, file: str) -> str:

@@ -135,6 +135,7 @@ def terms(point: Point, installation: Installation) -> Terms:
         can_limit=point.table.limiter is not None,
         calendars=installation.configuration.calendars,
         wraps_at_wh=point.profile.wraps_at_wh,
+        voltages=point.profile.voltages,
     )
 
 
@@ -157,6 +158,7 @@ def opening(table: AccountTable, installation: Installation, at: Moment) -> Acco
         commodity=table.commodity,
         voltage=table.voltage,
         domestic=table.domestic,
+        plant_power_w=table.plant_power_w,
         meter_serial=serial,
     )
 

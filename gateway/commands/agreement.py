@@ -14,6 +14,7 @@ from gateway.commands.claims import (
     Label,
     Name,
     NameOrNone,
+    PlantWatts,
     Reason,
     SignedMoney,
     Watts,
@@ -22,7 +23,16 @@ from gateway.commands.claims import (
 from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff
 from gateway.errors import CommandRefused, ConfigError
-from gateway.prepayment.events import AccountClosed, AccountOpened, CloseCause, Moment, Opening, PolicySet, PowerSet, TariffSet
+from gateway.prepayment.events import (
+    AccountClosed,
+    AccountOpened,
+    CloseCause,
+    Moment,
+    Opening,
+    PolicySet,
+    PowerSet,
+    TariffSet,
+)
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.supply import Commodity, Voltage
@@ -47,6 +57,7 @@ class AccountOpenBody(Struct, frozen=True, forbid_unknown_fields=True):
     domestic: bool = True
     kind: Literal["activation", "subentro"] = "activation"
     contract_id: NameOrNone = ""
+    plant_power_w: PlantWatts = 0
 
 
 class AccountCloseBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,6 +128,7 @@ def _opened(body: AccountOpenBody, jti: str, at: Moment) -> AccountOpened:
         body.domestic,
         Opening(body.kind),
         body.contract_id,
+        body.plant_power_w,
     )
 
 

@@ -33,6 +33,8 @@ Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)")]
 Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Ordinal = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 Watts = Annotated[int, Meta(ge=1, le=100_000_000)]
+PlantWatts = Annotated[int, Meta(ge=0, lt=10_000_000)]
+"""The power of a plant behind a production point; from 10,000 kW on it is refused (S4-15)."""
 Instant = Annotated[datetime, Meta(tz=True)]
 Hex64 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 Token = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8,64}$(?!\n)")]
@@ -66,6 +68,7 @@ class Command(StrEnum):
     SUPPLY_SUSPEND = "supply_suspend"
     RECONNECT = "reconnect"
     SCHEDULE_SET = "schedule_set"
+    VOLTAGE_CHECK = "voltage_check"
     DOCUMENT = "document"
     READ_NOW = "read_now"
     READING_CERTIFICATE = "reading_certificate"

@@ -46,6 +46,7 @@ from gateway.commands.protection import (
     OutagePlanBody,
 )
 from gateway.commands.schedule import ScheduleSetBody
+from gateway.commands.voltage import VoltageCheckBody
 
 
 class Harm(StrEnum):
@@ -91,6 +92,7 @@ KINDS: Mapping[Command, Kind] = {
     Command.SUPPLY_SUSPEND: Kind(SupplySuspendBody, Role.SUPPLY, Harm.HURTS),
     Command.RECONNECT: Kind(ReconnectBody, Role.SUPPLY, Harm.HURTS),
     Command.SCHEDULE_SET: Kind(ScheduleSetBody, Role.ACCOUNT, Harm.HURTS),
+    Command.VOLTAGE_CHECK: Kind(VoltageCheckBody, Role.SUPPLY, Harm.NONE),
     Command.DOCUMENT: Kind(DocumentBody, Role.ACCOUNT, Harm.NONE),
     Command.READ_NOW: Kind(ReadNowBody, Role.SUPPLY, Harm.NONE),
     Command.READING_CERTIFICATE: Kind(ReadingCertificateBody, Role.ACCOUNT, Harm.NONE),
@@ -132,6 +134,7 @@ Body = (
     | SupplySuspendBody
     | ReconnectBody
     | ScheduleSetBody
+    | VoltageCheckBody
     | DocumentBody
     | ReadNowBody
     | ReadingCertificateBody

@@ -10,7 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from gateway.commands import agreement, arrears, books, contract, credit, fieldwork, postings, protection, schedule
+from gateway.commands import (
+    agreement,
+    arrears,
+    books,
+    contract,
+    credit,
+    fieldwork,
+    postings,
+    protection,
+    schedule,
+    voltage,
+)
 from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
 from gateway.commands.arrears import (
     ArrearsNoticeBody,
@@ -46,6 +57,7 @@ from gateway.commands.protection import (
     OutagePlanBody,
 )
 from gateway.commands.schedule import ScheduleSetBody
+from gateway.commands.voltage import VoltageCheckBody
 from gateway.errors import CommandRefused
 from gateway.prepayment.events import AccountOpened, Moment
 from gateway.prepayment.requests import Request
@@ -136,6 +148,8 @@ def to_event(envelope: Envelope, at: Moment) -> Request | AccountOpened | ReadNo
             return books.event_of(body, jti, at)
         case ScheduleSetBody() as body:
             return schedule.event_of(body, jti, at)
+        case VoltageCheckBody() as body:
+            return voltage.event_of(body, jti, at)
         case (
             ArrearsNoticeBody() | ArrearsPaidBody() | SupplyLimitBody() | SupplySuspendBody() | ReconnectBody() as body
         ):

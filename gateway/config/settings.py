@@ -21,6 +21,8 @@ FileName = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$(?!\
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 Watts = Annotated[int, Meta(ge=1, le=100_000_000)]
+PlantWatts = Annotated[int, Meta(ge=0, lt=10_000_000)]
+"""A plant from 10,000 kW on is connected by other rules than a prepaid delivery point (S4-15)."""
 Address = Annotated[int, Meta(ge=1, le=247)]
 """0 is the broadcast address and above 247 is reserved (Modbus over serial line, section 2.2)."""
 
@@ -134,6 +136,7 @@ class AccountTable(Struct, frozen=True, forbid_unknown_fields=True):
     commodity: Commodity = Commodity.ELECTRICITY
     voltage: Voltage = Voltage.LV
     domestic: bool = True
+    plant_power_w: PlantWatts = 0
 
 
 class HeadendTable(Struct, frozen=True, forbid_unknown_fields=True):

@@ -111,17 +111,19 @@ class ModbusMeter:
         """What goes over the wire when the slow values are due too."""
         return [request for request, _ in self._full.requests]
 
-    async def read(self) -> Observation:
+    async def read(self, *, slow_within_ms: int | None = None) -> Observation:
         """See `Meter`."""
         try:
-            return await self._read()
+            return await self._read(self._slow_every_ms if slow_within_ms is None else slow_within_ms)
         except MeterError:
             self._serial_at_ms = self._clock.monotonic_ms()  # what comes back may be another meter
             raise
 
-    async def _read(self) -> Observation:
+    async def _read(self, slow_within_ms: int) -> Observation:
         now_ms = self._clock.monotonic_ms()
-        slow = now_ms >= self._slow_at_ms - self._slow_every_ms // 10  # a poll that jitters is not a whole poll late
+        wait_ms = min(slow_within_ms, self._slow_every_ms)
+        # A poll that jitters is not a whole poll late.
+        slow = now_ms >= self._slow_at_ms - self._slow_every_ms + wait_ms - wait_ms // 10
         compiled = self._full if slow else self._fast
         raws: list[int | float] = []
         for request, decode in compiled.requests:

@@ -51,8 +51,8 @@ class Meter(Protocol):
     switch_by_hand: bool
     """The switch has a button of its own: seen closed while it waits for somebody on site, somebody was there."""
 
-    async def read(self) -> Observation:
-        """One poll of the device."""
+    async def read(self, *, slow_within_ms: int | None = None) -> Observation:
+        """One poll of the device; what is read rarely is read again if it is older than `slow_within_ms`."""
         ...
 
     async def read_switch(self) -> SwitchState | None:

@@ -31,6 +31,7 @@ from gateway.prepayment.events import MeterEvent, Reading
 from gateway.prepayment.holds import mutes
 from gateway.prepayment.step import control
 from gateway.prepayment.supply import Control, SwitchState
+from gateway.prepayment.tenminutes import Samples
 
 REREAD_AFTER_MS = 500
 MOST_REREADS = 3
@@ -41,6 +42,8 @@ OPEN_REST_MS = 3_600_000
 WARNING, MOVED = "limit.warning", "switch.moved_by_others"
 LOCKOUT = "lockout"
 """The reason `control` gives for a safety lock-out."""
+VOLTAGE_EVERY_MS = 60_000
+"""How often voltages are read at least while a voltage check runs, however long the periods are (S4-12)."""
 OVER_LIMIT = "over_limit"
 """The limiter's own reason; its window and its trips per hour spare the contactor already."""
 
@@ -106,7 +109,7 @@ class Poll:
         """See `Job`: one poll; raises `MeterError` when the meter could not be read."""
         woken, self._woken = self._woken, False
         try:
-            observed = await self._meter.read()
+            observed = await self._meter.read(slow_within_ms=VOLTAGE_EVERY_MS if self._checks_voltage() else None)
         except MeterError:
             if woken or self._meter.switch_elsewhere:
                 await self._switch_without_reading()
@@ -128,6 +131,8 @@ class Poll:
         self._tell(observed)
         self._rereads = self._rereads + 1 if outcome.reread else 0
         waits_ms = [self._owed_again_ms(observed), self._trip_left_ms()]
+        if self._checks_voltage() and self.period_ms > VOLTAGE_EVERY_MS:
+            waits_ms.append(VOLTAGE_EVERY_MS)
         if 0 < self._rereads <= MOST_REREADS:
             waits_ms.append(REREAD_AFTER_MS)
         return min((wait_ms for wait_ms in waits_ms if wait_ms is not None), default=None)
@@ -179,7 +184,17 @@ class Poll:
             power_w=observed.power_w,
             serial=observed.serial,
             defect=observed.defect,
+            voltages=self._voltages(observed) if self._checks_voltage() else (),
         )
+
+    def _checks_voltage(self) -> bool:
+        account = self._desk.account(self.meter_id)
+        return account is not None and account.voltage_check is not None
+
+    def _voltages(self, observed: Observation) -> Samples:
+        """The phases this poll has read, in tenths of a volt; most polls read none (`slow`)."""
+        phases = self._desk.terms(self.meter_id).voltages
+        return tuple((name, round(10 * observed.values[name])) for name in phases if name in observed.values)
 
     def _wanted(self) -> Control:
         """What must be so by what is booked at this moment; asked again before each action, which takes its time."""

@@ -27,6 +27,9 @@ MAX_PROFILE_BYTES = 64 * 1024
 MAX_REGISTERS_PER_READ = 125
 """The Modbus limit; a profile may say less."""
 
+PHASES = ("voltage", "voltage_l1", "voltage_l2", "voltage_l3")
+"""What the registers of phase voltages are called in every profile; those between two phases have other names."""
+
 Confidence = Literal["high", "medium", "low"]
 
 
@@ -163,6 +166,12 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     switch: Switch | None = None
     relay: Relay | None = None
     limit: Limit | None = None
+
+    @property
+    def voltages(self) -> tuple[str, ...]:
+        """The phase voltages that a full poll tells, in V."""
+        asked = dict.fromkeys((*self.fast, *self.slow))
+        return tuple(name for name in asked if name in PHASES and self.registers[name].unit == "V")
 
     @property
     def can_bill(self) -> bool:

@@ -23,17 +23,22 @@ from gateway.prepayment.rating import Line, Usage
 from gateway.prepayment.register import Register
 from gateway.prepayment.supply import Commodity, SupplyState, Voltage
 from gateway.prepayment.tariff import Tariff
+from gateway.prepayment.tenminutes import VoltageCheck
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an account does not own: the installation at its delivery point and the calendars of this gateway."""
+    """What an account does not own: the installation at its delivery point and the calendars of this gateway.
+
+    `voltages` are the phases whose voltage the meter tells.
+    """
 
     rated_power_w: int
     can_disconnect: bool
     can_limit: bool
     calendars: Mapping[str, Calendar]
     wraps_at_wh: int | None = None
+    voltages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,8 @@ class Account:
     `adjusted_nano` what resyncs have added. `lost_epochs` are runs that ended in a branch this account gave up.
     `wraps_at_wh` is where the register of a meter that was hung later wraps (None: as the installation says).
     `delivery_point` is the POD or PDR, which never moves to another account's ledger (S2-11); "" when nobody said.
-    `armed`: entitled to supply again, and an open switch waits for somebody on site (decision 14).
+    `armed`: entitled to supply again, and an open switch waits for somebody on site (decision 14). `plant_power_w` is
+    what is generated behind a production point at most (S4-15); 0: nothing, or nobody said.
     """
 
     account_id: str
@@ -156,6 +162,8 @@ class Account:
     arrears: tuple[Arrears, ...] = ()
     ordered: Ordered | None = None
     armed: bool = False
+    voltage_check: VoltageCheck | None = None
+    plant_power_w: int = 0
 
     @property
     def credit_nano(self) -> int:

@@ -66,6 +66,7 @@ def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
         voltage=event.voltage,
         domestic=event.domestic,
         contract_id=event.contract_id,
+        plant_power_w=event.plant_power_w,
         agenda=opening_due(event),
     )
     opening = Entry(

@@ -12,6 +12,7 @@ from enum import StrEnum
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.supply import Commodity, SupplyState, Voltage
 from gateway.prepayment.tariff import Tariff
+from gateway.prepayment.tenminutes import Samples
 
 Detail = tuple[tuple[str, str | int], ...]
 """Named facts in a fixed order; values are text or integers, so that every language writes the same JSON."""
@@ -73,8 +74,8 @@ class HoldKind(StrEnum):
 class Hold:
     """A reason not to escalate; `until_utc_ms` None lasts until released.
 
-    `amount_nano` is what a dispute is about (0: nobody said, then it blocks like the others); `rungs` the rungs it keeps
-    from (none: all); `set_by` who and `reason` why; `began` since when an unplanned outage lasts.
+    `amount_nano` is what a dispute is about (0: nobody said, then it blocks like the others); `rungs` the rungs it
+    keeps from (none: all); `set_by` who and `reason` why; `began` since when an unplanned outage lasts.
     """
 
     hold_id: str
@@ -100,7 +101,10 @@ class SuspicionCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One poll of the meter. `import_wh` is None when the register was unbelievable by itself (`defect` says why)."""
+    """One poll of the meter. `import_wh` is None when the register was unbelievable by itself (`defect` says why).
+
+    `voltages` are there while a voltage check runs, by phase in tenths of a volt.
+    """
 
     at: Moment
     import_wh: int | None
@@ -109,6 +113,7 @@ class Reading:
     power_w: int | None = None
     serial: str | None = None
     defect: str | None = None
+    voltages: Samples = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +291,7 @@ class AccountOpened:
     domestic: bool = True
     kind: Opening = Opening.SEED
     contract_id: str = ""
+    plant_power_w: int = 0
 
 
 class CloseCause(StrEnum):

@@ -35,6 +35,7 @@ from gateway.prepayment.rollback import resync_records, resynced
 from gateway.prepayment.schedule import ScheduleSet, schedule_set
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import Taken, refused
+from gateway.prepayment.voltage import VoltageCheckBegun, check_begun
 
 Request = (
     TopUp
@@ -58,6 +59,7 @@ Request = (
     | Posting
     | BonusSet
     | ScheduleSet
+    | VoltageCheckBegun
 )
 """Everything `take` decides on."""
 
@@ -105,6 +107,8 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
             return postings.post(account, request)
         case ScheduleSet():
             return schedule_set(account, request)
+        case VoltageCheckBegun():
+            return check_begun(account, request, terms)
         case BonusSet():
             return bonus.bonus_set(account, request)
         case _:

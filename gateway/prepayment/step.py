@@ -58,6 +58,7 @@ from gateway.prepayment.schedule import planned
 from gateway.prepayment.settle import merge, post_charges
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import Taken
+from gateway.prepayment.voltage import ended, sampled
 
 __all__ = ["UNCONFIRMED", "Event", "apply", "control", "next_deadline_ms", "settle"]
 
@@ -133,6 +134,7 @@ def _reading(account: Account, reading: Reading, terms: Terms) -> Outcome:
         outcome = replace(outcome, records=(*outcome.records, *happened))
     if judged.reread:
         outcome = replace(outcome, reread=True)
+    outcome = sampled(outcome, reading)
     outcome = _handed_over(read(planned(outcome, reading.at), account, reading.at), reading.at, terms)
     return _evaluate(pay(_day_changes(outcome, reading.at, terms), reading.at), reading.at, terms)
 
@@ -281,7 +283,7 @@ def _taken(account: Account, taken: Taken, at: Moment, terms: Terms) -> Outcome:
 
 def _evaluate(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     """Let the ladder decide one rule and carry it out."""
-    outcome = reminded(passed(outcome, at), at)
+    outcome = reminded(passed(ended(outcome, at), at), at)
     account = waited(outcome.account, at)
     supply = account.supply
     if account is not outcome.account:

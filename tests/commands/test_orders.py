@@ -26,6 +26,7 @@ from gateway.commands.protection import (
     OutagePlanBody,
 )
 from gateway.commands.schedule import ScheduleSetBody, ServiceBody
+from gateway.commands.voltage import VoltageCheckBody
 from gateway.config.document import load
 from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff
@@ -38,6 +39,7 @@ from gateway.prepayment.periods import BillingClass
 from gateway.prepayment.posting import BonusSet, Posting, PostingKind
 from gateway.prepayment.schedule import Rule, ScheduleSet, Service
 from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.voltage import VoltageCheckBegun
 from tests.commands.arrears import ARREARS
 from tests.commands.operations import OPERATIONS
 
@@ -73,6 +75,8 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
     (Command.POWER_SET, PowerSetBody("a", 3_500), events.PowerSet(AT, "j-1", 3_500)),
     (Command.SCHEDULE_SET, ScheduleSetBody("a", (ServiceBody(Rule.ESTENERGY_GAS, BillingClass.FIVE, 700, True),)),
      ScheduleSet(AT, "j-1", (Service(Rule.ESTENERGY_GAS, BillingClass.FIVE, 700, True),))),
+    (Command.VOLTAGE_CHECK, VoltageCheckBody("a", "v-1", NOON, "case 7"),
+     VoltageCheckBegun(AT, "j-1", "v-1", NOW_MS, "case 7")),
     (Command.HOLD_SET, HoldSetBody("a", "h", HoldKind.DISPUTE, NOON, "180.25", (), "M. R.", "case 7", NOON, True),
      events.HoldSet(AT, "j-1", "h", HoldKind.DISPUTE, NOW_MS, 180_250_000_000, (), "utility/M. R.", "case 7", NOW_MS,
                     True)),
@@ -103,6 +107,9 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
     (Command.ACCOUNT_OPEN, AccountOpenBody("a", "m", "CHF", 3_000, POLICY, TARIFF),
      events.AccountOpened(AT, "j-1", "a", "m", "CHF", 3_000, to_policy(POLICY, ""), to_tariff(TARIFF, ""),
                           0, None, None, kind=Opening.ACTIVATION)),
+    (Command.ACCOUNT_OPEN, AccountOpenBody("a", "m", "CHF", 3_000, POLICY, TARIFF, plant_power_w=9_999_999),
+     events.AccountOpened(AT, "j-1", "a", "m", "CHF", 3_000, to_policy(POLICY, ""), to_tariff(TARIFF, ""),
+                          kind=Opening.ACTIVATION, plant_power_w=9_999_999)),
     (Command.ACCOUNT_CLOSE, AccountCloseBody("a", "moved"), events.AccountClosed(AT, "j-1", "moved")),
     (Command.ACCOUNT_RESYNC, AccountResyncBody("a", "run-run-", "e", 5, HEAD, "CHF"),
      events.Resynced(AT, "j-1", "run-run-", "e", 5, HEAD, "CHF", None)),

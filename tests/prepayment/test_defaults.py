@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.prepayment.agenda import Agenda
 from gateway.prepayment.account import Account, Outcome, Spending, Start, Supply, Suspicion, Terms
+from gateway.prepayment.agenda import Agenda
 from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, Ordered, SupplyOrdered
 from gateway.prepayment.events import (
     AccountClosed,
@@ -56,23 +56,24 @@ def defaults(kind: type[Any]) -> dict[str, object]:
             {
                 "top_up_sequence": 0, "top_up_total_nano": 0, "reversal_sequence": 0, "reversal_total_nano": 0,
                 "settled_charge_nano": 0, "settled_register_wh": None, "unsettled": (), "spending": Spending(),
-                "holds": (), "outages": (), "lockout": None, "contact_running_ms": 0, "alarms": (), "start": None, "suspicion": None,
-                "withheld_nano": 0, "adjusted_nano": 0, "lost_epochs": (), "postings": Postings(), "bonuses": (),
-                "delivery_point": "", "commodity": Commodity.ELECTRICITY, "voltage": Voltage.LV, "domestic": True,
-                "contract_id": "", "wraps_at_wh": None, "parallel": None, "agenda": Agenda(),
-                "arrears": (), "ordered": None, "armed": False,
+                "holds": (), "outages": (), "lockout": None, "contact_running_ms": 0, "alarms": (), "start": None,
+                "suspicion": None, "withheld_nano": 0, "adjusted_nano": 0, "lost_epochs": (), "postings": Postings(),
+                "bonuses": (), "delivery_point": "", "commodity": Commodity.ELECTRICITY, "voltage": Voltage.LV,
+                "domestic": True, "contract_id": "", "wraps_at_wh": None, "parallel": None, "agenda": Agenda(),
+                "schedule": None,
+                "arrears": (), "ordered": None, "armed": False, "voltage_check": None, "plant_power_w": 0,
             },
         ),
         (Supply, {"notice_running_ms": None, "dated_on": None, "grace_warned": False, "held_by": ""}),
         (Spending, {"day": None, "day_began_nano": None, "days_nano": ()}),
         (Start, {"leaves_switch": True}),
         (Suspicion, {"seq": 0, "leaves_switch": True}),
-        (Terms, {"wraps_at_wh": None}),
+        (Terms, {"wraps_at_wh": None, "voltages": ()}),
         (Outcome, {"records": (), "intervals": (), "verdict": None, "reread": False, "opened": None}),
         (PowerSet, {"from_utc_ms": None}),
         (
             Reading,
-            {"quantum_wh": 1, "export_wh": None, "power_w": None, "serial": None, "defect": None},
+            {"quantum_wh": 1, "export_wh": None, "power_w": None, "serial": None, "defect": None, "voltages": ()},
         ),
         (Restarted, {"awaits": False, "known": True}),
         (Suspected, {"epoch": "", "seq": 0}),
@@ -93,7 +94,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
             {
                 "opening_balance_nano": 0, "opening_register_wh": None, "meter_serial": None,
                 "delivery_point": "", "commodity": Commodity.ELECTRICITY, "voltage": Voltage.LV, "domestic": True,
-                "kind": Opening.SEED, "contract_id": "",
+                "kind": Opening.SEED, "contract_id": "", "plant_power_w": 0,
             },
         ),
         (MeterEvent, {"detail": ()}),
