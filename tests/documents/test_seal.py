@@ -58,6 +58,15 @@ def test_evidence_is_accepted_as_it_is_and_with_no_byte_changed() -> None:
                 verified(wrong, key=key)
 
 
+def test_a_signature_has_one_spelling() -> None:
+    """I3: the unused bits of its last character are no room for a second file that is genuine, too."""
+    data, beside = table(CSV, b"a,1\r\n").files.values()
+    last = len(beside) - 2
+    for other in set(range(256)) - {beside[last]}:
+        with pytest.raises(NotGenuine):
+            verified(data, beside[:last] + bytes([other]) + beside[last + 1 :], PINNED)
+
+
 @pytest.mark.parametrize("kind", [JSON, CSV, HTML])
 def test_no_byte_of_a_document_or_its_seal_can_be_changed(kind: str) -> None:
     """S0-01: statements, tables and pages are covered like evidence, and so is the file beside them."""
