@@ -25,7 +25,7 @@ LOOKS = 144
 MINUTE_MS = 60_000
 
 
-@incident(FAMILY, 7.0)
+@incident(FAMILY, 14.0)
 def put_in_default(world: World, chance: random.Random) -> None:
     """An unpaid claim with its notice, followed by orders at any hour until it is paid or given up."""
     if len(world.claims.open_claims()) < OPEN_MAX:
@@ -101,7 +101,7 @@ def bad_payment(world: World, chance: random.Random) -> None:
     world.center.command("arrears_paid", body | {"currency": "CHF"} | chance.choice(wrong))
 
 
-@incident(FAMILY, 2.0)
+@incident(FAMILY, 1.0)
 def disputed(world: World, chance: random.Random) -> None:
     """The customer contests a claim, wholly or in part: what is contested counts for nothing until it is settled."""
     one = _one(world, chance)
@@ -116,7 +116,7 @@ def disputed(world: World, chance: random.Random) -> None:
     world.on.healed.append(partial(world.center.insist, "hold_release", release))
 
 
-@incident(FAMILY, 2.0)
+@incident(FAMILY, 1.0)
 def held_for_one_rung(world: World, chance: random.Random) -> None:
     """A hold that keeps from some rungs only."""
     rungs = chance.choice((["LIMITED"], ["SUSPENDED"], ["SUSPENDED", "TERMINATED"]))
@@ -127,7 +127,7 @@ def held_for_one_rung(world: World, chance: random.Random) -> None:
     world.later(chance.uniform(5, 50) * HOUR_S, partial(world.center.insist, "hold_release", release))
 
 
-@incident(FAMILY, 3.0)
+@incident(FAMILY, 2.0)
 def proof_at_the_last_minute(world: World, chance: random.Random) -> None:
     """An order waits for its slot; a minute before it somebody shows that they have paid (S1-12)."""
 
@@ -141,14 +141,14 @@ def proof_at_the_last_minute(world: World, chance: random.Random) -> None:
     _before_the_slot(world, show, LOOKS)
 
 
-@incident(FAMILY, 3.0)
+@incident(FAMILY, 2.0)
 def paid_at_the_last_minute(world: World, chance: random.Random) -> None:
     """An order waits for its slot; a minute before it everything is paid, or a part."""
     part = chance.random() < 0.3
     _before_the_slot(world, lambda one: world.claims.paid(one, one.left_nano // 2 if part else None), LOOKS)
 
 
-@incident(FAMILY, 2.0)
+@incident(FAMILY, 1.0)
 def disputed_at_the_last_minute(world: World, chance: random.Random) -> None:
     """An order waits for its slot; a minute before it the claim is contested."""
 

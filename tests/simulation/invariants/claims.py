@@ -180,6 +180,8 @@ class Claims:
             self._violated("I8", f"{where} for {order.body['arrears_id']}, which is not owed")
             return
         policy = case.policy
+        if policy["delinquency"]["hearing_required"] and not order.body.get("affected_parties_heard"):
+            self._violated("I8", f"{where}, and nobody was heard")
         limited = self._limited_first(row["account_id"], policy)
         if row["rule"] != ("ordered_limit" if limited else "ordered_suspend_direct") and case.state == "NOTICED":
             self._violated("I9", f"{where}, limited first: {limited}")

@@ -40,6 +40,8 @@ class Curve:
         rows = self._witness.query("SELECT body FROM interval WHERE account_id = ?", account_id)
         state = account["intervals"]
         stored_wh = sum(json.loads(body)["import_wh"] for (body,) in rows)
+        if account["supply"]["state"] == "TERMINATED":  # the last quarter-hour is stored and the state of it gone
+            return int(account["usage"]["wh"] - stored_wh)
         return int(state["register_wh"] - stored_wh - state["open_import_wh"])
 
 
