@@ -21,9 +21,9 @@ from gateway.clock import SystemClock
 from gateway.documents.key import load_or_make
 from gateway.errors import CommandRefused, ConfigError, GatewayError
 from gateway.headend.run import Headend, LinkFactory
-from gateway.installation import Installation
+from gateway.installation import Installation, opening, terms
 from gateway.notify import Notifier
-from gateway.plant import BusFactory, Plant, build_bus, opening, terms
+from gateway.plant import BusFactory, Plant, build_bus
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.events import AccountOpened, Tick
 from gateway.prepayment.ledger import Entry, Happening, Notice, Transition, VerdictStatus

@@ -16,6 +16,7 @@ from gateway.config import document, loader
 from gateway.config.findings import Findings
 from gateway.config.loader import Configuration
 from gateway.config.settings import (
+    AccountTable,
     MeterSwitch,
     MeterTable,
     OutputSwitch,
@@ -29,6 +30,9 @@ from gateway.meters import planner, profile
 from gateway.meters.planner import Line
 from gateway.meters.profile import Capability, Profile, WhenDead
 from gateway.point import Models, Point, busy_share, point_of
+from gateway.prepayment.account import Terms
+from gateway.prepayment.events import AccountOpened, Moment
+from gateway.prepayment.money import parse_money
 
 _BUSY_SHARE = 0.8
 """A bus needs room for time-outs and repeats: above this share of its time `check` warns."""
@@ -285,3 +289,39 @@ def _check_load(points: list[Point], where: str, findings: Findings) -> None:
             )
         elif share > _BUSY_SHARE:
             findings.warn(f"its meters need {share:.0%} of the time, which leaves little for repeats", key=key)
+
+
+def terms(point: Point, installation: Installation) -> Terms:
+    """What the core must know of a delivery point."""
+    return Terms(
+        rated_power_w=point.table.rated_power_w,
+        can_disconnect=point.table.switch is not None,
+        can_limit=point.table.limiter is not None,
+        calendars=installation.configuration.calendars,
+        wraps_at_wh=point.profile.wraps_at_wh,
+        voltages=point.profile.voltages,
+    )
+
+
+def opening(table: AccountTable, installation: Installation, at: Moment) -> AccountOpened:
+    """How an account of the file begins when the store has never seen it."""
+    configuration = installation.configuration
+    serial = next((point.table.serial for point in installation.points if point.table.id == table.meter), None)
+    return AccountOpened(
+        at=at,
+        command_id=f"file:{table.id}",
+        account_id=table.id,
+        meter_id=table.meter,
+        currency=table.currency,
+        contract_power_w=table.contract_power_w,
+        policy=configuration.policies[table.policy],
+        tariff=configuration.tariffs[table.tariff],
+        opening_balance_nano=parse_money(table.opening_balance),
+        opening_register_wh=table.opening_register_wh,
+        delivery_point=table.delivery_point,
+        commodity=table.commodity,
+        voltage=table.voltage,
+        domestic=table.domestic,
+        plant_power_w=table.plant_power_w,
+        meter_serial=serial,
+    )

@@ -24,9 +24,8 @@ from gateway.config.settings import (
     ThresholdLimiter,
 )
 from gateway.errors import StoreError
-from gateway.installation import Installation, load
+from gateway.installation import Installation, load, opening, terms
 from gateway.meters.profile import WhenDead
-from gateway.plant import opening, terms
 from gateway.point import Point, busy_share
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.agreement import open_account

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 
 from gateway.clock import SystemClock
 from gateway.config.settings import (
-    AccountTable,
     MeterSwitch,
     MeterTable,
     OutputSwitch,
@@ -32,9 +31,8 @@ from gateway.meters.registers import WordOrder
 from gateway.point import Point
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.arrears import Reconnected
-from gateway.prepayment.events import AccountOpened, MeterEvent, Moment, Reading
+from gateway.prepayment.events import MeterEvent, Reading
 from gateway.prepayment.ledger import Transition
-from gateway.prepayment.money import parse_money
 from gateway.teller import Teller
 
 BusFactory = Callable[[RtuBus | TcpBus, Installation, SystemClock], Bus]
@@ -125,42 +123,6 @@ class _Desk:
         if account is None:
             raise KeyError(meter_id)
         return account.account_id
-
-
-def terms(point: Point, installation: Installation) -> Terms:
-    """What the core must know of a delivery point."""
-    return Terms(
-        rated_power_w=point.table.rated_power_w,
-        can_disconnect=point.table.switch is not None,
-        can_limit=point.table.limiter is not None,
-        calendars=installation.configuration.calendars,
-        wraps_at_wh=point.profile.wraps_at_wh,
-        voltages=point.profile.voltages,
-    )
-
-
-def opening(table: AccountTable, installation: Installation, at: Moment) -> AccountOpened:
-    """How an account of the file begins when the store has never seen it."""
-    configuration = installation.configuration
-    serial = next((point.table.serial for point in installation.points if point.table.id == table.meter), None)
-    return AccountOpened(
-        at=at,
-        command_id=f"file:{table.id}",
-        account_id=table.id,
-        meter_id=table.meter,
-        currency=table.currency,
-        contract_power_w=table.contract_power_w,
-        policy=configuration.policies[table.policy],
-        tariff=configuration.tariffs[table.tariff],
-        opening_balance_nano=parse_money(table.opening_balance),
-        opening_register_wh=table.opening_register_wh,
-        delivery_point=table.delivery_point,
-        commodity=table.commodity,
-        voltage=table.voltage,
-        domestic=table.domestic,
-        plant_power_w=table.plant_power_w,
-        meter_serial=serial,
-    )
 
 
 def build_bus(bus: RtuBus | TcpBus, installation: Installation, clock: SystemClock) -> Bus:

@@ -13,7 +13,7 @@ from enum import StrEnum
 class SupplyState(StrEnum):
     """The rung an account stands on: NORMAL, LOW_CREDIT, GRACE are prepaid, REGULAR and NOTICED post-paid.
 
-    Only facts are rungs. That a term has passed follows from dates at an instant (`delinquency.Phase`) and is not stored.
+    Only facts are rungs. That a term has passed follows from dates at an instant (`delinquency.Phase`), not stored.
     """
 
     NORMAL = "NORMAL"
