@@ -273,6 +273,7 @@ class TestFreshness:
         harmless = {Command.READ_NOW, Command.TIME, Command.ACK, Command.RESEND}
         harmless |= {Command.READING_CERTIFICATE, Command.METER_TEST_BEGIN, Command.METER_TEST_END}
         harmless |= {Command.READING_MANUAL, Command.READING_VALIDATE, Command.JOB_ASSIGN, Command.JOB_STATE}
+        harmless |= {Command.DOCUMENT, Command.VOLTAGE_CHECK}
         assert set(Command) - HELPFUL - harmless == HURTFUL
 
     def test_a_key_ends_when_the_time_is_proven(self) -> None:
