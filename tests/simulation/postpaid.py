@@ -1,7 +1,7 @@
 """Installations whose supply is paid afterwards: the central system orders, the gateway checks (requirements 2.4).
 
-The policies are real documents, read by the production loader. Their terms are days where the shipped ones have weeks, so
-that a week sees every rung; only the twenty days before the end of a contract cannot be made shorter (S1-14).
+The policies are real documents, read by the production loader. Their terms are days where the shipped ones have weeks,
+so that a week sees every rung; only the twenty days before the end of a contract cannot be made shorter (S1-14).
 """
 
 from __future__ import annotations

@@ -35,8 +35,10 @@ def put_in_default(world: World, chance: random.Random) -> None:
 @incident(FAMILY, 2.0)
 def ordered_without_notice(world: World, chance: random.Random) -> None:
     """An order for a claim that nobody has ever noticed."""
-    body = {"account_id": world.center.account_id, "arrears_id": "nobody", "legal_ref": "none"}
-    body |= {"queue": chance.random() < 0.5, "affected_parties_heard": True}
+    body = {
+        "account_id": world.center.account_id, "arrears_id": "nobody", "legal_ref": "none",
+        "queue": chance.random() < 0.5, "affected_parties_heard": True,
+    }  # fmt: skip
     world.center.command(chance.choice(("supply_limit", "supply_suspend")), body)
 
 

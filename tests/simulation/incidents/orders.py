@@ -29,6 +29,10 @@ def _day(world: World, days: int) -> str:
     return datetime.fromtimestamp(world.machine.true_utc_ms() / 1000 + days * DAY_S, UTC).date().isoformat()
 
 
+def _policy(world: World) -> dict[str, Any]:
+    return tomllib.loads(policy_text(world.setting.terms, world.setting.post_paid))
+
+
 def _tariff(world: World, chance: random.Random) -> dict[str, Any]:
     document = tomllib.loads(tariff_text())
     price = chance.choice(("0.1000", "0.2995", "0.3247", "0.4120", "0.9999"))
@@ -50,7 +54,7 @@ def new_price(world: World, chance: random.Random) -> None:
 @incident(FAMILY, 0.4)
 def new_policy(world: World, chance: random.Random) -> None:
     """Another version of the policy, sometimes a stale one."""
-    document = tomllib.loads(policy_text(world.setting.terms, world.setting.post_paid))
+    document = _policy(world)
     document["version"] = 2 + sum(order.typ == "policy_set" for order in world.center.orders.values())
     part, name = ("grace", "debt_cap") if world.setting.post_paid is None else ("delinquency", "debt_floor")
     document[part][name] = chance.choice(("3.00", "4.00", "6.00"))
@@ -134,7 +138,10 @@ def other_currency(world: World, chance: random.Random) -> None:
     credit = {"account_id": account_id, "currency": "EUR", "amount": "1.00"}
     sold_nano, back_nano = till.totals_nano[till.confirmed] + NANO, till.reversed_nano[-1] + NANO
     tariff = _tariff(world, chance) | {"currency": "EUR", "valid_from": _day(world, 0)}
-    policy = tomllib.loads(policy_text(world.setting.terms, world.setting.post_paid)) | {"currency": "EUR", "version": 1000}
+    policy = _policy(world) | {
+        "currency": "EUR",
+        "version": 1000,
+    }
     bad: list[tuple[str, dict[str, Any]]] = [
         ("top_up", credit | {"sequence": till.confirmed + 1, "total": money(sold_nano)}),
         ("top_up_reverse", credit | {"sequence": till.reversals + 1, "total": money(back_nano), "reason": "stolen"}),
@@ -160,7 +167,7 @@ def moves_out(world: World, chance: random.Random) -> None:
     closing = center.insist("account_close", {"account_id": leaving, "reason": "moves out"})
     opening = {
         "account_id": f"A{int(leaving[1:]) + 1}", "meter_id": "m1", "currency": "CHF", "contract_power_w": 6000,
-        "policy": tomllib.loads(policy_text(world.setting.terms, world.setting.post_paid)), "tariff": tomllib.loads(tariff_text()),
+        "policy": _policy(world), "tariff": tomllib.loads(tariff_text()),
         "opening_balance": "3.00",
     }  # fmt: skip
     if world.setting.post_paid is not None:  # what the other one owes is not theirs

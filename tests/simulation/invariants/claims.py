@@ -1,4 +1,4 @@
-"""Post-paid: nothing gets worse but on a signed order, for a claim whose every term is over (requirements 2.8, 7 to 12).
+"""Post-paid: nothing gets worse but on a signed order, for a claim whose terms are over (requirements 2.8, 7 to 12).
 
 The claims are kept again from the signed notices and payments alone, and the terms computed from the policy *document*,
 the calendar *file* and the true calendar. A date is held against the gateway by `LATE_MS` on either side of midnight.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from tests.simulation.invariants.ladder import LATE_MS, ORDERED, Civil, Policies, day_term, local
+from tests.simulation.invariants.ladder import LATE_MS, RESYNCED, Civil, Policies, day_term, local
 from tests.simulation.invariants.witness import Row, Witness, nano_of
 from tests.simulation.world import HOUR_S
 
@@ -112,12 +112,7 @@ class Claims:
         elif command == "policy_set":
             case.policy = body["policy"]
         elif command == "arrears_paid":
-            known_nano = case.unpaid_nano.pop(body["arrears_id"], 0)
-            left_nano = known_nano - (nano_of(body["amount"]) if "amount" in body else known_nano)
-            if left_nano < 0 or not known_nano:
-                self._violated("I8", f"row {row['seq']}: more is paid than was owed")
-            if left_nano > 0:
-                case.unpaid_nano[body["arrears_id"]] = left_nano
+            self._paid(case, row, body)
         elif command == "hold_set":
             case.holds[body["hold_id"]] = self._held(case, body, true_ms)
         elif command == "hold_release":
@@ -144,6 +139,14 @@ class Claims:
         case.notices[body["arrears_id"]] = body
         case.unpaid_nano[body["arrears_id"]] = nano_of(body["amount"])
 
+    def _paid(self, case: Case, row: Row, body: dict[str, Any]) -> None:
+        known_nano = case.unpaid_nano.pop(body["arrears_id"], 0)
+        left_nano = known_nano - (nano_of(body["amount"]) if "amount" in body else known_nano)
+        if left_nano < 0 or not known_nano:
+            self._violated("I8", f"row {row['seq']}: more is paid than was owed")
+        if left_nano > 0:
+            case.unpaid_nano[body["arrears_id"]] = left_nano
+
     def _held(self, case: Case, body: dict[str, Any], true_ms: int) -> Held:
         """A proof of payment lasts for the policy's working days unless its end is said."""
         until, ends_ms = body.get("until"), None
@@ -159,15 +162,16 @@ class Claims:
 
     def _moved(self, case: Case, row: Row, true_ms: int) -> None:
         jti = case.asked or case.kept
-        if row["rule"] in ORDERED:
+        worse = row["target"] in ("LIMITED", "SUSPENDED") and row["rule"] != RESYNCED
+        if worse:
             self._carried_out(case, row, jti, true_ms)
         elif row["target"] == "TERMINATED" and case.ends:
             self._ended(case, row, true_ms)
-        if row["target"] in ("LIMITED", "SUSPENDED") or row["rule"] in ORDERED:
+        if worse:
             case.kept = case.kept if case.asked and case.asked != case.kept else ""
         case.asked = case.ends = ""
         case.state, case.since_ms = row["target"], true_ms
-        case.told_by_head = case.told_by_head and row["rule"] == "resynced"
+        case.told_by_head = case.told_by_head and row["rule"] == RESYNCED
 
     def _carried_out(self, case: Case, row: Row, jti: str, true_ms: int) -> None:
         """An order for just this rung was signed, and every term of its claim is over (2.8, 11 and 12)."""
@@ -233,7 +237,7 @@ class Claims:
         self._free(case, row, true_ms)
 
     def _evidence(self, row: Row, order: Any, notice: dict[str, Any]) -> None:
-        """Whoever reads the row alone finds the order, the notice with its dates, the reading and the terms (2.8, 11)."""
+        """Whoever reads the row alone finds the order, the notice with its dates, the reading, the terms (2.8, 11)."""
         detail = row["detail"]
         wanted = {name: notice[name] for name in NAMED if notice.get(name) is not None}
         wanted |= {"arrears": notice["arrears_id"], "command_id": order.jti, "legal_ref": order.body["legal_ref"]}

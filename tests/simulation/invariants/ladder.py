@@ -207,11 +207,12 @@ class Ladder:
         policy = self._policies.get(row["policy"])
         if policy is None:
             self._violated("I14", f"row {seq}: nobody set the policy {row['policy']}")
+        elif self._central is not None:
+            if row["target"] in ("LIMITED", "SUSPENDED"):
+                self._guarded(row, true_ms, rung, policy)
+                self._share(row, policy)
         elif row["rule"] in ESCALATIONS:
             self._escalated(row, true_ms, rung, policy)
-            self._share(row, policy)
-        elif row["rule"] in ORDERED:
-            self._guarded(row, true_ms, rung, policy)
             self._share(row, policy)
         elif row["rule"] in ("restored", "restored_low"):
             if balance_nano < nano_of(policy["restore"]["min_balance"]):
