@@ -82,15 +82,18 @@ def test_what_the_store_holds_is_shown_instead_of_the_file(tmp_path: Path) -> No
 
 
 def test_delivery_point_and_serial_number_can_be_read(tmp_path: Path) -> None:
-    """S2-11, S2-28, S4-01: what a customer is asked for at a change of holder stands in the plan."""
+    """S2-11, S2-28, S4-01, S4-15: what a customer is asked for at a change of holder stands in the plan."""
     named = GOOD.replace(
         'currency = "CHF"',
-        'currency = "CHF"\ndelivery_point = "CH1018601234500000000000000011642"\nvoltage = "MV"\ndomestic = false',
+        'currency = "CHF"\ndelivery_point = "CH1018601234500000000000000011642"\nvoltage = "MV"\n'
+        "domestic = false\nplant_power_w = 9999999",
         1,
     ).replace("rated_power_w = 13800", 'rated_power_w = 13800\nserial = "4711"', 1)
     said = "\n".join(plan.lines(load(write(tmp_path, named))))
     assert "electricity in MV to a business at CH1018601234500000000000000011642" in said
     assert "serial number 4711" in said
+    assert "00000011642, plant of 9999999 W" in said
+    assert said.count("plant of") == 1
     assert "electricity in LV to a household at a delivery point without a number" in said
 
 

@@ -99,6 +99,7 @@ def _at_this_point(account: Account, to: AccountOpened) -> AccountOpened:
         delivery_point=account.delivery_point,
         commodity=account.commodity,
         voltage=account.voltage,
+        plant_power_w=account.plant_power_w,
         opening_register_wh=account.register.wh,
         kind=Opening.ROLLOVER,
     )

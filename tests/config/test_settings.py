@@ -51,6 +51,16 @@ TYPE_MISTAKES = [
         id="a model no file can be named after",
     ),
     pytest.param(
+        GOOD.replace("contract_power_w = 3000", "contract_power_w = 3000\nplant_power_w = 10000000", 1),
+        ["[[account]] 'CH-0001' plant_power_w", "<= 9999999, not 10000000", "whole number of W"],
+        id="a plant of 10,000 kW (S4-15)",
+    ),
+    pytest.param(
+        GOOD.replace("contract_power_w = 3000", "contract_power_w = 3000\nplant_power_w = -1", 1),
+        ["[[account]] 'CH-0001' plant_power_w", ">= 0, not -1"],
+        id="a plant of less than nothing",
+    ),
+    pytest.param(
         GOOD.replace('kind = "rtu"', 'kind = "serial"'),
         ["[[bus]] 'rs485-1' kind", '"rtu" or "tcp"'],
         id="unknown kind of bus",

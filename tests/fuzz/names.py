@@ -22,6 +22,7 @@ from gateway.commands.protection import (
     OutageCancelBody,
     OutagePlanBody,
 )
+from gateway.commands.voltage import VoltageCheckBody
 from gateway.config import document
 from gateway.config.policies import PolicyDocument
 from gateway.config.tariffs import TariffDocument
@@ -81,13 +82,29 @@ COMMANDS: tuple[tuple[Command, Body], ...] = (
     (
         Command.POSTING,
         PostingBody(
-            "CH-1", 1, PostingKind.RECONSTRUCTION, "-5.00", "CHF", "P-1", "law", date(2025, 6, 1), date(2025, 8, 1), "",
-            "", 9, "5.00", "10.00", date(2026, 1, 5), date(2025, 6, 1), 1,
+            "CH-1",
+            1,
+            PostingKind.RECONSTRUCTION,
+            "-5.00",
+            "CHF",
+            "P-1",
+            "law",
+            date(2025, 6, 1),
+            date(2025, 8, 1),
+            "",
+            "",
+            9,
+            "5.00",
+            "10.00",
+            date(2026, 1, 5),
+            date(2025, 6, 1),
+            1,
         ),
     ),
     (Command.POSTING, PostingBody("CH-1", 2, PostingKind.FEE, "-1.50", "CHF", "P-2", reverses="P-1")),
     (Command.BONUS_SET, BonusSetBody("CH-1", "B-1", date(2025, 12, 1), date(2026, 11, 30), "CHF", total="120.00")),
     (Command.READ_NOW, ReadNowBody("CH-1")),
+    (Command.VOLTAGE_CHECK, VoltageCheckBody("CH-1", "v-1", datetime(2026, 3, 8, tzinfo=UTC), "case 7")),
     *((command, body) for command, body, _ in OPERATIONS),
     *((command, body) for command, body, _ in ARREARS),
     (Command.TIME, TimeBody("nonce-nonce-nonce", NOW_S * 1000)),
