@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from firmware_sim.simulation import Simulation
 from firmware_sim.tcp import TcpLine
@@ -141,3 +142,14 @@ def samples(detail: dict[str, Any]) -> int:
 def test_which_voltages_a_model_tells(model: str, voltages: tuple[str, ...]) -> None:
     """S4-12: those of phases that a poll reads, not those between two phases, and not what is only defined."""
     assert profile.load(model).voltages == voltages
+
+
+def test_what_is_no_phase_voltage_in_v_does_not_count() -> None:
+    """S4-12: neither the voltage between two phases nor one in another unit; a fast one does."""
+    phase, between = MODEL.registers["voltage_l1"], MODEL.registers["voltage_l1_l2"]
+    registers = {**MODEL.registers, "voltage_l2": structs.replace(phase, unit="mV")}
+    assert between.unit == "V"
+    changed = structs.replace(
+        MODEL, registers=registers, fast=("voltage_l1",), slow=("voltage_l1", "voltage_l2", "voltage_l1_l2")
+    )
+    assert changed.voltages == ("voltage_l1",)
