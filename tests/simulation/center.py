@@ -26,7 +26,8 @@ TRIES_MAX = 12
 RESEND_AGAIN_S = 60.0
 PERSON_AFTER_S = 1500.0
 """How long until a person looks at a fork."""
-STALE = frozenset({"stale_command", "expired", "out_of_sequence", "crashed_before", "clock_untrusted", "busy"})
+UNREADY = {"clock_untrusted", "books_unconfirmed", "crashed_before", "busy"}
+STALE = frozenset({"stale_command", "expired", "out_of_sequence", *UNREADY})
 """Refusals that say nothing of the command itself: it is signed again."""
 Later = Callable[[float, Callable[[], object]], None]
 
@@ -303,6 +304,7 @@ class Center:
                 kept["holds"].pop(body["hold_id"], None)
             case "account_resync":
                 self._resynced.add(body["account_id"])
+                kept["carried"] = body.get("position", {})
             case _:
                 pass
 
@@ -334,7 +336,7 @@ class Center:
             "account_id": account_id, "run": self.status["epoch"], "currency": "CHF",
             "epoch": self.rows[-1]["epoch"], "seq": len(self.rows), "head": self.hashes[-1],
         }  # fmt: skip
-        if (known := position(self.rows, account_id, signed)) is not None:
+        if (known := position(self.rows, account_id, signed, kept.get("carried", {}))) is not None:
             body["position"] = known
         self.command("account_resync", body)
 

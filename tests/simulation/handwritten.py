@@ -52,6 +52,7 @@ class Site:
                 orders=self.orders,
                 tills={"A1": Till()},
                 rows=[],
+                chain=SimpleNamespace(lost=[]),
                 time_error_ms=0,
                 acknowledged={"journal": 0, "interval": 0},
             ),

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 DATED = ("SYNCHRONISED", "AUTHENTICATED")
 NOTICES = ("low", "grace", "limited", "suspended")
+UNNUMBERED = ("opening", "top_up", "top_up_reversal", "charge", "resync", "bonus")
+"""Kinds of entry that have no number of a posting."""
 
 
 def position(  # noqa: C901, PLR0912 - an arm for each kind of row
-    rows: list[dict[str, Any]], account_id: str, signed: dict[str, Any]
+    rows: list[dict[str, Any]], account_id: str, signed: dict[str, Any], carried: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """The body of a resync; `signed` is what the head-end keeps of its own: lock-out and holds. None: never seen."""
+    """The body of a resync; `signed` is what the head-end keeps of its own: lock-out and holds. None: never seen.
+
+    `carried` is the one before it: what a branch given up has posted is in the balance, and in none of these rows.
+    """
     found: dict[str, Any] = {}
+    posted = _Posted.of(carried)
     since_ms, notice_ms, unobserved, discontinuous = 0, None, 0, 0
     for row in rows:
         if row.get("account_id") != account_id:
@@ -20,6 +27,7 @@ def position(  # noqa: C901, PLR0912 - an arm for each kind of row
         at, kind = row["at"], row["type"]
         if kind == "entry":
             found["balance"] = row["balance"]
+            posted.take(row)
             if row["kind"] == "opening":
                 found["state"], since_ms = "NORMAL", at["running_ms"]
             if row.get("to_register_wh") is not None and _goes_on(found, row, discontinuous):
@@ -37,6 +45,9 @@ def position(  # noqa: C901, PLR0912 - an arm for each kind of row
             for name in ("top_up_sequence", "top_up_total", "reversal_sequence", "reversal_total"):
                 found[name] = row["detail"][name]
             since_ms = at["running_ms"] - row["detail"]["in_state_ms"]
+        elif kind == "event" and row["what"] == "meter.replaced":
+            if found.get("register_wh") == row["detail"]["old_end_wh"]:
+                _register(found, row, row["detail"]["new_start_wh"])
         elif kind == "event" and row["what"] == "register.unobserved":
             unobserved = row["detail"]["case_id"]
         elif kind == "event" and row["what"] == "register.discontinuity":
@@ -51,10 +62,40 @@ def position(  # noqa: C901, PLR0912 - an arm for each kind of row
     if "state" not in found:
         return None
     last_ms = rows[-1]["at"]["running_ms"]
+    found |= posted.said()
     found["in_state_ms"] = max(0, last_ms - since_ms)
     if notice_ms is not None:
         found["notice_age_ms"] = max(0, last_ms - notice_ms)
     return {name: value for name, value in (found | signed).items() if value is not None}
+
+
+@dataclass(slots=True)
+class _Posted:
+    """Numbers of postings, and the last day of each bonus."""
+
+    numbers: set[int]
+    through: dict[str, str]
+
+    @classmethod
+    def of(cls, known: dict[str, Any]) -> _Posted:
+        numbers = set(range(1, known.get("posting_sequence", 0) + 1)) - set(known.get("posting_missing", ()))
+        return cls(numbers, {bonus["reference"]: bonus["through"] for bonus in known.get("bonuses", ())})
+
+    def take(self, row: dict[str, Any]) -> None:
+        if row["kind"] == "bonus":
+            name = row["detail"]["reference"]
+            self.through[name] = max(self.through.get(name, ""), row["detail"]["to"])
+        elif row["kind"] not in UNNUMBERED:
+            self.numbers.add(row["detail"]["sequence"])
+
+    def said(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self.numbers:
+            found["posting_sequence"] = max(self.numbers)
+            found["posting_missing"] = sorted(set(range(1, max(self.numbers))) - self.numbers)
+        if self.through:
+            found["bonuses"] = [{"reference": name, "through": day} for name, day in sorted(self.through.items())]
+        return found
 
 
 def _goes_on(found: dict[str, Any], row: dict[str, Any], discontinuous: int) -> bool:

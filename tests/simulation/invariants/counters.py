@@ -32,6 +32,7 @@ class Counters:
         for account_id, account in witness.accounts.items():
             now |= {f"{account_id} {name}": account[name] for name in ("top_up_sequence", "reversal_sequence")}
             now |= {f"{account_id} {name}": account[name] for name in ("top_up_total_nano", "reversal_total_nano")}
+            now[f"{account_id} postings"] = account.get("postings", {}).get("numbers", {}).get("highest", 0)
             now[f"{account_id} charged"] = account["usage"]["net_nano"] + account["usage"]["vat_nano"]
         for name, position in witness.query("SELECT name, position FROM cursor ORDER BY name"):
             now[f"cursor {name}"] = position

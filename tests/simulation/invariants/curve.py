@@ -38,10 +38,10 @@ class Curve:
 
     def _missing_wh(self, account_id: str, account: dict[str, Any]) -> int:
         rows = self._witness.query("SELECT body FROM interval WHERE account_id = ?", account_id)
-        state = account["intervals"]
         stored_wh = sum(json.loads(body)["import_wh"] for (body,) in rows)
-        if account["supply"]["state"] == "TERMINATED":  # the last quarter-hour is stored and the state of it gone
+        if account["supply"]["state"] == "TERMINATED":  # its last quarter-hour is finished with it
             return int(account["usage"]["wh"] - stored_wh)
+        state = account["intervals"]
         return int(state["register_wh"] - stored_wh - state["open_import_wh"])
 
 

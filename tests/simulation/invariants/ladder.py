@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.simulation.invariants.witness import Row, Witness, lifetime, nano_of, vouched
+from tests.simulation.invariants.witness import Row, Witness, agreed, lifetime, nano_of, vouched
+from tests.simulation.protections import Protections
 from tests.simulation.site import policy_text
 
 ZONE = ZoneInfo("Europe/Zurich")
@@ -34,6 +35,7 @@ EDGES = {
     "unconfirmed_debt_cap": (("GRACE",), "LIMITED"),
     "limit_over": (("LIMITED",), "SUSPENDED"),
     "closed": (("NORMAL", "LOW_CREDIT", "GRACE", "LIMITED", "SUSPENDED"), "TERMINATED"),
+    "rolled_over": (("NORMAL", "LOW_CREDIT", "GRACE", "LIMITED", "SUSPENDED"), "TERMINATED"),
 }
 ORDERED = {
     "ordered_limit": (("NOTICED",), "LIMITED"),
@@ -47,6 +49,7 @@ CENTRAL_EDGES = ORDERED | {
     "paid_restored": (("LIMITED", "SUSPENDED"), "REGULAR"),
     "protected": (("LIMITED", "SUSPENDED"), "NOTICED"),
     "closed": (("REGULAR", "NOTICED", "LIMITED", "SUSPENDED"), "TERMINATED"),
+    "rolled_over": (("REGULAR", "NOTICED", "LIMITED", "SUSPENDED"), "TERMINATED"),
 }
 BY_MONEY = {"offline_debt_cap": 1, "unconfirmed_debt_cap": 2}
 """Escalations that need neither a term nor the time: so many times the offline debt cap must be owed."""
@@ -90,12 +93,15 @@ class Civil:
         """A listed one."""
         return day.isoformat() in self._holidays
 
-    def first_day(self, begun: date, days: int, *, working: bool) -> date:
-        """The first day after a term that began on `begun`: that day is not counted, the last one lasts to its end."""
+    def first_day(self, begun: date, days: int, *, working: bool, paused: frozenset[date] = frozenset()) -> date:
+        """The first day after a term that began on `begun`: that day is not counted, the last one lasts to its end.
+
+        Nor are days that an outage touched.
+        """
         day = begun
         while days:
             day += timedelta(days=1)
-            days -= not working or (day.weekday() < 5 and not self.holiday(day))
+            days -= day not in paused and (not working or (day.weekday() < 5 and not self.holiday(day)))
         return day + timedelta(days=1)
 
     def slot(self, policy: dict[str, Any], true_ms: int) -> bool:
@@ -123,7 +129,7 @@ class Policies:
         """The document of "id@version": the file, or what the head-end signed."""
         if reference not in self._known:
             for order in self._orders.values():
-                document = order.body.get("policy") if order.typ in ("policy_set", "account_open") else None
+                document = agreed(order).get("policy")
                 if document is not None and f"{document['policy']}@{document['version']}" == reference:
                     self._known[reference] = document
         return self._known.get(reference)
@@ -139,8 +145,8 @@ class Rung:
     notice_ms: int | None = None
     told_by_head: bool = False
     """Since a resync only the head-end knows how long this has lasted."""
-    holds: dict[str, int | None] = field(default_factory=dict)
-    """Holds the head-end set and nobody released: id -> true time of its end."""
+    protections: Protections = field(default_factory=Protections)
+    """Holds and outages as the head-end ordered them."""
 
 
 class Ladder:
@@ -172,7 +178,7 @@ class Ladder:
             first = "NORMAL" if self._central is None else "REGULAR"
             self.rungs[row["account_id"]] = Rung(first, running_ms=row["at"]["running_ms"], true_ms=true_ms)
         elif kind == "receipt" and row["status"] == "applied":
-            self._held(row)
+            self._held(row, true_ms)
 
     def stands(self) -> None:
         """Each snapshot stands where its last transition led, and its balance belongs there: restoring never waits."""
@@ -181,18 +187,10 @@ class Ladder:
             if supply["state"] != rung.state:
                 self._violated("I9", f"{account_id} is {supply['state']}, its rows lead to {rung.state}")
 
-    def _held(self, row: Row) -> None:
+    def _held(self, row: Row, true_ms: int) -> None:
         rung, order = self.rungs.get(row["account_id"]), self._witness.order_of(row["command_id"])
-        if rung is None or order is None:
-            return
-        if row["command"] == "hold_set":
-            until = order.body.get("until")
-            ends_ms = None if until is None else round(datetime.fromisoformat(until).timestamp() * 1000)
-            proof = order.body["kind"] == "payment_proof"
-            if not (proof and until is None):  # that one ends by the policy's own term, which is not played again here
-                rung.holds[order.body["hold_id"]] = ends_ms
-        elif row["command"] == "hold_release":
-            rung.holds.pop(order.body["hold_id"], None)
+        if rung is not None and order is not None:
+            rung.protections.take(row["command"], order.body, true_ms)
 
     def _moved(self, row: Row, true_ms: int) -> None:
         rung = self.rungs.setdefault(row["account_id"], Rung())
@@ -215,7 +213,7 @@ class Ladder:
             self._escalated(row, true_ms, rung, policy)
             self._share(row, policy)
         elif row["rule"] in ("restored", "restored_low"):
-            if balance_nano < nano_of(policy["restore"]["min_balance"]):
+            if balance_nano + rung.protections.disputed_nano() < nano_of(policy["restore"]["min_balance"]):
                 self._violated("I9", f"row {seq}: restored at {row['balance']}")
         elif row["rule"] == "credit_gone" and balance_nano >= 0 and self._vouched(row):
             self._violated("I9", f"row {seq}: credit gone at {row['balance']}")
@@ -225,13 +223,14 @@ class Ladder:
     def _escalated(self, row: Row, true_ms: int, rung: Rung, policy: dict[str, Any]) -> None:
         """Something got worse for the customer: every condition and every guard, computed again."""
         seq, rule = row["seq"], row["rule"]
-        balance_nano = nano_of(row["balance"])
+        disputed_nano = rung.protections.disputed_nano(true_ms, LATE_MS)
+        balance_nano = nano_of(row["balance"]) + (0 if self._witness.head_lied else disputed_nano)
         if balance_nano >= 0 and self._vouched(row):
             self._violated("I8", f"row {seq}: {rule} at {row['balance']}")
         if rule != "unconfirmed_debt_cap" and not rung.told_by_head:
             self._waited(row, rung, policy)
         self._read(row, policy)
-        held = [hold for hold, ends_ms in rung.holds.items() if ends_ms is None or true_ms + LATE_MS < ends_ms]
+        held = rung.protections.bars(row["target"], true_ms, LATE_MS)
         if held and not self._witness.head_lied:
             self._violated("I8", f"row {seq}: {rule} although {held} is in force")
         if rule in BY_MONEY:
@@ -304,10 +303,16 @@ class Ladder:
     def _term_over(self, row: Row, true_ms: int, rung: Rung, term: str) -> None:
         days = day_term(term)
         if days is None:
-            if row["at"]["running_ms"] - rung.running_ms < duration_ms(term):
+            passed_ms = row["at"]["running_ms"] - rung.running_ms
+            paused_ms = 0 if self._witness.head_lied else rung.protections.paused_ms(rung.true_ms, true_ms)
+            if passed_ms < duration_ms(term):
                 self._violated("I9", f"row {row['seq']}: {row['rule']} before its {term} were over")
+            elif true_ms - rung.true_ms + LATE_MS < duration_ms(term) + paused_ms:
+                told = f"{paused_ms // 1000} s of outage do not count in its {term}"
+                self._violated("I9", f"row {row['seq']}: {row['rule']} although {told} (S4-06)")
             return
-        first = self.civil.first_day(local(rung.true_ms).date(), days[0], working=days[1])
+        paused = rung.protections.paused_days(rung.true_ms, true_ms, ZONE)
+        first = self.civil.first_day(local(rung.true_ms).date(), days[0], working=days[1], paused=paused)
         if local(true_ms + LATE_MS).date() < first and not self._witness.head_lied:
             self._violated("I9", f"row {row['seq']}: {row['rule']} at {local(true_ms)}, not before {first}")
 
@@ -333,13 +338,16 @@ class Standing:
             balance_nano = credit_nano - charge_nano
             minimum_nano = account["policy"]["restore_min_nano"]
             holds = [hold["hold_id"] for hold in account["holds"] if _protects(hold)]
+            netting = [hold for hold in account["holds"] if hold["kind"] == "dispute"]
+            least_nano = balance_nano + sum(hold.get("amount_nano", 0) for hold in netting if not hold["until_utc_ms"])
+            most_nano = balance_nano + sum(hold.get("amount_nano", 0) for hold in netting)
             if state in ("LIMITED", "SUSPENDED") and holds:
                 self._witness.world.violated("I10", f"{account_id} is {state} although {holds} protect it")
             if account["policy"].get("delinquency") is not None:
                 continue  # post-paid: what is owed are claims, not the balance; `claims.py` holds them against the rung
-            if state in ("LIMITED", "SUSPENDED") and balance_nano >= max(0, minimum_nano):
+            if state in ("LIMITED", "SUSPENDED") and least_nano >= max(0, minimum_nano):
                 self._witness.world.violated("I10", f"{account_id} is {state} with {balance_nano} nano on the account")
-            if state in ("NORMAL", "LOW_CREDIT") and balance_nano < 0:
+            if state in ("NORMAL", "LOW_CREDIT") and most_nano < 0:
                 self._witness.world.violated("I9", f"{account_id} is {state} with {balance_nano} nano on the account")
 
 

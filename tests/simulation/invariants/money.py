@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.simulation.invariants.witness import Row, Witness, lifetime, nano_of, vouched
+from tests.simulation.invariants.postings import POSTED
+from tests.simulation.invariants.witness import Row, Witness, agreed, lifetime, nano_of, vouched
 from tests.simulation.site import PRICE_NANO_PER_WH
 
 SEEDED = "file:"
 WITHHELD = "withheld"
 """The reference of what was held back until the head-end had confirmed the books."""
+REPLACED = "meter.replaced"
 PPM = 1_000_000
 
 
@@ -37,6 +39,8 @@ class Book:
     wraps_wh: int = 0
     """Charged beyond the difference of the registers, and the wraps on record, since they were last the same."""
     references: set[str] = field(default_factory=set)
+    settled_ms: int | None = None
+    """When a case was charged last."""
     last_top_up: Any = None
     resynced: bool = False
     """After a lost or restored store the head-end's books went on: totals are its, entries are no longer their sum."""
@@ -61,9 +65,11 @@ class Money:
 
     def row(self, row: Row, true_ms: int) -> None:
         """See `Reader`."""
-        if row["type"] == "event" and row["what"].startswith("register."):
-            self._register(self.books.setdefault(row["account_id"], Book()), row["what"], row["detail"])
-        if row.get("rule") == "closed" or (row.get("rule") == "resynced" and row["target"] == "TERMINATED"):
+        if row["type"] == "event" and (row["what"].startswith("register.") or row["what"] == REPLACED):
+            self._register(self.books.setdefault(row["account_id"], Book()), row)
+        if row.get("rule") in ("closed", "rolled_over") or (
+            row.get("rule") == "resynced" and row["target"] == "TERMINATED"
+        ):
             self.books.setdefault(row["account_id"], Book()).closed = True
         if row["type"] != "entry":
             return
@@ -83,6 +89,8 @@ class Money:
                 self._charge(book, row, amount_nano)
             case "resync":
                 book.resynced, book.register_wh = True, row.get("to_register_wh", book.register_wh)
+            case kind if kind in POSTED:
+                pass  # what each is for: postings.py
             case kind:
                 self._violated("I2", f"row {row['seq']}: nobody knows an entry of kind {kind}")
 
@@ -140,6 +148,8 @@ class Money:
         expected = order and order.body.get("opening_balance", "0.00")
         if seeded:
             expected = self._witness.world.setting.opening
+        elif order is not None and order.typ == "account_rollover":
+            expected = order.body["to"].get("opening_balance", "0.00")
         if book.opened or not expected or nano_of(expected) != amount_nano:
             self._violated("I3", f"row {row['seq']}: an opening of {row['amount']}, {expected} was said")
         book.opened, book.register_wh = True, row.get("to_register_wh")
@@ -193,6 +203,7 @@ class Money:
             if row["reference"] in book.references:
                 self._violated("I5", f"row {row['seq']}: {row['reference']} is charged twice")
             book.references.add(row["reference"])
+            book.settled_ms = row["at"]["running_ms"]
             return  # a difference that was open until now; its registers lie before those of the rows around it
         begins, ends = row.get("from_register_wh"), row.get("to_register_wh")
         if begins is None or ends is None:
@@ -217,19 +228,35 @@ class Money:
         """Nano per Wh by band, where that is all there is: no blocks. Orders are only ever added."""
         if reference not in self._prices:
             for order in self._witness.world.center.orders.values():
-                document = order.body.get("tariff") if order.typ in ("tariff_set", "account_open") else None
+                document = agreed(order).get("tariff")
                 if document is not None and f"{document['tariff']}@{document['version']}" == reference:
                     blocks = document["block"]
                     per_kwh = blocks[0]["price_per_kwh"] if len(blocks) == 1 else {}
                     self._prices[reference] = {band: nano_of(text) // 1000 for band, text in per_kwh.items()}
         return self._prices.get(reference)
 
-    def _register(self, book: Book, what: str, detail: dict[str, Any]) -> None:
+    def _replaced(self, book: Book, detail: dict[str, Any], running_ms: int) -> None:
+        """Another meter: charged to the end of the old one, and from the start of the new one (S4-09).
+
+        Where the new one was charged already, the row before settles the case across (replacements.py).
+        """
+        ends, begins = int(detail["old_end_wh"]), int(detail["new_start_wh"])
+        if book.register_wh in (None, ends):
+            book.register_wh = begins
+            if book.excess_wh:  # the old one passed its end since its last reading
+                book.wraps_wh += self._witness.world.meter.supply.modulus_wh
+        elif detail["charged_wh"] and book.settled_ms != running_ms:
+            self._violated("I5", f"another meter after {ends} Wh, charged until {book.register_wh}")
+
+    def _register(self, book: Book, row: Row) -> None:
         """What the rows say of the register between two charges: where it began, wrapped, or left a difference open."""
+        what, detail = row["what"], row["detail"]
         if book.closed:
             return  # the register is followed and nobody is charged any more
         jump: tuple[int | None, int] | None = None
-        if what == "register.opened":
+        if what == REPLACED:
+            self._replaced(book, detail, row["at"]["running_ms"])
+        elif what == "register.opened":
             jump = (book.register_wh, int(detail["register_wh"]))
         elif what == "register.wrapped":
             book.wraps_wh += int(detail["wraps_at_wh"])

@@ -198,8 +198,19 @@ def leaves_switch(account: dict[str, Any]) -> bool:
     return held is not None and held.get("leaves_switch", True) and account["lockout"] is None
 
 
+def agreed(order: Any) -> dict[str, Any]:
+    """The terms an order names: its own, or those of the next holder."""
+    found: dict[str, Any] = order.body["to"] if order.typ == "account_rollover" else order.body
+    return found
+
+
+def posted_nano(account: dict[str, Any]) -> int:
+    """What a snapshot says was posted, bonus included, over the account's whole life."""
+    return int(account.get("postings", {}).get("total_nano", 0))
+
+
 def lifetime(account: dict[str, Any]) -> tuple[int, int]:
     """What a snapshot says was credited, and charged, over the account's whole life, in nano-units."""
     credit_nano = account["opening_nano"] + account["top_up_total_nano"] - account["reversal_total_nano"]
-    credit_nano += account.get("adjusted_nano", 0) - account.get("withheld_nano", 0)
+    credit_nano += account.get("adjusted_nano", 0) - account.get("withheld_nano", 0) + posted_nano(account)
     return credit_nano, account["usage"]["net_nano"] + account["usage"]["vat_nano"]
