@@ -256,6 +256,8 @@ SUSPENDED, LIMITED = SupplyState.SUSPENDED, SupplyState.LIMITED
         ((COMPLAINT, {"rungs": (SUSPENDED,)}), (HoldKind.SHARED_POINT, {}), ""),
         ((HoldKind.SHARED_POINT, {}), (COMPLAINT, {}), "hold_exists"),
         ((OUTAGE, {}), (COMPLAINT, {}), "hold_exists"),
+        ((OUTAGE, {}), (HoldKind.LIFE_SUPPORT, {}), "hold_exists"),
+        ((OUTAGE, {}), (HoldKind.LIFE_SUPPORT, {"hold_id": "care"}), ""),
         ((COMPLAINT, {}), (OUTAGE, {}), ""),
     ],
 )

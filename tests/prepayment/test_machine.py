@@ -160,17 +160,18 @@ class Household(RuleBasedStateMachine):
         if outcome.verdict.status is VerdictStatus.APPLIED:
             self.post(TopUpReversal(self.w.now(), "r", sequence, nano, total, "CHF", "x"))
 
-    @rule(kind=st.sampled_from(list(HoldKind)))
-    def hold(self, kind: HoldKind) -> None:
-        """A hold is set; a protective one restores at once."""
-        self.post(HoldSet(self.w.now(), "h", "hold", kind))
-        if kind.protective:
+    @rule(kind=st.sampled_from(list(HoldKind)), hold_id=st.sampled_from(["one", "other"]))
+    def hold(self, kind: HoldKind, hold_id: str) -> None:
+        """A hold is set; a protective one restores at once, unless its id is that of an outage: that is not ended."""
+        outages = {held.hold_id for held in self.w.account.holds if held.kind is HoldKind.OUTAGE}
+        self.post(HoldSet(self.w.now(), "h", hold_id, kind))
+        if kind.protective and hold_id not in outages:
             assert control(self.w.account, TERMS).limit_w is None
 
-    @rule()
-    def release(self) -> None:
+    @rule(hold_id=st.sampled_from(["one", "other"]))
+    def release(self, hold_id: str) -> None:
         """The hold is released, if there is one."""
-        self.post(HoldReleased(self.w.now(), "h", "hold"))
+        self.post(HoldReleased(self.w.now(), "h", hold_id))
 
     @rule(locked=st.booleans())
     def lockout(self, locked: bool) -> None:
