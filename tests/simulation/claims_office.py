@@ -24,6 +24,7 @@ OPEN_MAX = 3
 """So many claims are followed at once."""
 ASKS_MAX = 60
 """After so many orders the office gives a claim up."""
+TOLD_AGAIN_MAX = 8
 TOLD_AGAIN_S = 6 * HOUR_S
 """How soon the office finds out that a gateway has forgotten its claims."""
 
@@ -38,6 +39,8 @@ class Claim:
     left_nano: int
     over: bool = False
     """Paid, or nobody follows it any more."""
+    asked: Order | None = None
+    """The last order for it."""
 
 
 class ClaimsOffice:
@@ -117,17 +120,15 @@ class ClaimsOffice:
             "account_id": one.account_id, "arrears_id": one.arrears_id, "legal_ref": "decision 2026/4",
             "queue": queue, "affected_parties_heard": heard,
         }  # fmt: skip
-        return self._world.center.command(typ, body)
+        one.asked = order = self._world.center.command(typ, body)
+        return order
 
     def queued(self) -> list[tuple[Claim, int]]:
         """Open claims with an order that the gateway keeps, and the instant it was told to be for."""
-        center, now_ms = self._world.center, self._world.machine.true_utc_ms()
-        by_id = {one.arrears_id: one for one in self.open_claims()}
-        found = []
-        for order in center.orders.values():
-            one = by_id.get(str(order.body.get("arrears_id")))
-            verdict = order.verdicts[-1] if order.verdicts and one is not None else {}
-            if one is None or verdict.get("reason") != "queued":
+        now_ms, found = self._world.machine.true_utc_ms(), []
+        for one in self.open_claims():
+            verdict = one.asked.verdicts[-1] if one.asked is not None and one.asked.verdicts else {}
+            if verdict.get("reason") != "queued":
                 continue
             slot_ms = round(datetime.fromisoformat(verdict["detail"]["next_slot"]).timestamp() * 1000)
             if slot_ms > now_ms:
@@ -153,7 +154,7 @@ class ClaimsOffice:
         center = self._world.center
         if center.resyncs != self._resyncs and not self._world.healed:
             self._resyncs = center.resyncs
-            for one in self.claims:
+            for one in self.claims[-TOLD_AGAIN_MAX:]:
                 if one.account_id != center.account_id:
                     continue
                 if one.over:

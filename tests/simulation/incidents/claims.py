@@ -12,14 +12,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.claims_office import OPEN_MAX
-from tests.simulation.incidents import incident
+from tests.simulation.incidents import POST_PAID, incident
+from tests.simulation.incidents.orders import opening_after
 from tests.simulation.till import NANO, money
 from tests.simulation.world import HOUR_S, World
 
 if TYPE_CHECKING:
     from tests.simulation.claims_office import Claim
 
-FAMILY = "claims"
+FAMILY = POST_PAID
 LOOKS = 144
 """So often, each half hour, somebody looks whether an order is kept."""
 MINUTE_MS = 60_000
@@ -40,6 +41,25 @@ def ordered_without_notice(world: World, chance: random.Random) -> None:
         "queue": chance.random() < 0.5, "affected_parties_heard": True,
     }  # fmt: skip
     world.center.command(chance.choice(("supply_limit", "supply_suspend")), body)
+
+
+@incident("orders", 0.4)
+def claimed_from_prepaid(world: World, chance: random.Random) -> None:
+    """What only a central policy knows is asked of an account that decides by itself: refused (2.8, 12)."""
+    if world.setting.post_paid is None:
+        account_id = world.center.account_id
+        asked = {"account_id": account_id, "arrears_id": "N1", "legal_ref": "none", "affected_parties_heard": True}
+        day = datetime.fromtimestamp(world.machine.true_utc_ms() / 1000, UTC).date()
+        notice = {
+            "account_id": account_id, "arrears_id": "N1", "commodity": "electricity", "currency": "CHF",
+            "amount": "20.00", "due_on": str(day - timedelta(days=90)), "issued_on": str(day - timedelta(days=60)),
+            "proof": "unproven", "final_term_on": str(day - timedelta(days=9)), "legal_ref": "letter",
+            "sent_on": str(day - timedelta(days=60)), "notified_on": str(day - timedelta(days=55)),
+        }  # fmt: skip
+        world.center.command("arrears_notice", notice)
+        world.later(60.0, partial(world.center.command, chance.choice(("supply_limit", "supply_suspend")), asked))
+        ended = {"account_id": account_id, "reason": "arrears", "cause": "delinquency"}
+        world.later(120.0, partial(world.center.command, "account_close", ended))
 
 
 @incident(FAMILY, 4.0)
@@ -170,7 +190,9 @@ def ended_for_arrears(world: World, chance: random.Random) -> None:
     def ask(left: int) -> None:
         if world.healed or not left or world.center.account_id != account_id:
             return
-        if world.center.supply.get(account_id) != "TERMINATED":
+        if world.center.supply.get(account_id) == "TERMINATED":
+            _back_again(world, account_id)
+        else:
             world.center.command("account_close", body)
         world.later(chance.uniform(3, 15) * HOUR_S, partial(ask, left - 1))
 
@@ -183,6 +205,20 @@ def seen_on_site(world: World, chance: random.Random) -> None:
     body = {"account_id": world.center.account_id, "confirmed_by": "fitter 7"}
     for after_s in (0.0, chance.uniform(5, 60) * HOUR_S):
         world.later(after_s, partial(world.center.command, "reconnect", body))
+
+
+def _back_again(world: World, leaving: str) -> None:
+    """The same customer asks for a new contract, and is told to pay first; the next time they have (S1-15)."""
+    opening = opening_after(world, leaving) | {"kind": "activation"}
+    order = world.center.command("account_open", opening)
+    for one in world.claims.open_claims():
+        world.later(HOUR_S, partial(world.claims.paid, one))
+
+    def open_now() -> None:
+        if order.status == "applied" and world.center.account_id == leaving:
+            world.center.account_id = str(opening["account_id"])
+
+    world.later(HOUR_S / 2, open_now)
 
 
 def _one(world: World, chance: random.Random) -> Claim | None:

@@ -159,20 +159,25 @@ def read_now(world: World, chance: random.Random) -> None:
         world.center.command("read_now", _body(world))
 
 
+def opening_after(world: World, leaving: str) -> dict[str, Any]:
+    """The next contract at this meter, with somebody else."""
+    opening = {
+        "account_id": f"A{int(leaving[1:]) + 1}", "meter_id": "m1", "currency": "CHF", "contract_power_w": 6000,
+        "policy": _policy(world), "tariff": tomllib.loads(tariff_text()), "opening_balance": "3.00",
+    }  # fmt: skip
+    if world.setting.post_paid is not None:  # what the other one owes is not theirs
+        opening |= {"opening_balance": "0.00", "voltage": world.setting.post_paid.voltage}
+        opening |= {"kind": "subentro", "contract_id": f"C{opening['account_id']}"}
+    return opening
+
+
 @incident(FAMILY, 0.12)
 def moves_out(world: World, chance: random.Random) -> None:
     """The contract ends; some hours later somebody else moves in (S1-15)."""
     center = world.center
     leaving = center.account_id
     closing = center.insist("account_close", {"account_id": leaving, "reason": "moves out"})
-    opening = {
-        "account_id": f"A{int(leaving[1:]) + 1}", "meter_id": "m1", "currency": "CHF", "contract_power_w": 6000,
-        "policy": _policy(world), "tariff": tomllib.loads(tariff_text()),
-        "opening_balance": "3.00",
-    }  # fmt: skip
-    if world.setting.post_paid is not None:  # what the other one owes is not theirs
-        opening |= {"opening_balance": "0.00", "voltage": world.setting.post_paid.voltage}
-        opening |= {"kind": "subentro", "contract_id": f"C{opening['account_id']}"}
+    opening = opening_after(world, leaving)
 
     def open_next() -> None:
         if closing.status == "applied" and center.account_id == leaving:
