@@ -11,6 +11,7 @@ from gateway.commands import Body, Command
 from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
 from gateway.commands.books import AccountResyncBody, PositionBody
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
+from gateway.commands.documents import DocumentBody
 from gateway.commands.keys import parse_keys
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
 from gateway.commands.postings import BonusSetBody, PostingBody
@@ -22,12 +23,16 @@ from gateway.commands.protection import (
     OutageCancelBody,
     OutagePlanBody,
 )
+from gateway.commands.schedule import ScheduleSetBody, ServiceBody
 from gateway.commands.voltage import VoltageCheckBody
 from gateway.config import document
 from gateway.config.policies import PolicyDocument
 from gateway.config.tariffs import TariffDocument
 from gateway.prepayment.events import HoldKind
+from gateway.prepayment.export import DocumentKind
+from gateway.prepayment.periods import BillingClass
 from gateway.prepayment.posting import PostingKind
+from gateway.prepayment.schedule import Rule
 from gateway.prepayment.supply import SupplyState
 from gateway.reference.sign import Signer
 from tests.commands.arrears import ARREARS
@@ -104,6 +109,8 @@ COMMANDS: tuple[tuple[Command, Body], ...] = (
     (Command.POSTING, PostingBody("CH-1", 2, PostingKind.FEE, "-1.50", "CHF", "P-2", reverses="P-1")),
     (Command.BONUS_SET, BonusSetBody("CH-1", "B-1", date(2025, 12, 1), date(2026, 11, 30), "CHF", total="120.00")),
     (Command.READ_NOW, ReadNowBody("CH-1")),
+    (Command.SCHEDULE_SET, ScheduleSetBody("CH-1", (ServiceBody(Rule.FIXED, BillingClass.TWO_MONTHLY),))),
+    (Command.DOCUMENT, DocumentBody(DocumentKind.EVIDENCE, date(2026, 1, 1), date(2026, 1, 2))),
     (Command.VOLTAGE_CHECK, VoltageCheckBody("CH-1", "v-1", datetime(2026, 3, 8, tzinfo=UTC), "case 7")),
     *((command, body) for command, body, _ in OPERATIONS),
     *((command, body) for command, body, _ in ARREARS),
