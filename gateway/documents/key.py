@@ -14,13 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
 
 from gateway.errors import StoreError
 from gateway.prepayment.events import Detail
@@ -29,6 +22,10 @@ NAME = "device-key.pem"
 MADE = "device.key"
 """The journal's event that puts a new key on record."""
 SET_ASIDE_MAX = 8
+_PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
+"""What stands before the 32 bytes of an Ed25519 key in PKCS #8 (RFC 8410, section 7). Here because the library's
+own reader loads every other kind of key as well: two megabytes of memory for good."""
+_BEGIN, _END = b"-----BEGIN PRIVATE KEY-----", b"-----END PRIVATE KEY-----"
 
 Note = Callable[[str, Detail], Awaitable[None]]
 """Puts something on record (`Teller.note`)."""
@@ -57,7 +54,7 @@ class DeviceKey:
 
 def written(public: Ed25519PublicKey) -> str:
     """A public key as base64url."""
-    return base64.urlsafe_b64encode(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(public.public_bytes_raw()).rstrip(b"=").decode()
 
 
 def read_public(text: str) -> Ed25519PublicKey:
@@ -68,7 +65,7 @@ def read_public(text: str) -> Ed25519PublicKey:
 
 def kid_of(public: Ed25519PublicKey) -> str:
     """The short name of a key: the first 16 hex digits of its SHA-256."""
-    return hashlib.sha256(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
+    return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:16]
 
 
 def load(folder: Path) -> DeviceKey | None:
@@ -77,13 +74,11 @@ def load(folder: Path) -> DeviceKey | None:
     try:
         if path.stat().st_mode & 0o077:
             raise StoreError(f"{path}: others may read this private key, so it proves nothing any more")
-        private = load_pem_private_key(path.read_bytes(), password=None)
+        private = _private(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise StoreError(f"{path}: cannot be read as a key ({error})") from error
-    if not isinstance(private, Ed25519PrivateKey):
-        raise StoreError(f"{path}: is not an Ed25519 key")
     return DeviceKey(private)
 
 
@@ -104,13 +99,30 @@ async def load_or_make(folder: Path, note: Note) -> DeviceKey:
     key = DeviceKey(Ed25519PrivateKey.generate())
     draft = folder / f"{NAME}.new"
     try:
-        _write(draft, key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        _write(draft, _pem(key.private))
         await note(MADE, (("kid", key.kid), ("public", key.public), ("cause", cause)))
         draft.replace(folder / NAME)
         _flush(folder)
     except OSError as error:
         raise StoreError(f"{folder / NAME}: cannot be written ({error})") from error
     return key
+
+
+def _pem(private: Ed25519PrivateKey) -> bytes:
+    """The key as every tool reads it (RFC 7468)."""
+    return b"\n".join((_BEGIN, base64.b64encode(_PKCS8 + private.private_bytes_raw()), _END, b""))
+
+
+def _private(pem: bytes) -> Ed25519PrivateKey:
+    """The key in such a file; raises ValueError for anything else."""
+    lines = pem.split()
+    body = b"".join(lines[3:-3])
+    if b" ".join(lines[:3]) != _BEGIN or b" ".join(lines[-3:]) != _END:
+        raise ValueError("not a PEM file with a private key")
+    der = base64.b64decode(body, validate=True)
+    if not der.startswith(_PKCS8) or len(der) != len(_PKCS8) + 32:
+        raise ValueError("not an Ed25519 key")
+    return Ed25519PrivateKey.from_private_bytes(der[len(_PKCS8) :])
 
 
 def _write(path: Path, data: bytes) -> None:

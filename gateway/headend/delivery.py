@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
 
-from gateway.documents.maker import Maker
 from gateway.documents.seal import Document
 from gateway.errors import CommandRefused, LinkError
 from gateway.headend.link import Link, Sleep
@@ -30,14 +29,16 @@ PAUSE_S = 0.1
 RETRY_S = 10.0
 
 Note = Callable[[str, Detail], Awaitable[None]]
+Make = Callable[[DocumentAsked], Awaitable[Document]]
+"""Makes a document; raises CommandRefused."""
 
 
 class Delivery:
     """Makes and publishes what `ask` has put in line."""
 
-    def __init__(self, link: Link, maker: Maker, topics: Topics, sleep: Sleep, note: Note) -> None:
+    def __init__(self, link: Link, make: Make, topics: Topics, sleep: Sleep, note: Note) -> None:
         self._link = link
-        self._maker = maker
+        self._make = make
         self._topics = topics
         self._sleep = sleep
         self._note = note
@@ -69,7 +70,7 @@ class Delivery:
 
     async def _parts(self, asked: DocumentAsked) -> Iterator[DocumentPart]:
         try:
-            document = await self._maker.make(asked)
+            document = await self._make(asked)
         except CommandRefused as refusal:
             await self._note("document.failed", (("jti", asked.command_id), ("reason", refusal.reason)))
             failed = DocumentPart(asked.command_id, 0, 0, reason=refusal.reason, detail=plain(refusal.detail.items()))

@@ -12,7 +12,7 @@ from gateway.clock import SystemClock
 from gateway.commands import Keyring
 from gateway.config.loader import Configuration, beside
 from gateway.documents.key import DeviceKey
-from gateway.documents.maker import Maker
+from gateway.documents.seal import Document
 from gateway.errors import ConfigError
 from gateway.headend.connection import MqttLink
 from gateway.headend.delivery import Delivery
@@ -23,6 +23,7 @@ from gateway.headend.status import StatusKeeper, will
 from gateway.headend.timesync import TimeSync
 from gateway.headend.topics import Topics
 from gateway.headend.uplink import Uplink
+from gateway.prepayment.export import DocumentAsked
 from gateway.store import Store
 from gateway.teller import Teller
 
@@ -69,8 +70,14 @@ class Headend:
         self._status = StatusKeeper(link, store, teller, clock, topics, public)
         self._delivery: Delivery | None = None
         if device is not None:
-            maker = Maker(store, device, gateway_id, teller.note)
-            self._delivery = Delivery(link, maker, topics, clock.sleep, teller.note)
+
+            async def make(asked: DocumentAsked) -> Document:
+                # Documents are asked for seldom: what makes them is loaded when the first one is (a megabyte of RSS).
+                from gateway.documents.maker import Maker
+
+                return await Maker(store, device, gateway_id, teller.note).make(asked)
+
+            self._delivery = Delivery(link, make, topics, clock.sleep, teller.note)
         self._uplink = Uplink(link, store, teller, topics, sleep=clock.sleep, acknowledges=table.acknowledges)
         self._timesync = TimeSync(link, clock, topics, clock.authenticate)
         self._downlink = Downlink(

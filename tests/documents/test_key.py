@@ -5,8 +5,11 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.documents.key import NAME, load, load_or_make
+from gateway.documents.key import NAME, load, load_or_make, written
 from gateway.errors import StoreError
 from gateway.prepayment.events import Detail
 
@@ -70,3 +73,30 @@ def test_a_key_that_cannot_be_used_is_set_aside_and_replaced(tmp_path: Path, how
     assert second != first
     assert record.notes[0][1]["cause"] == "replaced"
     assert (tmp_path / f"{NAME}.damaged-1").exists()
+
+
+def test_the_file_is_what_every_tool_reads(tmp_path: Path) -> None:
+    """RFC 8410: the key is written as PKCS #8, and one that another program wrote is read."""
+    public, _ = made(tmp_path)
+    theirs = serialization.load_pem_private_key((tmp_path / NAME).read_bytes(), password=None)
+    assert isinstance(theirs, Ed25519PrivateKey)
+    assert written(theirs.public_key()) == public
+    other = Ed25519PrivateKey.generate()
+    pem = other.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / NAME).write_bytes(pem)
+    known = load(tmp_path)
+    assert known is not None
+    assert known.public == written(other.public_key())
+
+
+def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+    """S2-12: only an Ed25519 key signs documents."""
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / NAME).write_bytes(pem)
+    (tmp_path / NAME).chmod(0o600)
+    with pytest.raises(StoreError, match="not an Ed25519 key"):
+        load(tmp_path)
