@@ -88,16 +88,6 @@ class Calendar:
         """Giorno feriale: Monday to Saturday, not a holiday."""
         return not self.is_holiday(day) and day.weekday() < _SUNDAY
 
-    def counts(self, day: date, kind: DayKind) -> bool:
-        """The day is one of those a term of this kind counts; raises CalendarNotCovered, but not for plain days."""
-        match kind:
-            case DayKind.CALENDAR:
-                return True
-            case DayKind.WORKING:
-                return self.is_working_day(day)
-            case DayKind.FERIALI:
-                return self.is_feriale(day)
-
     def moratorium(self, name: str, year: int) -> Moratorium:
         """The moratorium of this name; one nobody knows covers no year: raises CalendarNotCovered."""
         found = next((known for known in self.moratoria if known.name == name), None)
@@ -114,11 +104,12 @@ def day_term_end(start: date, days: int, kind: DayKind, calendar: Calendar) -> d
     """
     if kind is DayKind.CALENDAR:
         return start + timedelta(days=days + 1)
+    counts = calendar.is_working_day if kind is DayKind.WORKING else calendar.is_feriale
     day = start
     left = days
     while left > 0:
         day += timedelta(days=1)
-        left -= calendar.counts(day, kind)
+        left -= counts(day)
     return day + timedelta(days=1)
 
 

@@ -81,9 +81,8 @@ def _notice_refusal(account: Account, request: ArrearsNoticed) -> Verdict | None
     if request.issued_on < earliest.isoformat():
         return refused("too_early", rule="due", not_before=earliest.isoformat())
     least = legal.final_term_from(account, request)
-    if least is None or request.final_term_on < least.day.isoformat():
-        day = "" if least is None else least.day.isoformat()
-        return refused("final_term_too_short", rule=request.proof.value, not_before=day)
+    if request.final_term_on < least.day.isoformat():
+        return refused("final_term_too_short", rule=request.proof.value, not_before=least.day.isoformat())
     return None
 
 

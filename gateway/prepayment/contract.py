@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import assert_never
 
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Parallel
@@ -103,10 +104,10 @@ def informed(request: Past, known: list[Known | None]) -> Past:
     match request:
         case ManuallyRead():
             return replace(request, floor=known[0], ceiling=known[1])
-        case CertificateAsked():
+        case CertificateAsked() | RolledOver():
             return replace(request, known=known[0])
-        case RolledOver():
-            return replace(request, known=known[0])
+        case _ as never:
+            assert_never(never)
 
 
 def to_come(account: Account, utc_ms: int) -> bool:

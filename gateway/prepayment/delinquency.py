@@ -170,8 +170,8 @@ def review(outcome: Outcome, terms: Terms, at: Moment) -> tuple[Outcome, Decisio
         return outcome, decide(rules, situation_of(account, terms, at))
     situation = situation_of(account, terms, at)
     refusal = _inapplicable(account, order, terms)
-    decision = decide(rules, situation, ordered=order.target)
-    if refusal is None and decision.rule is not None:
+    decision = Decision() if refusal is not None else decide(rules, situation, ordered=order.target)
+    if decision.rule is not None:
         return outcome, decision
     if refusal is None and decision.blocked == Guard.SLOT and (slot_ms := _slot_ms(situation)) is not None:
         return replace(outcome, account=replace(account, ordered=replace(order, slot_utc_ms=slot_ms))), Decision()

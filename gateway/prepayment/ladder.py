@@ -354,18 +354,15 @@ def _slot_open(s: Situation) -> bool:
 
 def _above_floor(s: Situation) -> bool:
     order = s.account.ordered
-    if order is None or s.account.policy.delinquency is None:
-        return False
-    net_nano = legal.net_nano(s.account, s.at, order.arrears_id)
-    return net_nano > s.account.policy.delinquency.debt_floor_nano
+    assert order is not None, "a guard of orders"
+    return legal.net_nano(s.account, s.at, order.arrears_id) > legal.rules_of(s.account).debt_floor_nano
 
 
 def _terms_over(s: Situation) -> bool:
-    """The first legal day of the order's rung has come, in proven time."""
+    """The first legal day of the order's rung has come; the clock has a guard of its own."""
     order = s.account.ordered
-    claim = next((one for one in s.account.arrears if order is not None and one.arrears_id == order.arrears_id), None)
-    if order is None or claim is None or not s.at.trust.proven:
-        return False
+    assert order is not None, "a guard of orders"
+    claim = next(one for one in s.account.arrears if one.arrears_id == order.arrears_id)
     try:
         bar = legal.first_legal(s.account, claim, order.target, s.terms, s.at)
     except (KeyError, CalendarNotCovered):

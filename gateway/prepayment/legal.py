@@ -57,16 +57,15 @@ def rules_of(account: Account) -> Delinquency:
     return account.policy.delinquency
 
 
-def final_term_from(account: Account, request: ArrearsNoticed) -> Bar | None:
-    """The first day a final term may name, by the proof of the notice; None when the date it counts from is missing."""
+def final_term_from(account: Account, request: ArrearsNoticed) -> Bar:
+    """The first day a final term may name, by the proof of the notice, whose date is there (`claims.noticed`)."""
     rules = rules_of(account)
     start, days = {
         Proof.REGISTERED_LETTER: (request.sent_on, rules.pay_registered_days),
         Proof.CERTIFIED_MAIL: (request.notified_on, rules.pay_certified_days),
         Proof.UNPROVEN: (request.issued_on, rules.pay_unproven_days),
     }[request.proof]
-    if start is None:
-        return None
+    assert start is not None, "a notice without the date its proof counts from is refused before"
     end = day_term_end(date.fromisoformat(start), days, DayKind.CALENDAR, NO_HOLIDAYS)
     return Bar(request.proof.value, date.fromordinal(end.toordinal() - 1))
 
@@ -100,8 +99,8 @@ def first_legal(account: Account, arrears: Arrears, target: SupplyState, terms: 
 
 
 def terminable_from(account: Account, arrears: Iterable[Arrears]) -> date | None:
-    """The first day on which the contract may end for arrears; None while the day of the suspension is not known."""
-    if account.supply.dated_on is None or account.supply.state is not SupplyState.SUSPENDED:
+    """The first day on which the contract of a suspended supply may end; None while the day of that is not known."""
+    if account.supply.dated_on is None:
         return None
     letters = (one.letter_days for one in arrears)
     days = max(TERMINATE_MIN_DAYS, rules_of(account).terminate_days, *letters)

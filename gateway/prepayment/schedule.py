@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from typing import assert_never
 
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome
@@ -112,6 +113,8 @@ def class_of(service: Service, account: Account) -> BillingClass | None:
         case Rule.MULTISERVICE_ELECTRICITY:
             power_w = available_power_w(account.contract_power_w)
             return _above(power_w > MULTISERVICE_POWER_W, BillingClass.TWO_MONTHLY)
+        case _ as never:
+            assert_never(never)
 
 
 def estenergy_gas(smc_per_year: int, *, constant_instalments: bool = False) -> BillingClass:
