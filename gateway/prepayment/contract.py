@@ -265,12 +265,10 @@ def _told(made: Certificate) -> Taken:
 
 def certified(made: Certificate) -> Verdict:
     """The verdict that names a certificate and what it says."""
-    detail: list[tuple[str, str | int]] = [("certificate_id", made.certificate_id), ("quality", made.quality.value)]
-    if made.import_wh is not None:
-        detail.append(("register_wh", made.import_wh))
-    if made.stands_utc_ms is not None:
-        detail.append(("stands_utc_ms", made.stands_utc_ms))
-    return Verdict(VerdictStatus.APPLIED, "", tuple(detail))
+    assert made.import_wh is not None, "what is certified was read"
+    named = (("certificate_id", made.certificate_id), ("quality", made.quality.value), ("register_wh", made.import_wh))
+    stands = () if made.stands_utc_ms is None else (("stands_utc_ms", made.stands_utc_ms),)
+    return Verdict(VerdictStatus.APPLIED, "", (*named, *stands))
 
 
 def _parallel(account: Account, at: Moment) -> Parallel:
