@@ -11,7 +11,19 @@ from gateway.prepayment.account import Terms
 from gateway.prepayment.arrears import Proof, Reconnected
 from gateway.prepayment.calendar import Calendar
 from gateway.prepayment.delinquency import Phase, phase_of
-from gateway.prepayment.events import AccountClosed, CloseCause, Hold, HoldKind, HoldSet, PolicySet, TimeTrust
+from gateway.prepayment.events import (
+    AccountClosed,
+    CloseCause,
+    Hold,
+    HoldKind,
+    HoldSet,
+    PolicySet,
+    Position,
+    Resynced,
+    Suspected,
+    SuspicionCause,
+    TimeTrust,
+)
 from gateway.prepayment.ledger import Verdict
 from gateway.prepayment.policy import Anchor
 from gateway.prepayment.supply import SupplyState, Voltage
@@ -199,3 +211,21 @@ def test_a_supply_without_a_notice_shows_its_rung() -> None:
     bare: Terms = replace(TERMS, calendars={"it": Calendar("it", (2025,), frozenset())})
     assert phase_of(home.account, bare, home.at()) is Phase.NOTICED
     assert phase_of(home.account, replace(TERMS, calendars={}), home.at()) is Phase.NOTICED
+
+
+@pytest.mark.parametrize("state", list(S))
+def test_a_ladder_has_its_own_rungs(state: SupplyState) -> None:
+    """2.4: credit knows NORMAL, LOW_CREDIT and GRACE, a debt REGULAR and NOTICED; the rest is common."""
+    prepaid, postpaid = shipped("it-prepaid"), shipped("estenergy-electricity")
+    assert prepaid.has(state) is (state not in (S.REGULAR, S.NOTICED))
+    assert postpaid.has(state) is (state not in (S.NORMAL, S.LOW_CREDIT, S.GRACE))
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [(S.NORMAL, S.REGULAR), (S.GRACE, S.REGULAR), (S.REGULAR, S.REGULAR)])
+def test_a_resync_with_a_rung_of_the_other_ladder_begins_at_the_first(theirs: SupplyState, ours: SupplyState) -> None:
+    """Threat 4: a head-end that has no row of a change names the first rung it knows; nobody is worse off by it."""
+    home = debtor()
+    home.post(Suspected(home.at(), SuspicionCause.FORK, "epoch", 5))
+    known = Position(0, home.now_ms, 0, 0, 0, 0, 0, theirs, 0)
+    verdict = home.said(Resynced(home.at(), "r-1", "run-1", "epoch", 9, "ab" * 32, "EUR", known))
+    assert (verdict.reason, home.state) == ("", ours)

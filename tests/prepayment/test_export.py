@@ -80,6 +80,16 @@ def test_a_month_is_a_whole_one_that_is_over(first: date, last: date, reason: st
     assert answer(KIND.MONTH, first, last) == reason
 
 
+@pytest.mark.parametrize(("today", "reason"), [(date(2026, 10, 31), "month_not_over"), (date(2026, 11, 1), "")])
+def test_the_last_day_of_a_month_belongs_to_it(today: date, reason: str) -> None:
+    """S4-17: its last evening is still to come."""
+    at = Moment(midnight_utc_ms(today, ZONE), TimeTrust.SYNCHRONISED, 0)
+    asked = DocumentAsked(at, "d1", "CH-1", KIND.MONTH, date(2026, 10, 1), date(2026, 11, 1))
+    verdict = granted(asked, account())
+    assert verdict.reason == reason
+    assert not reason or dict(verdict.detail) == {"until": "2026-11-01"}
+
+
 @pytest.mark.parametrize("kind", [KIND.STATEMENT, KIND.TOPUPS, KIND.EVIDENCE, KIND.CERTIFICATES])
 def test_the_ledger_is_asked_for_two_years_at_a_time(kind: DocumentKind) -> None:
     """S0-17, S2-12: what is kept for ever has no oldest day, and a request its length."""

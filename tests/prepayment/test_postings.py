@@ -178,6 +178,18 @@ def test_a_reconstruction_is_two_entries(first: str, reason: str) -> None:
     assert w.account.balance_nano == 110 * NANO
 
 
+@pytest.mark.parametrize(("last", "reason"), [("2026-06-10", ""), ("2026-06-11", "invalid_period")])
+def test_a_reconstruction_ends_with_the_test(last: str, reason: str) -> None:
+    """S2-18: what the meter counts after the test that found it wrong is another story."""
+    w = world(100 * NANO)
+    w.utc_ms = JUNE
+    rebuilt = posting(
+        w, 1, PostingKind.RECONSTRUCTION, -NANO,
+        from_day="2026-05-01", to_day=last, test_day="2026-06-10", credit_nano=0, debit_nano=NANO,
+    )  # fmt: skip
+    assert said(w, rebuilt) == ("refused" if reason else "applied", reason)
+
+
 def test_a_certain_fault_sets_the_first_day() -> None:
     """S2-17: from the fault itself, however long ago, and from no other day."""
     w = world(100 * NANO)
