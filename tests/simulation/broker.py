@@ -87,9 +87,11 @@ class SimBroker:
         self._look_out()
 
     def heal(self) -> None:
-        """Fine weather."""
+        """Fine weather; what a slow line still owes hours of is sent anew over another connection."""
         self._spells.clear()
         self._look_out()
+        if any(link.behind_s > RETRY_S for link in self.links):
+            self.cut()
 
     def _look_out(self) -> None:
         weather = Weather()
@@ -200,6 +202,11 @@ class SimLink:
         """See `Link`."""
         return self._session
 
+    @property
+    def behind_s(self) -> float:
+        """How long the last message on its way down will still take."""
+        return self._arrive_s - asyncio.get_running_loop().time()
+
     async def run(self) -> None:
         """See `Link`: looks for the broker every half minute."""
         while True:
@@ -262,6 +269,7 @@ class SimLink:
         if not self._session:
             return
         self._session = 0
+        self._arrive_s = 0.0  # what was on its way is sent anew
         self._broker.closed(self)
         self._broker.take_up(self, self._will.topic, self._will.payload)
         if not self.dead:
