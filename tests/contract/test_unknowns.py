@@ -76,7 +76,7 @@ def test_a_reading_by_eye_of_a_day_that_is_over_and_not_stored() -> None:
 
 def test_a_reading_by_eye_after_readings_without_a_date() -> None:
     """S2-40, I16: the time since the last reading is the running time where no clock was believed."""
-    place = World(opened(), trust=TimeTrust.UNKNOWN)
+    place = World(opened(at=at(trust=TimeTrust.UNKNOWN)), trust=TimeTrust.UNKNOWN)
     place.read()
     place.trust = TimeTrust.AUTHENTICATED
     place.running_ms += 2 * HOUR_MS

@@ -68,6 +68,16 @@ def test_a_year_of_bonus_is_credited_daily_and_stops() -> None:
     assert 20 * NANO + w.entries_nano() == w.account.settled_balance_nano
 
 
+def test_less_than_a_nano_unit_a_day_comes_another_day() -> None:
+    """S2-35: three nano-units over five days are three entries, and no entry is empty."""
+    w = world()
+    assert set_bonus(w, to_day="2026-03-06", total_nano=3) == ("applied", "")
+    w.post(Tick(w.now()))
+    days(w, 10)
+    assert [one.amount_nano for one in credited(w)] == [1, 1, 1]
+    assert [dict(one.detail or ())["to"] for one in credited(w)] == ["2026-03-03", "2026-03-05", "2026-03-06"]
+
+
 def test_the_end_is_told_once_two_months_before() -> None:
     """S2-36: renewal is a month before the end, so the customer is told 30 to 60 days before it, once."""
     w = world()

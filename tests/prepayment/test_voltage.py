@@ -84,6 +84,22 @@ def test_the_rows_are_those_of_the_hour_and_say_how_many_samples() -> None:
     assert (report["voltage_l1_outside"], report["voltage_l2_outside"]) == (1, 0)
 
 
+def test_a_phase_that_said_nothing_is_named_with_no_values() -> None:
+    """S4-12: neither a least nor a highest of nothing, in rows and summary; the other phase has its own."""
+    w = world()
+    begin(w, 20 * 60_000)
+    for _ in range(25):
+        w.running_ms += 60_000
+        w.utc_ms += 60_000
+        w.post(Reading(w.now(), w.register_wh, voltages=(("voltage_l1", 2_300),)))
+    [report] = rows(w, "voltage.report")
+    assert {key: value for key, value in report.items() if key.startswith("voltage")} == {
+        "voltage_l1_values": 2, "voltage_l1_min_dv": 2_300, "voltage_l1_max_dv": 2_300, "voltage_l1_outside": 0,
+        "voltage_l2_values": 0,
+    }  # fmt: skip
+    assert all(not key.startswith("voltage_l2") for row in rows(w, "voltage.hour") for key in row)
+
+
 def test_nothing_is_kept_while_no_check_runs() -> None:
     """S4-12: a reading's voltages alone make no row and no state."""
     w = world()
