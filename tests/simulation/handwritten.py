@@ -70,7 +70,7 @@ class Site:
             disturbed_s=-1e9,
             later=lambda seconds, act: self.due.append((seconds, act)),
             line=SimpleNamespace(plugged=True, devices={}),
-            meter=SimpleNamespace(overload=None),
+            meter=SimpleNamespace(overload=None, import_wh=1000),
         )
         self.world = cast("World", _Physics(self, world))
         attach(self.world)

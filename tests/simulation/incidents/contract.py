@@ -14,6 +14,7 @@ from typing import Any
 from firmware_sim.faults import Kind
 from tests.simulation.center import NANO
 from tests.simulation.incidents import incident
+from tests.simulation.protections import utc_ms
 from tests.simulation.site import policy_text, tariff_text
 from tests.simulation.world import DAY_S, HOUR_S, World
 
@@ -21,7 +22,6 @@ FAMILY = "contract"
 LOOKS = 400
 LOOK_S = 600.0
 BELOW_ZERO = ("LIMITED", "SUSPENDED")
-DATED = ("power_set", "reading_certificate", "account_rollover")
 
 
 def instant(world: World, seconds: float) -> str:
@@ -154,6 +154,8 @@ def power_later(world: World, chance: random.Random) -> None:
 @incident(FAMILY, 0.6)
 def due_cancel(world: World, chance: random.Random) -> None:
     """What waits for its instant shall not happen; sometimes it has happened already, or nobody knows of it."""
-    waiting = [jti for jti, order in world.center.orders.items() if order.typ in DATED and "at" in order.body]
-    due_id = chance.choice(waiting[-3:]) if waiting and chance.random() < 0.8 else "nothing"
+    now_ms = world.machine.true_utc_ms()
+    dated = {jti: order for jti, order in world.center.orders.items() if "at" in order.body}
+    waiting = [jti for jti, one in dated.items() if one.status == "applied" and utc_ms(one.body["at"]) > now_ms]
+    due_id = chance.choice(waiting or [*dated, "nothing"]) if chance.random() < 0.8 else "nothing"
     world.center.insist("due_cancel", {"account_id": world.center.account_id, "due_id": due_id})

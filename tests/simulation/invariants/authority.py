@@ -26,7 +26,7 @@ OWNED = {
     "policy": {"policy_set"},
     "tariffs": {"tariff_set"},
     "contract_power_w": {"power_set"},
-    "holds": {"hold_set", "hold_release"},
+    "holds": {"hold_set", "hold_release", "outage_plan", "outage_cancel"},
     "lockout": {"lockout_set", "lockout_release"},
     "outages": {"outage_plan", "outage_cancel", "hold_set", "hold_release"},
     "meter_serial": {"meter_replace"},
@@ -41,6 +41,7 @@ OWNED = {
     "currency": set(),
     "opening_nano": set(),
 }
+"""Any order about holds or outages also puts away those that are over."""
 
 
 class Receipts:
