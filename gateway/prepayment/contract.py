@@ -162,6 +162,7 @@ def now(account: Account, at: Moment, due: CertificateDue) -> Certificate:
     """The last accepted reading, certified; at an instant that is not known when no clock was believable."""
     register = account.register
     fresh = register.trusted and register.at is not None and at.running_ms - register.at.running_ms <= QUARTER_MS
+    fresh = fresh and not register.unobserved  # while the gateway was off, running time stood still
     quality = CertificateQuality.ACTUAL if fresh else CertificateQuality.NEAREST
     stands = register.at if register.at is not None and register.at.trust.dated else None
     asked_utc_ms = due.asked_utc_ms
@@ -236,6 +237,8 @@ def closing(outcome: Outcome, at: Moment) -> Outcome:
         records = (*records, Happening(at, account.account_id, "account.refund_due", detail))
     agenda = account.agenda
     waiting = [due.certificate_id for due in agenda.certificates_due] + [due.command_id for due in agenda.powers_due]
+    waiting += [agenda.rollover_due.command_id] if agenda.rollover_due is not None else []
+    waiting += [reading.reading_id for reading in agenda.readings] + [job.job_id for job in agenda.jobs]
     if waiting:
         dropped = (("due_ids", " ".join(waiting)),)
         records = (*records, Happening(at, account.account_id, "agenda.dropped", dropped))

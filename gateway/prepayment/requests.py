@@ -28,7 +28,7 @@ from gateway.prepayment.events import (
     TopUpReversal,
 )
 from gateway.prepayment.ledger import EntryKind, Verdict
-from gateway.prepayment.operations import Operation
+from gateway.prepayment.operations import MeterTestEnded, Operation
 from gateway.prepayment.outages import OutageCancelled, OutagePlanned
 from gateway.prepayment.posting import BonusSet, Posting
 from gateway.prepayment.rollback import resync_records, resynced
@@ -62,11 +62,13 @@ Request = (
     | VoltageCheckBegun
 )
 """Everything `take` decides on."""
+_AFTER_THE_END = Resynced | Posting | ArrearsPaid | MeterTestEnded
+"""What a closed account still takes: the books, and what its last bill is settled with."""
 
 
 def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  # noqa: C901, PLR0911, PLR0912 - a line per request
     """Accept or refuse one request. A closed account accepts nothing (S1-15) but what settles its last bill."""
-    if account.supply.state is SupplyState.TERMINATED and not isinstance(request, Resynced | Posting | ArrearsPaid):
+    if account.supply.state is SupplyState.TERMINATED and not isinstance(request, _AFTER_THE_END):
         return refused("account_closed")
     match request:
         case TopUp():

@@ -83,7 +83,7 @@ def due(account: Account, at: Moment, terms: Terms) -> Taken | None:
 
 def _now(account: Account, request: RolledOver, to: AccountOpened, terms: Terms) -> Taken | Verdict:
     register, at = account.register, request.at
-    if not register.trusted or register.at is None:
+    if not register.trusted or register.at is None or register.unobserved:  # what was used while off is the old one's
         return refused("meter_untrusted")
     if at.running_ms - register.at.running_ms > account.policy.max_reading_age_ms:
         return refused("meter_untrusted", reading_age_ms=at.running_ms - register.at.running_ms)

@@ -135,8 +135,10 @@ def _reading(account: Account, reading: Reading, terms: Terms) -> Outcome:
     if judged.reread:
         outcome = replace(outcome, reread=True)
     outcome = sampled(outcome, reading)
-    outcome = _handed_over(read(planned(outcome, reading.at), account, reading.at), reading.at, terms)
-    return _evaluate(pay(_day_changes(outcome, reading.at, terms), reading.at), reading.at, terms)
+    outcome = read(planned(outcome, reading.at), account, reading.at)
+    # The days up to a change of holder are the old one's: their standing charge and bonus come before it.
+    outcome = pay(_day_changes(outcome, reading.at, terms), reading.at)
+    return _evaluate(_handed_over(outcome, reading.at, terms), reading.at, terms)
 
 
 def _handed_over(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
