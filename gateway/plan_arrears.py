@@ -85,7 +85,7 @@ def _example(account: Account, terms: Terms, *, limited: bool) -> list[str]:
     except CalendarNotCovered:
         return []
     suspended = replace(noticed, supply=Supply(_S.SUSPENDED, at, dated_on=on.isoformat()))
-    end = legal.terminable_from(suspended, (claim,))
+    end = legal.terminable_from(suspended, (claim,), at)
     return [", ".join([*told, f"suspended on {on:%a} {on}, ended on {end}"])]
 
 

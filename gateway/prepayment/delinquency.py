@@ -56,7 +56,7 @@ def phase_of(account: Account, terms: Terms, at: Moment) -> Phase:
     state = account.supply.state
     today = civil.local_date(at.utc_ms, account.policy.time_zone)
     if state is _S.SUSPENDED and at.trust.proven:
-        end = legal.terminable_from(account, account.arrears)
+        end = legal.terminable_from(account, account.arrears, at)
         return Phase.TERMINABLE if end is not None and today >= end else Phase.SUSPENDED
     if state is _S.NOTICED and at.trust.proven:
         target = _S.LIMITED if legal.limited_first(account, terms) else _S.SUSPENDED
@@ -224,6 +224,8 @@ def close_refusal(account: Account, at: Moment) -> Verdict | None:
         return refused("not_applicable", state=account.supply.state.value)
     if not account.arrears:
         return refused("no_notice")
+    if account.suspicion is not None:  # the day of suspension may be another's, and the claim paid
+        return refused(Guard.ROLLBACK.value)
     if not at.trust.proven:
         return refused("clock_untrusted")
     held = blocked_by(account, at, _S.TERMINATED)
@@ -231,7 +233,7 @@ def close_refusal(account: Account, at: Moment) -> Verdict | None:
         return refused("held", hold=held)
     if legal.net_nano(account, at) <= account.policy.delinquency.debt_floor_nano:
         return refused("debt_floor")
-    end = legal.terminable_from(account, account.arrears)
+    end = legal.terminable_from(account, account.arrears, at)
     today = civil.local_date(at.utc_ms, account.policy.time_zone)
     if end is None or today < end:
         since = "" if end is None else end.isoformat()

@@ -98,13 +98,17 @@ def first_legal(account: Account, arrears: Arrears, target: SupplyState, terms: 
     return max(bars, key=lambda bar: bar.day)
 
 
-def terminable_from(account: Account, arrears: Iterable[Arrears]) -> date | None:
-    """The first day on which the contract of a suspended supply may end; None while the day of that is not known."""
+def terminable_from(account: Account, arrears: Iterable[Arrears], at: Moment) -> date | None:
+    """The first day on which the contract of a suspended supply may end; None while the day of that is not known.
+
+    Days that an outage has touched since the suspension are added (S4-06).
+    """
     if account.supply.dated_on is None:
         return None
     letters = (one.letter_days for one in arrears)
     days = max(TERMINATE_MIN_DAYS, rules_of(account).terminate_days, *letters)
-    return day_term_end(date.fromisoformat(account.supply.dated_on), days, DayKind.CALENDAR, NO_HOLIDAYS)
+    start, frozen = date.fromisoformat(account.supply.dated_on), frozen_days(account, at)
+    return paused_term_end(start, days, DayKind.CALENDAR, NO_HOLIDAYS, frozen)
 
 
 def first_instant_ms(account: Account, day: date, terms: Terms, at: Moment) -> int | None:
