@@ -20,6 +20,8 @@ from gateway.prepayment.export import DocumentKind
 from gateway.prepayment.ledger import GENESIS, chain
 from gateway.store.codec import canonical
 
+_SOMEBODY = "?"
+"""No account's id: what was handed out and does not say of whom is shown to nobody alone."""
 ROWS_MAX = 20_000
 """Rows of the journal in one file: some ten megabytes; a longer time is asked for in parts."""
 
@@ -113,7 +115,10 @@ def _previous(first: Placed) -> str:
 
 
 def _foreign(body: Body, account_id: str) -> bool:
-    return bool(account_id) and body.account_id not in ("", account_id)
+    about = body.account_id
+    if body.what.startswith("document."):  # a row of the gateway, about what was handed out of somebody's data
+        about = str(body.detail.get("account", _SOMEBODY))
+    return bool(account_id) and about not in ("", account_id)
 
 
 def _contents(chosen: list[Placed], account_id: str) -> dict[str, object]:

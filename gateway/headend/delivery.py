@@ -72,11 +72,13 @@ class Delivery:
         try:
             document = await self._make(asked)
         except CommandRefused as refusal:
-            await self._note("document.failed", (("jti", asked.command_id), ("reason", refusal.reason)))
+            reason = ("reason", refusal.reason)
+            await self._note("document.failed", (("jti", asked.command_id), ("account", asked.account_id), reason))
             failed = DocumentPart(asked.command_id, 0, 0, reason=refusal.reason, detail=plain(refusal.detail.items()))
             return iter([failed])
         seal = hashlib.sha256(document.seal).hexdigest()
-        await self._note("document.sent", (("jti", asked.command_id), ("name", document.name), ("seal_sha256", seal)))
+        named = (("jti", asked.command_id), ("account", asked.account_id), ("name", document.name))
+        await self._note("document.sent", (*named, ("seal_sha256", seal)))
         return parts_of(asked.command_id, document)
 
     async def _publish(self, command_id: str, parts: Iterator[DocumentPart]) -> None:

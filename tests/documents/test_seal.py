@@ -132,6 +132,23 @@ def test_a_neighbours_rows_are_there_by_hash_alone() -> None:
     assert b"switch.opened" in whole
 
 
+def test_what_was_handed_out_about_a_neighbour_is_the_neighbours() -> None:
+    """S2-12, threat 27: who asked for whose data, under which name, is shown to that account alone, or for all."""
+    life = [
+        *records(),
+        Happening(at(NOON + 5), "", "document.asked", (("jti", "j7"), ("kind", "month"), ("account", "CH-2"))),
+        Happening(at(NOON + 6), "", "document.month", (("account", "CH-2"), ("month", "2026-10"), ("sha256", "ab"))),
+        Happening(at(NOON + 7), "", "document.sent", (("jti", "j7"), ("name", "readings-CH-2-2026-10.csv"))),
+        Happening(at(NOON + 8), "", "document.failed", (("jti", "j8"), ("account", "CH-1"), ("reason", "too_large"))),
+    ]
+    made = draft(roll(life), [], gateway_id="gw-1", account_id="CH-1", period=OCTOBER)
+    assert b"CH-2" not in made.content
+    assert b"j7" not in made.content
+    assert b"too_large" in made.content
+    whole = draft(roll(life), [], gateway_id="gw-1", account_id="", period=OCTOBER)
+    assert b"readings-CH-2-2026-10.csv" in whole.content
+
+
 def test_evidence_says_where_to_find_things() -> None:
     """S2-12: commands, refusals and the log of the clock are named by their rows."""
     (data,) = evidence().files.values()
