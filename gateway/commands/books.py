@@ -21,8 +21,9 @@ from gateway.commands.claims import (
     Token,
     utc_ms_of,
 )
-from gateway.prepayment.bonus import BONUSES_MAX
+from gateway.commands.postings import iso_day
 from gateway.commands.protection import Rungs
+from gateway.prepayment.bonus import BONUSES_MAX
 from gateway.prepayment.events import Hold, HoldKind, Moment, Position, Resynced
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.posting import MISSING_MAX
@@ -125,5 +126,5 @@ def _position(body: PositionBody) -> Position:
         tuple(_held(hold) for hold in body.holds),
         body.posting_sequence,
         tuple(sorted(set(body.posting_missing))),
-        tuple((bonus.reference, bonus.through.isoformat()) for bonus in body.bonuses),
+        tuple((bonus.reference, iso_day(bonus.through)) for bonus in body.bonuses),
     )

@@ -90,7 +90,7 @@ def event_of(body: PostingBody | BonusSetBody, jti: str, at: Moment) -> Posting 
                 body.case_id,
             )
         case BonusSetBody():
-            first, last = _iso(body.from_day), _iso(body.to_day)
+            first, last = iso_day(body.from_day), iso_day(body.to_day)
             return BonusSet(at, jti, body.reference, first, last, _total(body), body.currency, body.legal_ref)
         case _ as never:
             assert_never(never)
@@ -105,10 +105,11 @@ def _total(body: BonusSetBody) -> int:
 
 
 def _day(day: date | None) -> str | None:
-    return None if day is None else _iso(day)
+    return None if day is None else iso_day(day)
 
 
-def _iso(day: date) -> str:
+def iso_day(day: date) -> str:
+    """The civil day as ISO text. Raises CommandRefused for a year that no calendar of ours shows."""
     if not YEARS[0] <= day.year <= YEARS[1]:
         raise CommandRefused(Reason.BAD_PAYLOAD, day=day.isoformat(), hint="a day lies between 1970 and 9998")
     return day.isoformat()

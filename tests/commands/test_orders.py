@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
-from gateway.commands.books import AccountResyncBody, HeldBody, PositionBody
+from gateway.commands.books import AccountResyncBody, BonusThroughBody, HeldBody, PositionBody
 from gateway.commands.claims import LAST_UTC_MS, Command, Reason
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.documents import DocumentBody
@@ -259,6 +259,16 @@ def test_an_instant_is_exact_and_within_every_calendar(instant: datetime, utc_ms
         order.event(AT)
     assert (refused.value.reason, refused.value.detail["instant"]) == (Reason.BAD_PAYLOAD, instant.isoformat())
     assert "1970" in str(refused.value.detail["hint"])
+
+
+@pytest.mark.parametrize("day", [date(1, 1, 1), date(1969, 12, 31), date(9999, 12, 31)])
+def test_a_day_of_bonus_in_a_position_is_one_that_can_be_counted_from(day: date) -> None:
+    """I20, decision 8: a day without neighbours would stop the gateway at each reading, for ever."""
+    position = msgspec.structs.replace(POSITION, bonuses=(BonusThroughBody("b-1", day),))
+    body = AccountResyncBody("a", "run-run-", "e", 5, HEAD, "CHF", position)
+    with pytest.raises(CommandRefused) as refused:
+        to_event(envelope(Command.ACCOUNT_RESYNC, body), AT)
+    assert (refused.value.reason, refused.value.detail["day"]) == (Reason.BAD_PAYLOAD, day.isoformat())
 
 
 def test_a_document_that_cannot_be_rated_is_a_bad_payload() -> None:
