@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from tests.simulation.invariants.ladder import LATE_MS, RESYNCED, Civil, Policies, day_term, local
-from tests.simulation.invariants.witness import Row, Witness, nano_of
+from tests.simulation.invariants.witness import Row, Witness, nano_of, vouched
 from tests.simulation.world import HOUR_S
 
 ASKS = {"supply_limit": "LIMITED", "supply_suspend": "SUSPENDED"}
@@ -278,7 +278,7 @@ class Claims:
             return
         for account_id, account in self._witness.accounts.items():
             slot_ms = (account.get("ordered") or {}).get("slot_utc_ms")
-            if slot_ms is not None and now_ms - slot_ms > OVERDUE_S * 1000:
+            if slot_ms is not None and vouched(account) and now_ms - slot_ms > OVERDUE_S * 1000:
                 self._violated("I24", f"{account_id}: an order for {local(slot_ms)} is still kept at {local(now_ms)}")
 
     def _disputed_nano(self, case: Case, true_ms: int) -> int:
