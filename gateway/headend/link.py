@@ -31,6 +31,7 @@ class Broker:
     """Where the broker is and how to be let in. Paths are files; `ca` empty means the system's authorities.
 
     `session_s` is how long the broker keeps the session of an absent client; 0 for a client that will not come back.
+    Of a message longer than `inbound_max_bytes` the beginning arrives, enough to be refused for its size.
     """
 
     host: str
@@ -44,6 +45,7 @@ class Broker:
     password: str = ""
     keepalive_s: int = 30
     session_s: int = SESSION_S
+    inbound_max_bytes: int = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)

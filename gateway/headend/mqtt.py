@@ -26,13 +26,12 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from gateway.commands import MAX_TOKEN_BYTES
 from gateway.errors import LinkError
 from gateway.headend.link import TAKEN_OVER, Broker, Inbound, Will
 from gateway.headend.trouble import explain, refused
 
 WINDOW = 20
-MAX_PACKET_BYTES = 32 * 1024
+PACKET_ROOM_BYTES = 16 * 1024  # for topic and properties, and for a message to be too large and still be told so
 INBOUND_MAX = 200
 LOSSY_BACKLOG_MAX = 200
 LOSSY_GATHER_S = 0.1
@@ -229,7 +228,7 @@ class Session:
         if self._protocol is V5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = self._broker.session_s
-            properties.MaximumPacketSize = MAX_PACKET_BYTES
+            properties.MaximumPacketSize = self._broker.inbound_max_bytes + PACKET_ROOM_BYTES
             properties.ReceiveMaximum = WINDOW
         broker = self._broker
         try:
@@ -277,7 +276,7 @@ class Session:
         if self._inbound.qsize() >= INBOUND_MAX:  # mosquitto 2.0.11 does not keep to our receive maximum
             self.overflowed = self.overflowed or qos > 0
             return
-        payload = bytes(message.payload[: MAX_TOKEN_BYTES + 1])  # enough to be refused for its size
+        payload = bytes(message.payload[: self._broker.inbound_max_bytes + 1])
         self._post(self._inbound.put_nowait, Inbound(topic, payload, message.retain, ack))
 
     def _on_publish(self, _: Client, __: object, mid: int, code: ReasonCode, ___: Properties | None) -> None:

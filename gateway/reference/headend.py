@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -38,6 +39,8 @@ ANSWER_WITHIN_S = 10.0
 ACK_AFTER_S = 0.2
 RESEND_AGAIN_S = 2.0
 ROWS_MAX = 10_000
+DOCUMENT_MAX_BYTES = 128 * 1024
+"""What a part of a document stays below (docs/documents.md); everything else that a gateway says is smaller."""
 SETTLED = ("applied", "already_included")
 SETTLING = frozenset(
     {
@@ -88,6 +91,7 @@ class HeadEnd:
         self._on_live = on_live
         self._on_trouble = on_trouble
         topics = self.topics.outbound if follow else (self.topics.status, self.topics.verdict)
+        broker = replace(broker, inbound_max_bytes=DOCUMENT_MAX_BYTES)
         self.link = MqttLink(broker, topics, sleep=asyncio.sleep, on_trouble=self._lost, backoff_s=(0.2, 10.0))
         self._waiting: dict[str, asyncio.Future[VerdictMessage]] = {}
         self._changed = asyncio.Condition()

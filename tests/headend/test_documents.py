@@ -178,6 +178,17 @@ async def test_a_large_document_comes_in_small_parts_and_survives_a_break(
         assert verified(data).rows > 0
 
 
+async def test_parts_of_full_size_reach_the_head_end(world: World) -> None:
+    """S4-07: half a year of quarter-hours goes in parts of 64 KiB, and a head-end takes each of them whole."""
+    async with both(world) as (gateway, headend):
+        post = Post(headend)
+        assert (await ask(headend, gateway, KIND.LOAD_CURVE, days=60)).status == "applied"
+        parts = await post.whole()
+        assert max(len(base64.b64decode(part.data)) for part in parts) == delivery.PART_BYTES
+        assert len(joined(parts).content) > delivery.PART_BYTES
+        assert headend.trouble == ""
+
+
 async def test_the_same_request_again_brings_the_same_again(world: World) -> None:
     """I3: a redelivered request is delivered again under its id; too many at once are told to wait."""
     async with both(world) as (gateway, headend):
