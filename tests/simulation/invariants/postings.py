@@ -170,7 +170,8 @@ class Postings:
             return
         skipped = _days(known, begin) - 2 if known else _days(body["from"], begin) - 1
         total_nano = nano_of(body["total"]) if "total" in body else nano_of(body["per_day"]) * days
-        if skipped > 0 and total_nano >= days and (not known or row["reference"] in sheet.paid):
+        began = row["reference"] in sheet.paid or (not known and self._only(row["account_id"], name))
+        if skipped > 0 and began and total_nano >= days:  # else a day may be worth nothing, and has no entry
             self._violated("I2", row, f"{name}: {skipped} days before {begin} are not credited")
         since, sum_nano = sheet.paid.get(row["reference"], (begin, 0))
         sheet.paid[row["reference"]] = (since, sum_nano + amount_nano)
@@ -183,6 +184,12 @@ class Postings:
         if end == body["to"] and since == body["from"] and sum_nano + amount_nano != total_nano:
             self._violated("I2", row, f"{name}: {sum_nano + amount_nano} nano in all, {total_nano} were signed")
         sheet.through[name] = end
+
+    def _only(self, account_id: str, name: str) -> bool:
+        """One bonus of this name was ever ordered: nothing was credited under other terms."""
+        bodies = [one.body for one in self._witness.world.center.orders.values() if one.typ == "bonus_set"]
+        mine = [body for body in bodies if (body["account_id"], body["reference"]) == (account_id, name)]
+        return all(body is mine[0] for body in mine)
 
     def _violated(self, invariant: str, row: Row, what: str) -> None:
         self._witness.world.violated(invariant, f"row {row['seq']}: {what}")
