@@ -16,6 +16,7 @@ from gateway.prepayment.arrears import Arrears, Proof
 from gateway.prepayment.calendar import CalendarNotCovered, next_slot_utc_ms
 from gateway.prepayment.events import Moment, TimeTrust
 from gateway.prepayment.money import wire_money
+from gateway.prepayment.policy import Anchor, Delinquency
 from gateway.prepayment.power import available_power_w, limit_w
 from gateway.prepayment.supply import SupplyState
 
@@ -28,34 +29,47 @@ def timeline(account: Account, terms: Terms, *, opens: str, limits: str) -> list
     rules, policy = legal.rules_of(account), account.policy
     limited = legal.limited_first(account, terms)
     days = _example(account, terms, limited=limited)
-    term = [f"{rules.request_working_days} working days after the final term"]
-    if notified := legal.notified_days(account, terms):
-        term.append(f"{notified} days after the notification")
-    if rules.suspend_after_days:
-        term.append(f"{rules.suspend_after_days} days after the {rules.anchor.value}")
-    asked = ", ".join(term)
-    first = rules.notice_after_days + 1
-    rungs = [("NOTICED", f"on a signed notice, {first} days after the due date at the earliest: full supply")]
+    asked = _asked(rules, legal.notified_days(account, terms))
+    first = _days(rules.notice_after_days + 1)
+    rungs = [("NOTICED", f"on a signed notice, {first} after the due date at the earliest: full supply")]
     if limited:
         share = f"{policy.limit_percent} % of the {available_power_w(account.contract_power_w)} W available"
         watts = limit_w(account.contract_power_w, policy)
-        rungs.append(("LIMITED", f"on a signed order, after {asked}: {watts} W ({share}), {limits}"))
+        rungs.append(("LIMITED", f"on a signed order, at least {asked}: {watts} W ({share}), {limits}"))
         rungs.append(("SUSPENDED", f"on another, after {policy.limit_term.days} days in LIMITED: {opens}"))
     else:
-        rungs.append(("SUSPENDED", f"on a signed order, after {asked}: {opens}"))
+        rungs.append(("SUSPENDED", f"on a signed order, at least {asked}: {opens}"))
     over = f"{rules.terminate_days} days later or what the letter says"
     rungs.append(("TERMINATED", f"on a signed end for arrears, {over}"))
     back = "when somebody on site says so" if account.waits_on_site else "at once, at any hour"
     rungs.append(("REGULAR", f"again as soon as a signed payment leaves nothing undisputed unpaid: {back}"))
     fresh = duration(policy.max_reading_age_ms)
     floor = f"{wire_money(rules.debt_floor_nano)} {policy.currency}"
+    heard = "; who is affected must have been heard" if rules.hearing_required else ""
     return [
         *(f"{rung:<{_WIDEST}}  {text}" for rung, text in rungs),
         *(f"for instance: {line}" for line in days),
         f"orders {slots(policy.slots)}; only with proven time, a reading younger than {fresh}, no hold",
-        f"and more than {floor} unpaid and undisputed",
+        f"and more than {floor} unpaid and undisputed{heard}",
         "nothing gets worse without an order, whatever is used and however long the head-end is away",
     ]
+
+
+def _asked(rules: Delinquency, notified_days: int) -> str:
+    """Every term that must be over before an order; the last of them decides."""
+    term = []
+    if rules.request_working_days or not (notified_days or rules.suspend_after_days):
+        term.append(f"{_days(rules.request_working_days, 'working day')} after the final term")
+    if notified_days:
+        term.append(f"{_days(notified_days)} after the notification")
+    if rules.suspend_after_days:
+        anchor = "due date" if rules.anchor is Anchor.DUE else "notification"
+        term.append(f"{_days(rules.suspend_after_days)} after the {anchor}")
+    return " and ".join(term)
+
+
+def _days(count: int, unit: str = "day") -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
 def _example(account: Account, terms: Terms, *, limited: bool) -> list[str]:

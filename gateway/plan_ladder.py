@@ -52,7 +52,7 @@ def _conditions(policy: Policy, *, limited: bool) -> list[str]:
     if limited:
         offline += f"; {wire_money(policy.offline_debt_cap_nano)} {policy.currency} of debt then limit, never cut"
     else:
-        offline += "; nothing bounds the debt until they are back, because this point cannot be limited"
+        offline += "; nothing bounds the debt until they are back, because there is no rung of limited power"
     return [guarded, offline]
 
 

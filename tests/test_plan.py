@@ -175,8 +175,11 @@ def test_a_post_paid_account_shows_its_terms_with_the_dates_of_an_example(tmp_pa
     for old, new in policy:
         text = text.replace(old, new)
     said = "\n".join(plan.lines(load(write(tmp_path, text))))
-    assert "on a signed notice, 1 days after the due date at the earliest" in said
-    assert "3 working days after the final term, 25 days after the notification: 495 W (15 % of the 3300 W" in said
+    assert "on a signed notice, 1 day after the due date at the earliest" in said
+    assert (
+        "at least 3 working days after the final term and 25 days after the notification: 495 W (15 % of the 3300 W"
+        in said
+    )
     assert (
         "due 2026-01-31, certified mail received 2026-02-01, to pay by 2026-02-11, limited on Mon 2026-03-02 at the "
         "earliest, suspended on Wed 2026-03-18, ended on 2026-04-08"

@@ -128,7 +128,10 @@ def _blocked(situation: Situation, order: Ordered, reason: str) -> Verdict:
             return _too_early(account, bar, terms, at)
         case Guard.DWELL:
             wait_ms = account.supply.since.running_ms + account.policy.min_dwell_ms - at.running_ms
-            return refused("too_early", rule="dwell", not_before_utc_ms=at.utc_ms + wait_ms)
+            over = replace(at, utc_ms=at.utc_ms + wait_ms)
+            over_on = civil.local_date(over.utc_ms, account.policy.time_zone)
+            slot_ms = legal.first_instant_ms(account, over_on, terms, over)
+            return refused("too_early", rule="dwell", **({} if slot_ms is None else {"not_before_utc_ms": slot_ms}))
         case Guard.HOLD:
             return refused("held", hold=blocked_by(account, at, order.target))
         case Guard.SLOT:

@@ -142,6 +142,18 @@ def test_a_rung_is_held_for_its_shortest_time() -> None:
     assert home.suspend().reason == ""
 
 
+def test_the_shortest_time_of_a_rung_that_outlasts_the_slot() -> None:
+    """2.4: the instant that a refusal names is one at which the order is taken, in a slot."""
+    home = _ready(policy=shipped("estenergy-electricity", min_dwell_ms=60_000), voltage=Voltage.LV)
+    home.limit()
+    home.stand(OPEN_DAY, "14:59")
+    moved = replace(home.account.supply, dated_on="2026-03-01", since=home.at())
+    home.account = replace(home.account, supply=moved)
+    assert _told(home.suspend()) == ("too_early", {"rule": "dwell", "not_before_utc_ms": utc_ms("2026-04-08", "08:00")})
+    home.stand("2026-04-08", "08:00")
+    assert home.suspend().reason == ""
+
+
 def test_what_protects_again_is_in_the_way_before_it_restores() -> None:
     """Invariant 9 of 2.8: an order and a protective hold at the same instant: the hold."""
     home = _limited()
