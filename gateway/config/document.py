@@ -11,6 +11,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,6 +91,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"known are: {', '.join(words)}" if words else ""
 
 
+def choices(text: str, type_: type[Any]) -> str:
+    """The words that fit where msgspec found another one, as a hint; empty when `text` is about something else."""
+    match = _WITH_PATH.fullmatch(text)
+    if match is None or not match["what"].startswith("Invalid enum value"):
+        return ""
+    words = (str(one.value) for info in _level(type_, match["path"] or "") for one in _words(info))
+    return f"known are: {', '.join(sorted(words))}"
+
+
 def shown(value: object) -> str:
     """A value as an error message shows it: quoted, and cut when long."""
     text = repr(value)
@@ -122,6 +132,8 @@ def _explained(text: str, raw: Mapping[str, Any], type_: type[Any], where: str) 
     if missing := _MISSING.fullmatch(what):
         return ConfigError("this key is missing", file=where, key=_join(key, missing["field"]))
     value = _value(raw, path)
+    if one_of := choices(text, type_):
+        return ConfigError(f"{shown(value)} is not known", file=where, key=key, hint=one_of)
     got = "" if match["key"] or value is None else f", not {shown(value)}"
     quotes = "put it in quotes" if _NUMBER_FOR_TEXT.search(what) else ""
     return ConfigError(f"{_lower(what)}{got}", file=where, key=key, hint=quotes)
@@ -148,10 +160,25 @@ def _value(raw: object, path: str) -> object:
 
 def _fields(type_: type[Any], path: str) -> set[str]:
     """The keys that exist at a path of the document."""
+    return {field.encode_name for info in _structs(_level(type_, path)) for field in info.fields}
+
+
+def _level(type_: type[Any], path: str) -> list[inspect.Type]:
+    """The types that may stand at a path of the document."""
     level = [inspect.type_info(type_)]
     for step in _STEP.finditer(path):
         level = [inner for info in level for inner in _inside(info, step["name"])]
-    return {field.encode_name for info in _structs(level) for field in info.fields}
+    return level
+
+
+def _words(info: inspect.Type) -> list[Enum]:
+    match info:
+        case inspect.UnionType():
+            return [word for one in info.types for word in _words(one)]
+        case inspect.EnumType():
+            return list(info.cls)
+        case _:
+            return []
 
 
 def _inside(info: inspect.Type, name: str | None) -> list[inspect.Type]:

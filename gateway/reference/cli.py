@@ -21,6 +21,7 @@ import msgspec
 from gateway.commands import Body, Command, Role
 from gateway.commands.keys import parse_keys
 from gateway.commands.kinds import KINDS
+from gateway.config.document import choices
 from gateway.errors import ConfigError, GatewayError
 from gateway.headend.link import SESSION_S, Broker
 from gateway.headend.payloads import Live, VerdictMessage
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse_body(command: Command, items: Sequence[str]) -> Body:
-    """A body from `name=value` pairs, a JSON object, or `name=@file` for a tariff or policy. Raises ConfigError."""
+    """A body from `name=value` pairs (a list or table as JSON), a JSON object, or `name=@file`. Raises ConfigError."""
     merged: dict[str, Any] = {}
     try:
         for item in items:
@@ -78,11 +79,22 @@ def parse_body(command: Command, items: Sequence[str]) -> Body:
             name, equals, value = item.partition("=")
             if not equals:
                 raise ConfigError(f"{item!r} is neither name=value nor a JSON object", hint=_fields(command))
-            merged[name] = _document(Path(value[1:])) if value.startswith("@") else value
+            merged[name] = _value(value)
         body: Body = msgspec.convert(merged, KINDS[command].body, strict=False)  # type: ignore[assignment]
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{command}: {error}", hint=_fields(command)) from error
+        hint = choices(str(error), KINDS[command].body) or _fields(command)
+        raise ConfigError(f"{command}: {error}", hint=hint) from error
     return body
+
+
+def _value(text: str) -> object:
+    """What is meant: a file's content, a list or table, or the text itself."""
+    if text.startswith("@"):
+        return _document(Path(text[1:]))
+    if text.startswith(("[", "{")):
+        with suppress(msgspec.DecodeError):
+            return msgspec.json.decode(text)
+    return text
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def _amount(text: str) -> str:
 def _command(one: argparse.ArgumentParser) -> None:
     names = [command.value for command in Command]
     one.add_argument("command", choices=names, metavar="command", help=f"one of {', '.join(names)}")
-    one.add_argument("body", nargs="*", help="name=value, name=@file.toml, or a JSON object")
+    one.add_argument("body", nargs="*", help='name=value, name=["a list"], name=@file.toml, or a JSON object')
 
 
 def _names(one: argparse.ArgumentParser) -> None:

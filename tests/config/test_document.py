@@ -1,3 +1,4 @@
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,14 @@ class Inner(msgspec.Struct, forbid_unknown_fields=True):
     poll_s: int
 
 
+class Colour(StrEnum):
+    RED = "red"
+    GREEN = "green"
+
+
 class Outer(msgspec.Struct, forbid_unknown_fields=True):
+    colour: Colour | None = None
+    colours: tuple[Colour, ...] = ()
     meter: tuple[Inner, ...] = ()
     named: dict[str, Inner] = {}
     either: Inner | None = None
@@ -68,6 +76,13 @@ def test_an_unknown_key_is_found_at_any_depth(tmp_path: Path, text: str, key: st
     """Lists, tables and optional tables: the nearest key of that very place is offered."""
     error = refused_text(tmp_path, text)
     assert (error.key, error.hint) == (key, hint)
+
+
+def test_a_word_of_another_list_is_told_the_list(tmp_path: Path) -> None:
+    """The person reads what may stand there, at any depth."""
+    for text in ("colour = 'gren'", "colours = ['red', 'gren']"):
+        error = refused_text(tmp_path, text)
+        assert str(error).endswith(f"{error.key}: 'gren' is not known; known are: green, red")
 
 
 def test_a_wrong_type_shows_the_value(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ import pytest
 from gateway.commands import Command, Role
 from gateway.commands.agreement import PowerSetBody
 from gateway.commands.keys import parse_keys
+from gateway.commands.protection import HoldSetBody
 from gateway.errors import ConfigError
-from gateway.prepayment.events import Moment, TimeTrust
+from gateway.prepayment.events import HoldKind, Moment, TimeTrust
 from gateway.prepayment.ledger import Happening
+from gateway.prepayment.supply import SupplyState
 from gateway.reference.book import Book, Total
 from gateway.reference.chain import Chain, Taken
 from gateway.reference.cli import main, parse_body
@@ -141,6 +143,12 @@ def test_bodies_are_written_by_hand(tmp_path: Path) -> None:
     for wrong in (["account_id"], ["account_id=CH-1", "volts=3"], ["{"], ["account_id=CH-1", "contract_power_w=x"]):
         with pytest.raises(ConfigError, match="contract_power_w"):
             parse_body(Command.POWER_SET, wrong)
+    kinds = ["account_id=CH-1", "hold_id=h", "kind=moratorium"]
+    assert parse_body(Command.HOLD_SET, [*kinds, 'rungs=["SUSPENDED"]', "reason=[law"]) == HoldSetBody(
+        "CH-1", "h", HoldKind.MORATORIUM, rungs=(SupplyState.SUSPENDED,), reason="[law"
+    )
+    with pytest.raises(ConfigError, match="known are: complaint, dispute"):
+        parse_body(Command.HOLD_SET, [*kinds, "kind=whim"])
     with pytest.raises(ConfigError, match="cannot be read"):
         parse_body(Command.TARIFF_SET, ["account_id=CH-1", f"tariff=@{tmp_path / 'absent.toml'}"])
 
