@@ -35,6 +35,7 @@ from gateway.reference.resync import resync
 from gateway.reference.sign import load_private, new_id, new_signer, save_private
 
 APPLIED, REFUSED, USAGE, NO_ANSWER = 0, 1, 2, 3
+_INSTANT = "an instant is a day, an hour and its zone: 2026-12-01T08:00:00+01:00"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,7 +83,8 @@ def parse_body(command: Command, items: Sequence[str]) -> Body:
             merged[name] = _value(value)
         body: Body = msgspec.convert(merged, KINDS[command].body, strict=False)  # type: ignore[assignment]
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        hint = choices(str(error), KINDS[command].body) or _fields(command)
+        instant = _INSTANT if "RFC3339" in str(error) else ""
+        hint = choices(str(error), KINDS[command].body) or instant or _fields(command)
         raise ConfigError(f"{command}: {error}", hint=hint) from error
     return body
 

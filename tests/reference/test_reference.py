@@ -147,6 +147,8 @@ def test_bodies_are_written_by_hand(tmp_path: Path) -> None:
     assert parse_body(Command.HOLD_SET, [*kinds, 'rungs=["SUSPENDED"]', "reason=[law"]) == HoldSetBody(
         "CH-1", "h", HoldKind.MORATORIUM, rungs=(SupplyState.SUSPENDED,), reason="[law"
     )
+    with pytest.raises(ConfigError, match=r"its zone: 2026-12-01T08:00:00\+01:00"):
+        parse_body(Command.HOLD_SET, [*kinds, "until=2026-12-01"])
     with pytest.raises(ConfigError, match="known are: complaint, dispute"):
         parse_body(Command.HOLD_SET, [*kinds, "kind=whim"])
     with pytest.raises(ConfigError, match="cannot be read"):
