@@ -37,6 +37,7 @@ from gateway.prepayment.intervals import Interval
 from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
 from gateway.prepayment.operations import RolledOver
 from gateway.prepayment.rollback import given_up, suspicion_of
+from gateway.prepayment.rollover import repeats
 from gateway.prepayment.step import Event, apply, settle
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import refused
@@ -259,7 +260,7 @@ class Teller:
             return refused("stale_command", run=self._store.epoch)
         if isinstance(event, ReadNow):
             return Outcome(account, verdict=Verdict(VerdictStatus.APPLIED))
-        if isinstance(event, RolledOver) and self._named(event.to.account_id):
+        if isinstance(event, RolledOver) and self._named(event.to.account_id) and not repeats(account, event):
             return refused("account_exists")
         if isinstance(event, Past):
             event = await self._informed(account, event)

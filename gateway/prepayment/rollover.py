@@ -39,8 +39,9 @@ def rolled_over(account: Account, request: RolledOver, terms: Terms) -> Taken | 
     to = _at_this_point(account, request.to)
     if to.account_id == account.account_id:
         return refused("account_exists")
-    if account.agenda.rollover_due is not None:
-        return refused("already_due", due_utc_ms=account.agenda.rollover_due.at_utc_ms)
+    waiting = account.agenda.rollover_due
+    if waiting is not None and not repeats(account, request):
+        return refused("already_due", due_utc_ms=waiting.at_utc_ms)
     if wanted_utc_ms is None:
         return _now(account, request, to, terms)
     if not at.trust.proven:
@@ -57,6 +58,13 @@ def rolled_over(account: Account, request: RolledOver, terms: Terms) -> Taken | 
     due = RolloverDue(request.command_id, request.kind, wanted_utc_ms, to)
     verdict = Verdict(VerdictStatus.APPLIED, "", (("due_utc_ms", wanted_utc_ms),))
     return Taken(lambda a: replace(a, agenda=replace(a.agenda, rollover_due=due)), verdict)
+
+
+def repeats(account: Account, request: RolledOver) -> bool:
+    """Books that may be an old image still await what was done long ago: the same change, ordered for now, is it."""
+    waiting = account.agenda.rollover_due
+    known = waiting is not None and waiting.to.account_id == request.to.account_id
+    return known and account.suspicion is not None and request.at_utc_ms is None
 
 
 def due(account: Account, at: Moment, terms: Terms) -> Taken | None:

@@ -51,6 +51,8 @@ SETTLING = frozenset(
         Command.TARIFF_SET,
         Command.POLICY_SET,
         Command.POWER_SET,
+        Command.METER_REPLACE,
+        Command.ACCOUNT_ROLLOVER,
     }
 )
 """What stays in force and an old image may have forgotten."""

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from gateway.commands.agreement import PolicySetBody, PowerSetBody, TariffSetBody
 from gateway.commands.books import BonusThroughBody, HeldBody, PositionBody
+from gateway.commands.contract import AccountRolloverBody
 from gateway.commands.fieldwork import MeterReplaceBody
 from gateway.commands.kinds import Body
 from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
@@ -46,6 +47,7 @@ class Known(Struct):
     unobserved: int = 0
     discontinuous: int = 0
     power_w: int | None = None
+    rolled_over: bool = False
 
 
 class Signed(Struct):
@@ -58,6 +60,7 @@ class Signed(Struct):
     tariffs: list[TariffSetBody] = field(default_factory=list)
     powers_due: list[PowerSetBody] = field(default_factory=list)
     meter: MeterReplaceBody | None = None
+    rollover: AccountRolloverBody | None = None
 
     def take(self, body: Body) -> None:
         """A command that was applied."""
@@ -78,6 +81,8 @@ class Signed(Struct):
                 self.powers_due = [*self.powers_due, body][-8:]
             case MeterReplaceBody():
                 self.meter = body
+            case AccountRolloverBody():
+                self.rollover = body
             case PolicySetBody():
                 self.policy = body
             case TariffSetBody():
@@ -99,6 +104,7 @@ def learn(accounts: dict[str, Known], row: dict[str, Any]) -> None:
         known.state = SupplyState(row["target"])
         known.since_ms = at["running_ms"]
         known.dated_at = at["utc"] if at["trust"] == _PROVEN else None
+        known.rolled_over = known.rolled_over or row["rule"] == "rolled_over"
         if row["rule"] == "resynced":  # its terms had begun before
             known.since_ms -= row["detail"]["in_state_ms"]
         elif row["rule"] != "protected":
@@ -130,6 +136,7 @@ def carried(old: Known, new: Known, *, lost_ms: int, resynced_ms: int) -> Known:
         name: max(old.bonuses.get(name, ""), new.bonuses.get(name, "")) for name in {**old.bonuses, **new.bonuses}
     }
     merged.power_w = old.power_w if new.power_w is None else new.power_w
+    merged.rolled_over = old.rolled_over or new.rolled_over
     merged.at = old.at  # a resync names the register of the lost branch
     merged.standing_at = new.standing_at or old.standing_at
     if new.state is None or new.since_ms < resynced_ms:

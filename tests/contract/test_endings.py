@@ -4,19 +4,23 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from gateway.commands import Command
 from gateway.commands.agreement import AccountCloseBody
+from gateway.commands.books import AccountResyncBody, PositionBody
 from gateway.commands.fieldwork import JobAssignBody, MeterTestBeginBody, MeterTestEndBody, ReadingManualBody
 from gateway.commands.postings import BonusSetBody
 from gateway.prepayment.agenda import JobKind, MeterTestOutcome, ReadingSource
 from gateway.prepayment.events import TimeTrust
 from gateway.prepayment.fieldwork import frozen
 from gateway.prepayment.ledger import VerdictStatus
+from gateway.prepayment.step import control
+from gateway.prepayment.supply import SupplyState, SwitchState
 from tests.contract.premises import HOUR_MS, Premises, instant, run
-from tests.contract.test_rollover import rollover
+from tests.contract.test_rollover import HOLDER, rollover
 from tests.counter import Counter
-from tests.prepayment.worlds import DAY_MS
+from tests.prepayment.worlds import DAY_MS, TERMS
 
 APPLIED, REFUSED = VerdictStatus.APPLIED, VerdictStatus.REFUSED
 CLOSE = AccountCloseBody("CH-1", "moved")
@@ -124,6 +128,34 @@ def test_the_old_holder_gets_the_days_until_the_change(home: Premises) -> None:
         assert paid == ["1.20"]
         assert home.counter.teller.accounts["CH-1"].usage.standing_through == "2026-03-12"
         assert home.account.usage.standing_through == "2026-03-12", "B pays from the day after"
+        await home.counter.stop()
+
+    run(story())
+
+
+def test_a_change_of_holder_that_old_books_still_await_can_be_repeated(home: Premises) -> None:
+    """Threat 3, S2-03: without it B would not exist, and the resync of A, who is closed, would cut B off."""
+
+    async def story() -> None:
+        await home.begin()
+        await home.live(HOUR_MS)
+        await home.order(Command.ACCOUNT_ROLLOVER, rollover(5 * HOUR_MS))
+        await home.counter.teller.suspect("epoch", 99)
+        await home.live(6 * HOUR_MS)
+        assert home.account.account_id == "CH-1", "it may have been cancelled"
+        other = rollover(to=structs.replace(HOLDER, account_id="CH-3"))
+        assert (await home.order(Command.ACCOUNT_ROLLOVER, other)).reason == "already_due"
+        assert (await home.order(Command.ACCOUNT_ROLLOVER, rollover(9 * HOUR_MS))).reason == "account_exists"
+        assert (await home.order(Command.ACCOUNT_ROLLOVER, rollover())).status is APPLIED
+        assert (home.account.account_id, control(home.account, TERMS).switch) == ("CH-2", None)
+        position = PositionBody("9.00", SupplyState.TERMINATED, 1)
+        body = AccountResyncBody("CH-1", home.counter.store.epoch, "epoch", 99, "0" * 64, "CHF", position)
+        assert (await home.order(Command.ACCOUNT_RESYNC, body)).status is APPLIED
+        position = PositionBody("4.00", SupplyState.NORMAL, 1, register_wh=home.register_wh)
+        body = structs.replace(body, account_id="CH-2", position=position)
+        assert (await home.order(Command.ACCOUNT_RESYNC, body)).status is APPLIED
+        await home.live(HOUR_MS)
+        assert control(home.account, TERMS).switch is SwitchState.CONNECTED
         await home.counter.stop()
 
     run(story())

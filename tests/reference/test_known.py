@@ -1,15 +1,31 @@
 """Where rows leave an account: what a resync tells a gateway must be charged once, neither twice nor never."""
 
+import asyncio
 import json
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+import msgspec
 import pytest
 
+from gateway.commands import Command
 from gateway.commands.agreement import PowerSetBody
 from gateway.commands.books import BonusThroughBody
+from gateway.commands.contract import AccountRolloverBody, NextHolderBody
 from gateway.commands.fieldwork import MeterReplaceBody
+from gateway.config.document import load
+from gateway.config.policies import PolicyDocument
+from gateway.config.tariffs import TariffDocument
+from gateway.headend.payloads import VerdictMessage
+from gateway.prepayment.agenda import RolloverKind
+from gateway.prepayment.ledger import VerdictStatus
+from gateway.reference.book import Content
+from gateway.reference.headend import SETTLING, HeadEnd
 from gateway.reference.known import Known, Signed, carried, learn, position
+from gateway.reference.resync import orders, resync
 from gateway.reference.shape import check
 
 AT = {"utc": "2027-09-30T03:59:35.172Z", "trust": "AUTHENTICATED", "running_ms": 1000}
@@ -144,3 +160,72 @@ def test_a_posting_that_says_no_number_is_no_row(kind: str, detail: dict[str, An
         return
     with pytest.raises(ValueError, match="no journal row"):
         check(json.dumps(row).encode())
+
+
+HOME = Path(__file__).parent.parent.parent / "config"
+
+
+def handover(old: str, new: str) -> AccountRolloverBody:
+    """A change of holder that was ordered for an instant to come."""
+    policy = load(HOME / "policies" / "prepaid.toml", PolicyDocument)
+    to = NextHolderBody(new, "CHF", 3_000, policy, load(HOME / "tariffs" / "ch-flat.toml", TariffDocument))
+    return AccountRolloverBody(old, RolloverKind.VOLTURA, to, datetime(2027, 9, 1, tzinfo=UTC))
+
+
+def gone(account_id: str, running_ms: int) -> dict[str, Any]:
+    """The old holder's contract ended with a change of holder."""
+    at = {**AT, "running_ms": running_ms}
+    named = {"account_id": account_id, "source": "NORMAL", "target": "TERMINATED", "rule": "rolled_over"}
+    return {"type": "transition", "at": at, "detail": {}, **named}
+
+
+def book() -> Content:
+    """A1 gave its place to Z9, and Z9 later to B5."""
+    content = Content()
+    for row in (gone("A1", 5), gone("Z9", 7), {**entry(1, 2), "kind": "opening", "account_id": "B5"}):
+        learn(content.trail.main.accounts, row)
+    for old, new in (("Z9", "B5"), ("A1", "Z9")):
+        content.signed.setdefault(old, Signed()).take(handover(old, new))
+    return content
+
+
+def test_holders_follow_each_other_again_before_any_resync() -> None:
+    """Threat 3, S2-03: an image that lacks a change of holder lacks the account of today, and would be cut off."""
+    kept = msgspec.json.decode(msgspec.json.encode(book()), type=Content)
+    sent = orders(kept, "run-1", ("A1", "B5", "Z9"))
+    assert [body.to.account_id for _, body in sent if isinstance(body, AccountRolloverBody)] == ["Z9", "B5"]
+    assert all(body.at is None for _, body in sent if isinstance(body, AccountRolloverBody))
+    assert [command for command, _ in sent[:3]] == [Command.ACCOUNT_ROLLOVER] * 2 + [Command.ACCOUNT_RESYNC]
+
+
+def test_who_gave_the_place_to_nobody_yet_is_not_resynced() -> None:
+    """Threat 3: the old holder is closed in the rows; told so before the new one is there, a gateway cuts the line."""
+
+    @dataclass
+    class Told:
+        """A head-end whose gateway has not read its meter yet."""
+
+        sent: list[tuple[Command, str]] = field(default_factory=list)
+        status: Any = field(default_factory=lambda: SimpleNamespace(online=True, epoch="run-1"))
+
+        async def until(self, ready: Any, _timeout_s: float) -> None:
+            """It is there."""
+            assert ready()
+
+        async def command(self, command: Command, body: Any, *, timeout_s: float) -> VerdictMessage:
+            """Only the older change is taken."""
+            self.sent.append((command, body.account_id))
+            refused = command is Command.ACCOUNT_ROLLOVER and body.account_id == "Z9" and timeout_s
+            status, reason = ("refused", "meter_untrusted") if refused else ("applied", "")
+            return VerdictMessage("j", VerdictStatus(status), "2027-09-30T03:59:35.172Z", reason=reason)
+
+    told = Told()
+    verdicts = asyncio.run(resync(cast("HeadEnd", told), book(), timeout_s=1.0))
+    assert [verdict.reason for verdict in verdicts] == ["meter_untrusted", "", ""]
+    assert (Command.ACCOUNT_RESYNC, "Z9") not in told.sent
+    assert (Command.ACCOUNT_RESYNC, "B5") in told.sent
+
+
+def test_what_a_resync_sends_again_is_kept_when_it_is_signed() -> None:
+    """Threat 3: every command that `Signed` takes over is one that the head-end hands to it."""
+    assert {Command.METER_REPLACE, Command.ACCOUNT_ROLLOVER, Command.POWER_SET, Command.HOLD_SET} <= SETTLING
