@@ -78,7 +78,8 @@ def ordered(account: Account, request: SupplyOrdered, terms: Terms) -> Taken | V
     situation = situation_of(replace(account, ordered=order), terms, request.at)
     decision = decide(RULES[account.supply.state], situation, ordered=order.target)
     if decision.rule is not None and decision.rule.target is order.target:
-        return Taken(lambda a: replace(a, ordered=order), transition=decision.rule)
+        before = _replaced(account, request.at)
+        return Taken(lambda a: replace(a, ordered=order), transition=decision.rule, told=lambda _before, _after: before)
     if decision.blocked != Guard.SLOT or not request.queue:
         return _blocked(situation, order, decision.blocked)
     slot_ms = _slot_ms(situation)
@@ -87,7 +88,8 @@ def ordered(account: Account, request: SupplyOrdered, terms: Terms) -> Taken | V
     queued = replace(order, slot_utc_ms=slot_ms)
     answer = Verdict(VerdictStatus.APPLIED, "queued", (("next_slot_utc_ms", slot_ms),))
     happening = Happening(request.at, account.account_id, "supply.order_queued", _named(queued))
-    return Taken(lambda a: replace(a, ordered=queued), answer, told=lambda _before, _after: (happening,))
+    told = (*_replaced(account, request.at), happening)
+    return Taken(lambda a: replace(a, ordered=queued), answer, told=lambda _before, _after: told)
 
 
 def _inapplicable(account: Account, order: Ordered, terms: Terms) -> Verdict | None:  # noqa: PLR0911 - one per reason
@@ -216,9 +218,15 @@ def evidence(account: Account, rule: Rule, terms: Terms, at: Moment) -> Detail:
 def dropped(account: Account, rule: Rule, at: Moment) -> tuple[Record, ...]:
     """A kept order that another change of rung makes pointless, on record."""
     order = account.ordered
-    if order is None or order.slot_utc_ms is None or rule.target is order.target:
+    return () if order is None or rule.target is order.target else _replaced(account, at, rule.name)
+
+
+def _replaced(account: Account, at: Moment, reason: str = "replaced") -> tuple[Record, ...]:
+    """A kept order that something else ends before its slot, on record."""
+    order = account.ordered
+    if order is None or order.slot_utc_ms is None:
         return ()
-    return (Happening(at, account.account_id, "supply.order_refused", (*_named(order), ("reason", rule.name))),)
+    return (Happening(at, account.account_id, "supply.order_refused", (*_named(order), ("reason", reason))),)
 
 
 def close_refusal(account: Account, at: Moment) -> Verdict | None:

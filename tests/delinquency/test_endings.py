@@ -1,6 +1,8 @@
-"""The end of a contract for arrears: nothing shortens its term, and old books end nobody's contract."""
+"""The end of a contract for arrears, and of an order: nothing shortens a term, and nothing vanishes unrecorded."""
 
 from dataclasses import replace
+
+import pytest
 
 from gateway.prepayment.delinquency import Phase, phase_of
 from gateway.prepayment.events import AccountClosed, CloseCause, Suspected, SuspicionCause
@@ -50,3 +52,20 @@ def test_books_that_may_be_old_end_no_contract_for_arrears() -> None:
     assert end(home).reason == "rollback_suspected"
     home.account = replace(home.account, suspicion=None)
     assert end(home).reason == ""
+
+
+@pytest.mark.parametrize("queue", [True, False])
+def test_an_order_that_another_one_replaces_is_on_record(queue: bool) -> None:
+    """2.4: who ordered it is told that it will not be carried out, whether the next one waits or acts."""
+    home = debtor()
+    home.notice()
+    home.notice(arrears_id="a-2", command_id="notice-2")
+    home.stand("2026-04-04", "08:30")
+    assert home.limit(queue=True).reason == "queued"
+    if not queue:
+        home.now_ms = utc_ms("2026-04-07", "08:30")  # nothing looked at the clock since
+    home.limit(queue=queue, arrears_id="a-2")
+    said = home.last("supply.order_refused")
+    assert (said["command_id"], said["arrears"], said["reason"]) == ("order-1", "a-1", "replaced")
+    home.stand("2026-04-07", "08:31")
+    assert (home.state, len(home.moves())) == (SupplyState.LIMITED, 2)
