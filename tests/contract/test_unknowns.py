@@ -63,7 +63,7 @@ def test_a_reading_by_eye_of_a_meter_that_was_never_read() -> None:
     """S2-40: there is nothing to hold it against: kept for validation, and the row says unchecked."""
     place = World(opened(register_wh=None))
     assert ask(place, ManuallyRead(place.now(), "j-1", 77_000, "2026-03-02", ReadingSource.SELF))[0] == ""
-    assert dict(place.records[-1].detail)["checked"] == 0  # type: ignore[union-attr]  # a happening
+    assert dict(place.records[-1].detail)["checked"] == 0  # type: ignore[union-attr, arg-type]  # a happening
 
 
 def test_a_reading_by_eye_of_a_day_that_is_over_and_not_stored() -> None:
@@ -71,7 +71,7 @@ def test_a_reading_by_eye_of_a_day_that_is_over_and_not_stored() -> None:
     place = world()
     place.use(1_000, hours=40)
     assert ask(place, ManuallyRead(place.now(), "j-1", 77_000, "2026-03-02", ReadingSource.SELF))[0] == ""
-    assert dict(place.records[-1].detail)["checked"] == 0  # type: ignore[union-attr]  # a happening
+    assert dict(place.records[-1].detail)["checked"] == 0  # type: ignore[union-attr, arg-type]  # a happening
 
 
 def test_a_reading_by_eye_after_readings_without_a_date() -> None:
@@ -120,7 +120,7 @@ def test_both_registers_at_a_stored_boundary() -> None:
     known = known_at(place.account, MONDAY_MS + HOUR_MS, rows, None)
     assert known == Known(MONDAY_MS + HOUR_MS, CertificateQuality.ACTUAL, 600, 7 + 240)
     gap = [replace(row, export_wh=None) if row is rows[-1] else row for row in rows]
-    assert known_at(place.account, MONDAY_MS + HOUR_MS, gap, None) == replace(known, export_wh=None)  # type: ignore[type-var]
+    assert known_at(place.account, MONDAY_MS + HOUR_MS, gap, None) == replace(known, export_wh=None)
     late = [row for row in rows if row.start_utc_ms > MONDAY_MS + HOUR_MS]
     assert known_at(place.account, MONDAY_MS + 2 * HOUR_MS, late, None) is not None
 
