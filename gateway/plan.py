@@ -33,7 +33,7 @@ from gateway.prepayment.events import Moment, TimeTrust
 from gateway.prepayment.money import format_price_per_kwh, parse_money, wire_money
 from gateway.prepayment.policy import Reconnect
 from gateway.prepayment.power import available_power_w
-from gateway.prepayment.supply import Commodity
+from gateway.prepayment.supply import Commodity, SupplyState
 from gateway.prepayment.tariff import Tariff
 from gateway.store import peek
 
@@ -76,7 +76,11 @@ def lines(installation: Installation) -> list[str]:
         if point.account is not None:
             text += _account(point, point.account, stored.get(point.account.id), installation)
     in_file = {account.id for account in settings.account}
-    text += [f"  {name}  only in the store: opened by a command" for name in stored if name not in in_file]
+    opened = (account for name, account in stored.items() if name not in in_file)
+    text += [
+        f"  {one.account_id}  meter {one.meter_id}, only in the store: opened by a command, {_stands(one)}"
+        for one in opened
+    ]
     text += ["", "Head-end", *_headend(settings.headend)]
     warnings = [*installation.warnings, *_absent_ports(settings.bus)]
     tables = [point.account for point in installation.points if point.account is not None]
@@ -171,7 +175,7 @@ def _account(point: Point, table: AccountTable, stored: Account | None, installa
         tariff_from = _origin(configuration.origins[f"tariffs/{table.tariff}"])
     else:
         policy, tariff, power_w = stored.policy, stored.tariffs[-1], stored.contract_power_w
-        state = f"{stored.supply.state} with {wire_money(stored.balance_nano)} {stored.currency}, from the store"
+        state = f"{_stands(stored)}, from the store"
         if stored.suspicion is not None:
             state += f"; ROLLBACK_SUSPECTED ({stored.suspicion.cause}), see docs/mqtt.md"
         policy_from = _kept("policy", policy.policy_id, table.policy)
@@ -204,11 +208,17 @@ def _kept(key: str, stored: str, file: str) -> str:
 def _prices(tariff: Tariff) -> str:
     amounts = sorted({price.nano_per_wh for price in tariff.prices})
     span = " to ".join(dict.fromkeys(format_price_per_kwh(amount) for amount in (amounts[0], amounts[-1])))
-    return f"{span} {tariff.currency}/kWh"
+    return f"{span} {tariff.currency}/{'Smc' if tariff.commodity is Commodity.GAS else 'kWh'}"
+
+
+def _stands(account: Account) -> str:
+    return f"{account.supply.state} with {wire_money(account.balance_nano)} {account.currency}"
 
 
 def _ladder(point: Point, table: AccountTable, stored: Account | None, installation: Installation) -> list[str]:
     """What happens when nothing is paid: by itself (prepaid), or on orders (post-paid)."""
+    if stored is not None and stored.supply.state is SupplyState.TERMINATED:
+        return ["      this contract has ended: nothing more is charged to it"]
     policy = installation.configuration.policies[table.policy] if stored is None else stored.policy
     power_w = table.contract_power_w if stored is None else stored.contract_power_w
     limiter = point.table.limiter

@@ -17,6 +17,7 @@ from gateway.installation import load
 from gateway.prepayment.account import Suspicion
 from gateway.prepayment.events import Moment, SuspicionCause, TimeTrust
 from gateway.prepayment.policy import Slots, Term
+from gateway.prepayment.supply import SupplyState
 from gateway.store import Store
 from tests.config.drafts import GOOD, write
 
@@ -168,6 +169,30 @@ def test_check_says_that_books_are_under_suspicion(tmp_path: Path) -> None:
     assert "; ROLLBACK_SUSPECTED (fork), see docs/mqtt.md" in "\n".join(plan.lines(load(write(tmp_path))))
 
 
+def test_an_ended_contract_has_no_steps_and_the_next_one_is_shown(tmp_path: Path) -> None:
+    """S2-03: after a change of holder `check` does not tell the old holder's fate, and says who has the meter."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+
+    async def live() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.2, stop.set)
+        await run(load(write(tmp_path)), clock=SystemClock(), stop=stop)
+        store = await Store.open(folder / "store.db")
+        now = Moment(0, TimeTrust.UNKNOWN, 0)
+        await store.open_epoch(now)
+        old = (await store.accounts())[0]
+        ended = replace(old, supply=replace(old.supply, state=SupplyState.TERMINATED))
+        await store.commit(at=now, accounts=[ended, replace(old, account_id="NEXT")])
+        await store.close()
+
+    asyncio.run(live())
+    said = "\n".join(plan.lines(load(write(tmp_path))))
+    assert said.count("when credit runs out") == 1
+    assert said.count("this contract has ended") == 1
+    assert "NEXT  meter m1, only in the store: opened by a command, NORMAL with 20.00 CHF" in said
+
+
 def test_a_post_paid_account_shows_its_terms_with_the_dates_of_an_example(tmp_path: Path) -> None:
     """Decision 14, S1-11..S1-14, V1: who runs `check` sees when each rung is legal, and that only orders take it."""
     policy = (('policy = "prepaid"', 'policy = "it-timoe-2026"'), ('currency = "CHF"', 'currency = "EUR"'))
@@ -195,3 +220,4 @@ def test_gas_is_not_said_to_come_back_by_itself(tmp_path: Path) -> None:
     said = "\n".join(plan.lines(load(write(tmp_path, text))))
     assert "when somebody on site says so" in said
     assert "restore.electricity" not in said
+    assert "0.95 EUR/Smc" in said
