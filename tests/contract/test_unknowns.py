@@ -14,7 +14,7 @@ from gateway.prepayment.certificate import CertificateQuality, CertificateReason
 from gateway.prepayment.contract import known_at, past_asked
 from gateway.prepayment.events import AccountOpened, Opening, PowerSet, Tick, TimeTrust
 from gateway.prepayment.intervals import Interval, IntervalState, Quality, remainder
-from gateway.prepayment.ledger import Verdict
+from gateway.prepayment.ledger import Happening, Verdict
 from gateway.prepayment.operations import (
     CertificateAsked,
     ManuallyRead,
@@ -72,6 +72,19 @@ def test_a_reading_by_eye_of_a_day_that_is_over_and_not_stored() -> None:
     place.use(1_000, hours=40)
     assert ask(place, ManuallyRead(place.now(), "j-1", 77_000, "2026-03-02", ReadingSource.SELF))[0] == ""
     assert dict(place.records[-1].detail)["checked"] == 0  # type: ignore[union-attr, arg-type]  # a happening
+
+
+def test_a_reading_by_eye_is_checked_when_both_ends_of_its_day_are_known() -> None:
+    """S2-40: one end alone is no check, and the row says so."""
+    place = world()
+    place.use(1_000, hours=40)
+    end = Known(MONDAY_MS, CertificateQuality.ACTUAL, 77_000)
+    read = ManuallyRead(place.now(), "j-1", 77_000, "2026-03-02", ReadingSource.SELF)
+    for floor, ceiling, checked in ((end, None, 0), (None, end, 0), (end, end, 1)):
+        assert ask(place, replace(read, floor=floor, ceiling=ceiling))[0] == ""
+        row = place.records[-1]
+        assert isinstance(row, Happening)
+        assert dict(row.detail)["checked"] == checked
 
 
 def test_a_reading_by_eye_after_readings_without_a_date() -> None:

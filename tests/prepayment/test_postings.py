@@ -265,7 +265,14 @@ def test_nothing_is_estimated_that_was_measured() -> None:
     case = Case(1, CaseKind.DISCONTINUITY, 5, 900, 895, began, ended, 0)
     w.account = replace(w.account, register=replace(w.account.register, cases=(case,)))
     assert said(w, guess) == ("applied", "")
-    later = replace(guess, number=2, reference="P-2", from_day="2026-01-01", to_day="2026-01-31")
+    edges = {"2026-02-09": "already_measured", "2026-02-10": "", "2026-03-02": ""}  # it was open from the 10th on
+    for number, (day, reason) in enumerate(edges.items(), start=2):
+        w.account = replace(w.account, register=replace(w.account.register, dated=at(utc_ms=w.utc_ms + 24 * HOUR_MS)))
+        w.utc_ms += 24 * HOUR_MS
+        edge = replace(guess, at=w.now(), number=number, reference=f"P-{number}", from_day=day, to_day=day)
+        assert said(w, edge)[1] == reason
+        w.utc_ms -= 24 * HOUR_MS
+    later = replace(guess, number=9, reference="P-9", from_day="2026-01-01", to_day="2026-01-31")
     assert said(w, later) == ("refused", "already_measured")
 
 
