@@ -78,7 +78,10 @@ class Energy:
         return sum(self._paid_nano(account) for account in accounts) // PRICE_NANO_PER_WH
 
     def _one_price(self) -> bool:
-        accounts = self._witness.accounts.values()
+        """And nothing else moved money where books were put back: what a resync took over may be a posting."""
+        accounts, orders = self._witness.accounts.values(), self._witness.world.center.orders.values()
+        if self._witness.restores and any(order.typ in ("posting", "bonus_set") for order in orders):
+            return False
         return all(len(one["tariffs"]) == 1 and one["tariffs"][0]["version"] == 1 for one in accounts)
 
     @staticmethod
