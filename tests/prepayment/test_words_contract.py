@@ -146,7 +146,7 @@ def test_no_word_is_without_its_pin() -> None:
 
 def test_no_default_is_without_its_pin() -> None:
     """Decision 7: a new field that may be left out is written down here."""
-    [elsewhere] = test_defaults.test_what_is_left_out_means_this.pytestmark  # type: ignore[attr-defined]
+    [elsewhere] = test_defaults.test_what_is_left_out_means_this.pytestmark
     pinned = {*DEFAULTS, *(kind for kind, _ in elsewhere.args[1])}
     plain = {kind for kind in _defined() if dataclasses.is_dataclass(kind) and test_defaults.defaults(kind)}
     assert {kind.__name__ for kind in plain - pinned} <= {"Rule", "Taken"}
