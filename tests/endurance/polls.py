@@ -62,8 +62,8 @@ def counting(*, leak: bool) -> Iterator[_Count]:
     """Count every meter that was read, below everything that may go wrong with the reading."""
     count, read = _Count(leak=leak), ModbusMeter.read
 
-    async def counted(self: ModbusMeter) -> Observation:
-        observed = await read(self)
+    async def counted(self: ModbusMeter, *, slow_within_ms: int | None = None) -> Observation:
+        observed = await read(self, slow_within_ms=slow_within_ms)
         count.one()
         return observed
 
