@@ -58,7 +58,7 @@ PROOFS = (
     Proof("flood", "tests.endurance flood", ""),
     Proof("connections", "tests.endurance connections", ""),
     Proof("coverage", "tests.mutation coverage --all", "tests.mutation coverage"),
-    Proof("mutation", "tests.mutation run", "tests.mutation run --sample 60 --seed 1"),
+    Proof("mutation", "tests.mutation run", ""),
     Proof("teeth", "tests.teeth --control", "tests.teeth"),
 )
 
