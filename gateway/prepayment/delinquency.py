@@ -1,4 +1,4 @@
-"""Post-paid: orders, why one is refused, and the word from the site (requirements 2.4). Claims are in `claims.py`.
+"""Post-paid: orders, why one is refused, and the word from the site (requirements 2.4). Claims are in `unpaid.py`.
 
 Nothing here makes a supply worse by itself: a rung is only taken on an order, and only when the account's own policy,
 calendar, holds, clock and meter let it (`ladder.DELINQUENCY`). An order that is refused for the slot alone may wait for
@@ -14,7 +14,6 @@ from gateway.prepayment import civil, legal
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.arrears import Arrears, Ordered, ReconnectAllowed, Reconnected, SupplyOrdered
 from gateway.prepayment.calendar import CalendarNotCovered
-from gateway.prepayment.claims import facts
 from gateway.prepayment.events import Detail, Moment
 from gateway.prepayment.holds import blocked_by
 from gateway.prepayment.ladder import (
@@ -31,6 +30,7 @@ from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
 from gateway.prepayment.rollback import vouched
 from gateway.prepayment.supply import Commodity, SupplyState, Voltage
 from gateway.prepayment.taken import Taken, refused
+from gateway.prepayment.unpaid import facts
 
 RULES = by_state(DELINQUENCY)
 _S = SupplyState

@@ -58,7 +58,7 @@ def rules_of(account: Account) -> Delinquency:
 
 
 def final_term_from(account: Account, request: ArrearsNoticed) -> Bar:
-    """The first day a final term may name, by the proof of the notice, whose date is there (`claims.noticed`)."""
+    """The first day a final term may name, by the proof of the notice, whose date is there (`unpaid.noticed`)."""
     rules = rules_of(account)
     start, days = {
         Proof.REGISTERED_LETTER: (request.sent_on, rules.pay_registered_days),

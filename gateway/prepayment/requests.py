@@ -8,7 +8,7 @@ an account's own money live here, because only the account knows them (decision 
 
 from __future__ import annotations
 
-from gateway.prepayment import agreement, bonus, claims, credit, delinquency, postings, protection
+from gateway.prepayment import agreement, bonus, credit, delinquency, postings, protection, unpaid
 from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, ReconnectAllowed, SupplyOrdered
 from gateway.prepayment.contract import power_set
@@ -98,9 +98,9 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
         case Resynced():
             return _resync(account, request)
         case ArrearsNoticed():
-            return claims.noticed(account, request, terms)
+            return unpaid.noticed(account, request, terms)
         case ArrearsPaid():
-            return claims.paid(account, request)
+            return unpaid.paid(account, request)
         case SupplyOrdered():
             return delinquency.ordered(account, request, terms)
         case ReconnectAllowed():
