@@ -1,0 +1,12 @@
+"""All actions of the console in one table, by name. Loaded when the first line is opened, not with the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateway.console.desk import Action
+
+AREAS: tuple[tuple[Action, ...], ...] = ()
+"""The `ACTIONS` of each area's file."""
+
+ACTIONS: Mapping[str, Action] = {action.name: action for area in AREAS for action in area}
