@@ -7,9 +7,9 @@ from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.commands import Command, Order
+from gateway.commands.claims import Body
 from gateway.commands.credit import TopUpBody
 from gateway.commands.envelope import Envelope
-from gateway.commands.kinds import Body
 from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.events import AccountOpened, Moment, Reading, TimeTrust
 from gateway.prepayment.money import wire_money

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.commands import Command
-from gateway.commands.kinds import Body
+from gateway.commands.claims import Body
 from gateway.commands.protection import HoldReleaseBody, HoldSetBody, OutageCancelBody, OutagePlanBody
 from gateway.prepayment.account import Account
 from gateway.prepayment.events import HoldKind, TimeTrust

@@ -5,11 +5,11 @@ audience, role. What comes out is an `Envelope`; `Order` joins it with the fresh
 17) and makes the event. Replay and sequence need memory, so they are the teller's.
 """
 
-from gateway.commands.claims import MAX_TOKEN_BYTES, Command, Reason
+from gateway.commands.claims import MAX_TOKEN_BYTES, Body, Command, Reason
 from gateway.commands.envelope import Envelope, verify
 from gateway.commands.keys import Key, Keyring, Role
-from gateway.commands.kinds import Body
-from gateway.commands.order import Order, ReadNow
+from gateway.commands.link import ReadNow
+from gateway.commands.order import Order
 
 __all__ = [
     "MAX_TOKEN_BYTES",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, assert_never
-
-from msgspec import Struct
+from typing import Literal
 
 from gateway.commands.claims import (
+    Body,
     Count,
     Currency,
     DeliveryPoint,
@@ -16,6 +15,7 @@ from gateway.commands.claims import (
     NameOrNone,
     PlantWatts,
     Reason,
+    Said,
     SignedMoney,
     Watts,
     utc_ms_of,
@@ -27,7 +27,6 @@ from gateway.prepayment.events import (
     AccountClosed,
     AccountOpened,
     CloseCause,
-    Moment,
     Opening,
     PolicySet,
     PowerSet,
@@ -39,7 +38,7 @@ from gateway.prepayment.supply import Commodity, Voltage
 from gateway.prepayment.tariff import Tariff
 
 
-class AccountOpenBody(Struct, frozen=True, forbid_unknown_fields=True):
+class AccountOpenBody(Body, frozen=True):
     """A delivery point comes under prepayment; without a register the next reading is where it starts."""
 
     account_id: Name
@@ -60,7 +59,7 @@ class AccountOpenBody(Struct, frozen=True, forbid_unknown_fields=True):
     plant_power_w: PlantWatts = 0
 
 
-class AccountCloseBody(Struct, frozen=True, forbid_unknown_fields=True):
+class AccountCloseBody(Body, frozen=True):
     """The contract ends."""
 
     account_id: Name
@@ -68,21 +67,21 @@ class AccountCloseBody(Struct, frozen=True, forbid_unknown_fields=True):
     cause: CloseCause = CloseCause.CUSTOMER_REQUEST
 
 
-class TariffSetBody(Struct, frozen=True, forbid_unknown_fields=True):
+class TariffSetBody(Body, frozen=True):
     """A tariff to use from its own validity date on."""
 
     account_id: Name
     tariff: TariffDocument
 
 
-class PolicySetBody(Struct, frozen=True, forbid_unknown_fields=True):
+class PolicySetBody(Body, frozen=True):
     """The policy to use from now on."""
 
     account_id: Name
     policy: PolicyDocument
 
 
-class PowerSetBody(Struct, frozen=True, forbid_unknown_fields=True):
+class PowerSetBody(Body, frozen=True):
     """The contract power in W from now on, or from an instant to come (S2-06)."""
 
     account_id: Name
@@ -90,29 +89,11 @@ class PowerSetBody(Struct, frozen=True, forbid_unknown_fields=True):
     at: Instant | None = None
 
 
-def event_of(
-    body: AccountOpenBody | AccountCloseBody | TariffSetBody | PolicySetBody | PowerSetBody, jti: str, at: Moment
-) -> AccountOpened | AccountClosed | TariffSet | PolicySet | PowerSet:
-    """What the account is asked to do. Raises CommandRefused(bad_payload)."""
-    match body:
-        case TariffSetBody():
-            return TariffSet(at, jti, tariff_of(body.tariff))
-        case PolicySetBody():
-            return PolicySet(at, jti, policy_of(body.policy))
-        case PowerSetBody():
-            return PowerSet(at, jti, body.contract_power_w, utc_ms_of(body.at))
-        case AccountOpenBody():
-            return _opened(body, jti, at)
-        case AccountCloseBody():
-            return AccountClosed(at, jti, body.reason, body.cause)
-        case _ as never:
-            assert_never(never)
-
-
-def _opened(body: AccountOpenBody, jti: str, at: Moment) -> AccountOpened:
+def account_open(body: AccountOpenBody, said: Said) -> AccountOpened:
+    """The account to open. Raises CommandRefused(bad_payload)."""
     return AccountOpened(
-        at,
-        jti,
+        said.at,
+        said.command_id,
         body.account_id,
         body.meter_id,
         body.currency,
@@ -130,6 +111,26 @@ def _opened(body: AccountOpenBody, jti: str, at: Moment) -> AccountOpened:
         body.contract_id,
         body.plant_power_w,
     )
+
+
+def account_close(body: AccountCloseBody, said: Said) -> AccountClosed:
+    """The account to close."""
+    return AccountClosed(said.at, said.command_id, body.reason, body.cause)
+
+
+def tariff_set(body: TariffSetBody, said: Said) -> TariffSet:
+    """The tariff to use. Raises CommandRefused(bad_payload)."""
+    return TariffSet(said.at, said.command_id, tariff_of(body.tariff))
+
+
+def policy_set(body: PolicySetBody, said: Said) -> PolicySet:
+    """The policy to use. Raises CommandRefused(bad_payload)."""
+    return PolicySet(said.at, said.command_id, policy_of(body.policy))
+
+
+def power_set(body: PowerSetBody, said: Said) -> PowerSet:
+    """The contract power. Raises CommandRefused(bad_payload)."""
+    return PowerSet(said.at, said.command_id, body.contract_power_w, utc_ms_of(body.at))
 
 
 def tariff_of(document: TariffDocument) -> Tariff:

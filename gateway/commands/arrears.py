@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, assert_never
+from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from gateway.commands.claims import Currency, Label, Money, Name
+from gateway.commands.claims import Body, Currency, Label, Money, Name, Said
 from gateway.errors import CommandRefused
 from gateway.prepayment.arrears import (
     INVOICES_MAX,
@@ -17,7 +17,6 @@ from gateway.prepayment.arrears import (
     ReconnectAllowed,
     SupplyOrdered,
 )
-from gateway.prepayment.events import Moment
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.supply import Commodity, SupplyState
 
@@ -27,7 +26,7 @@ Invoice = Annotated[str, Meta(max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)
 LetterDays = Annotated[int, Meta(ge=0, le=366)]
 
 
-class ArrearsNoticeBody(Struct, frozen=True, forbid_unknown_fields=True):
+class ArrearsNoticeBody(Body, frozen=True):
     """The customer was put in default in writing; dates are civil days in the zone of the account's policy.
 
     `letter_days` is the time from suspension to the end of the contract that the letter names.
@@ -49,7 +48,7 @@ class ArrearsNoticeBody(Struct, frozen=True, forbid_unknown_fields=True):
     invoices: Annotated[tuple[Invoice, ...], Meta(max_length=INVOICES_MAX)] = ()
 
 
-class ArrearsPaidBody(Struct, frozen=True, forbid_unknown_fields=True):
+class ArrearsPaidBody(Body, frozen=True):
     """A claim is paid, or `amount` of it."""
 
     account_id: Name
@@ -58,7 +57,7 @@ class ArrearsPaidBody(Struct, frozen=True, forbid_unknown_fields=True):
     amount: Money | None = None
 
 
-class SupplyLimitBody(Struct, frozen=True, forbid_unknown_fields=True):
+class SupplyLimitBody(Body, frozen=True):
     """Reduce the power for these arrears; `queue`: in the next slot, if only the slot is closed now."""
 
     account_id: Name
@@ -68,7 +67,7 @@ class SupplyLimitBody(Struct, frozen=True, forbid_unknown_fields=True):
     affected_parties_heard: bool = False
 
 
-class SupplySuspendBody(Struct, frozen=True, forbid_unknown_fields=True):
+class SupplySuspendBody(Body, frozen=True):
     """Open the supply for these arrears; `queue`: in the next slot, if only the slot is closed now."""
 
     account_id: Name
@@ -78,45 +77,18 @@ class SupplySuspendBody(Struct, frozen=True, forbid_unknown_fields=True):
     affected_parties_heard: bool = False
 
 
-class ReconnectBody(Struct, frozen=True, forbid_unknown_fields=True):
+class ReconnectBody(Body, frozen=True):
     """Somebody on site has confirmed that an armed supply may close."""
 
     account_id: Name
     confirmed_by: Label
 
 
-def event_of(
-    body: ArrearsNoticeBody | ArrearsPaidBody | SupplyLimitBody | SupplySuspendBody | ReconnectBody,
-    jti: str,
-    at: Moment,
-) -> ArrearsNoticed | ArrearsPaid | SupplyOrdered | ReconnectAllowed:
-    """What the account is asked to do. Raises CommandRefused(bad_payload)."""
-    match body:
-        case ArrearsNoticeBody():
-            return _noticed(body, jti, at)
-        case ArrearsPaidBody(amount=amount):
-            paid_nano = None if amount is None else parse_money(amount)
-            return ArrearsPaid(at, jti, body.arrears_id, body.currency, paid_nano)
-        case SupplyLimitBody():
-            return _ordered(body, SupplyState.LIMITED, jti, at)
-        case SupplySuspendBody():
-            return _ordered(body, SupplyState.SUSPENDED, jti, at)
-        case ReconnectBody():
-            return ReconnectAllowed(at, jti, body.confirmed_by)
-        case _ as never:
-            assert_never(never)
-
-
-def _ordered(body: SupplyLimitBody | SupplySuspendBody, target: SupplyState, jti: str, at: Moment) -> SupplyOrdered:
-    return SupplyOrdered(
-        at, jti, target, body.arrears_id, body.legal_ref, queue=body.queue, affected_heard=body.affected_parties_heard
-    )
-
-
-def _noticed(body: ArrearsNoticeBody, jti: str, at: Moment) -> ArrearsNoticed:
+def arrears_notice(body: ArrearsNoticeBody, said: Said) -> ArrearsNoticed:
+    """The claim and its notice. Raises CommandRefused(bad_payload)."""
     return ArrearsNoticed(
-        at=at,
-        command_id=jti,
+        at=said.at,
+        command_id=said.command_id,
         arrears_id=body.arrears_id,
         commodity=body.commodity,
         currency=body.currency,
@@ -131,6 +103,39 @@ def _noticed(body: ArrearsNoticeBody, jti: str, at: Moment) -> ArrearsNoticed:
         letter_days=body.letter_days,
         invoices=body.invoices,
     )
+
+
+def arrears_paid(body: ArrearsPaidBody, said: Said) -> ArrearsPaid:
+    """The payment of a claim, or of a part of it. Raises CommandRefused(bad_payload)."""
+    paid_nano = None if body.amount is None else parse_money(body.amount)
+    return ArrearsPaid(said.at, said.command_id, body.arrears_id, body.currency, paid_nano)
+
+
+def supply_limit(body: SupplyLimitBody, said: Said) -> SupplyOrdered:
+    """The order to limit."""
+    return _ordered(body, SupplyState.LIMITED, said)
+
+
+def supply_suspend(body: SupplySuspendBody, said: Said) -> SupplyOrdered:
+    """The order to suspend."""
+    return _ordered(body, SupplyState.SUSPENDED, said)
+
+
+def _ordered(body: SupplyLimitBody | SupplySuspendBody, target: SupplyState, said: Said) -> SupplyOrdered:
+    return SupplyOrdered(
+        said.at,
+        said.command_id,
+        target,
+        body.arrears_id,
+        body.legal_ref,
+        queue=body.queue,
+        affected_heard=body.affected_parties_heard,
+    )
+
+
+def reconnect(body: ReconnectBody, said: Said) -> ReconnectAllowed:
+    """The word from the site."""
+    return ReconnectAllowed(said.at, said.command_id, body.confirmed_by)
 
 
 def _day(field: str, day: date) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from gateway.commands.claims import (
+    Body,
     Count,
     Currency,
     Epoch,
@@ -17,6 +18,7 @@ from gateway.commands.claims import (
     Money,
     Name,
     Ordinal,
+    Said,
     SignedMoney,
     Token,
     utc_ms_of,
@@ -24,7 +26,7 @@ from gateway.commands.claims import (
 from gateway.commands.postings import iso_day
 from gateway.commands.protection import Rungs
 from gateway.prepayment.bonus import BONUSES_MAX
-from gateway.prepayment.events import Hold, HoldKind, Moment, Position, Resynced
+from gateway.prepayment.events import Hold, HoldKind, Position, Resynced
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.posting import MISSING_MAX
 from gateway.prepayment.protection import HOLDS_MAX
@@ -81,7 +83,7 @@ class PositionBody(Struct, frozen=True, forbid_unknown_fields=True):
     bonuses: Annotated[tuple[BonusThroughBody, ...], Meta(max_length=BONUSES_MAX)] = ()
 
 
-class AccountResyncBody(Struct, frozen=True, forbid_unknown_fields=True):
+class AccountResyncBody(Body, frozen=True):
     """Ends ROLLBACK_SUSPECTED: what the head-end knows of the account in rows that this gateway does not have.
 
     `run` is the `epoch` in the gateway's status, so that it counts in this run only; `epoch`, `seq`, `head` are the
@@ -97,10 +99,10 @@ class AccountResyncBody(Struct, frozen=True, forbid_unknown_fields=True):
     position: PositionBody | None = None
 
 
-def event_of(body: AccountResyncBody, jti: str, at: Moment) -> Resynced:
-    """What the account is asked to do. Raises CommandRefused(bad_payload)."""
+def account_resync(body: AccountResyncBody, said: Said) -> Resynced:
+    """Where the head-end knows the account to stand. Raises CommandRefused(bad_payload)."""
     known = None if body.position is None else _position(body.position)
-    return Resynced(at, jti, body.run, body.epoch, body.seq, body.head, body.currency, known)
+    return Resynced(said.at, said.command_id, body.run, body.epoch, body.seq, body.head, body.currency, known)
 
 
 def _held(body: HeldBody) -> Hold:

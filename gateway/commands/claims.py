@@ -1,4 +1,4 @@
-"""What a signed command says, as types: the claims around it . The bodies are in the files of their areas.
+"""What a signed command says, as types: the claims around it. The bodies are in the files of their areas.
 
 Unknown fields are refused, integers stay within what every JSON implementation holds exactly, money is decimal text
 with its currency beside it (decision 1). The JSON Schema of the contract is generated from these types.
@@ -6,6 +6,7 @@ with its currency beside it (decision 1). The JSON Schema of the contract is gen
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Generic, TypeVar
@@ -13,6 +14,7 @@ from typing import Annotated, Generic, TypeVar
 from msgspec import Meta, Struct
 
 from gateway.errors import CommandRefused
+from gateway.prepayment.events import Moment
 
 MAX_TOKEN_BYTES = 16 * 1024
 LAST_UTC_MS = 253_370_764_800_000  # 9999-01-01
@@ -103,6 +105,19 @@ class Reason(StrEnum):
     FORK = "fork"
     BUSY = "busy"
     CLOCK_UNTRUSTED = "clock_untrusted"
+
+
+class Body(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one command says; a field that is not known is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an event takes from around the body: the instant at which it counts, the `jti`, and who signed."""
+
+    at: Moment
+    command_id: str
+    issuer: str
 
 
 B = TypeVar("B")

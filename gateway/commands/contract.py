@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal, assert_never
+from typing import Literal
 
 from msgspec import Struct
 
 from gateway.commands.agreement import policy_of, tariff_of
 from gateway.commands.claims import (
+    Body,
     Currency,
     DeliveryPoint,
     Instant,
     Label,
     Name,
     NameOrNone,
+    Said,
     SignedMoney,
     Watts,
     utc_ms_of,
@@ -22,14 +24,14 @@ from gateway.config.policies import PolicyDocument
 from gateway.config.tariffs import TariffDocument
 from gateway.prepayment.agenda import RolloverKind
 from gateway.prepayment.certificate import CertificateReason
-from gateway.prepayment.events import AccountOpened, Moment, Opening
+from gateway.prepayment.events import AccountOpened, Opening
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.operations import CertificateAsked, DueCancelled, RolledOver
 
 Asked = Literal["switch", "voltura", "billing", "termination", "activation", "conguaglio", "check"]
 
 
-class ReadingCertificateBody(Struct, frozen=True, forbid_unknown_fields=True):
+class ReadingCertificateBody(Body, frozen=True):
     """Certify the registers now, or at an instant gone by or to come (S2-33); nothing else changes."""
 
     account_id: Name
@@ -52,7 +54,7 @@ class NextHolderBody(Struct, frozen=True, forbid_unknown_fields=True):
     contract_id: NameOrNone = ""
 
 
-class AccountRolloverBody(Struct, frozen=True, forbid_unknown_fields=True):
+class AccountRolloverBody(Body, frozen=True):
     """The holder changes without interruption, now or at an instant to come (S2-03, S2-04)."""
 
     account_id: Name
@@ -61,32 +63,33 @@ class AccountRolloverBody(Struct, frozen=True, forbid_unknown_fields=True):
     at: Instant | None = None
 
 
-class DueCancelBody(Struct, frozen=True, forbid_unknown_fields=True):
+class DueCancelBody(Body, frozen=True):
     """What waits for its instant does not happen; `due_id` is the `jti` of the command that ordered it."""
 
     account_id: Name
     due_id: Name
 
 
-def event_of(
-    body: ReadingCertificateBody | AccountRolloverBody | DueCancelBody, jti: str, at: Moment
-) -> CertificateAsked | RolledOver | DueCancelled:
-    """What the account is asked to do. Raises CommandRefused(bad_payload)."""
-    match body:
-        case ReadingCertificateBody():
-            return CertificateAsked(at, jti, CertificateReason(body.reason), utc_ms_of(body.at), body.reference)
-        case AccountRolloverBody():
-            return RolledOver(at, jti, body.kind, _next(body.to, jti, at), utc_ms_of(body.at))
-        case DueCancelBody():
-            return DueCancelled(at, jti, body.due_id)
-        case _ as never:
-            assert_never(never)
+def reading_certificate(body: ReadingCertificateBody, said: Said) -> CertificateAsked:
+    """The certificate to write. Raises CommandRefused(bad_payload)."""
+    reason = CertificateReason(body.reason)
+    return CertificateAsked(said.at, said.command_id, reason, utc_ms_of(body.at), body.reference)
 
 
-def _next(to: NextHolderBody, jti: str, at: Moment) -> AccountOpened:
+def account_rollover(body: AccountRolloverBody, said: Said) -> RolledOver:
+    """The change of holder. Raises CommandRefused(bad_payload)."""
+    return RolledOver(said.at, said.command_id, body.kind, _next(body.to, said), utc_ms_of(body.at))
+
+
+def due_cancel(body: DueCancelBody, said: Said) -> DueCancelled:
+    """What shall not happen."""
+    return DueCancelled(said.at, said.command_id, body.due_id)
+
+
+def _next(to: NextHolderBody, said: Said) -> AccountOpened:
     return AccountOpened(
-        at=at,
-        command_id=jti,
+        at=said.at,
+        command_id=said.command_id,
         account_id=to.account_id,
         meter_id="",  # the account that is handed over says which
         currency=to.currency,

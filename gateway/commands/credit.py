@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
-from msgspec import Struct
-
-from gateway.commands.claims import Currency, Label, Money, Name, Ordinal, Reason
+from gateway.commands.claims import Body, Currency, Label, Money, Name, Ordinal, Reason, Said
 from gateway.errors import CommandRefused
-from gateway.prepayment.events import Moment, TopUp, TopUpReversal
+from gateway.prepayment.events import TopUp, TopUpReversal
 from gateway.prepayment.money import parse_money
 
 
-class TopUpBody(Struct, frozen=True, forbid_unknown_fields=True):
+class TopUpBody(Body, frozen=True):
     """Credit bought: `total` is the lifetime credit of the account after it, `sequence` its own count (decision 4)."""
 
     account_id: Name
@@ -23,7 +19,7 @@ class TopUpBody(Struct, frozen=True, forbid_unknown_fields=True):
     channel: Label = ""
 
 
-class TopUpReverseBody(Struct, frozen=True, forbid_unknown_fields=True):
+class TopUpReverseBody(Body, frozen=True):
     """Credit taken back: the lifetime total of what was taken back, with a sequence of its own."""
 
     account_id: Name
@@ -34,16 +30,16 @@ class TopUpReverseBody(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Label
 
 
-def event_of(body: TopUpBody | TopUpReverseBody, jti: str, at: Moment) -> TopUp | TopUpReversal:
-    """What the account is asked to do. Raises CommandRefused(bad_payload)."""
+def top_up(body: TopUpBody, said: Said) -> TopUp:
+    """The credit to book. Raises CommandRefused(bad_payload)."""
     amount_nano, total_nano = _amounts(body)
-    match body:
-        case TopUpBody():
-            return TopUp(at, jti, body.sequence, amount_nano, total_nano, body.currency, body.channel)
-        case TopUpReverseBody():
-            return TopUpReversal(at, jti, body.sequence, amount_nano, total_nano, body.currency, body.reason)
-        case _ as never:
-            assert_never(never)
+    return TopUp(said.at, said.command_id, body.sequence, amount_nano, total_nano, body.currency, body.channel)
+
+
+def top_up_reverse(body: TopUpReverseBody, said: Said) -> TopUpReversal:
+    """The credit to take back. Raises CommandRefused(bad_payload)."""
+    amount_nano, total_nano = _amounts(body)
+    return TopUpReversal(said.at, said.command_id, body.sequence, amount_nano, total_nano, body.currency, body.reason)
 
 
 def _amounts(body: TopUpBody | TopUpReverseBody) -> tuple[int, int]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from gateway.prepayment.events import Moment
+from gateway.commands.claims import Body, Said
 from gateway.prepayment.export import Channel, DocumentAsked, DocumentKind, Form, Locale, Resolution
 
 AccountOrAll = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$(?!\n)")]
 """An account's id; "" is the whole gateway."""
 
 
-class DocumentBody(Struct, frozen=True, forbid_unknown_fields=True):
+class DocumentBody(Body, frozen=True):
     """Make this document, sign it and publish it on `document/{jti}`.
 
     Days are civil days of the account's zone; `to_day` is the day after the last one. `channels` empty: all. `form`:
@@ -32,11 +32,11 @@ class DocumentBody(Struct, frozen=True, forbid_unknown_fields=True):
     five_rappen: bool = False
 
 
-def event_of(body: DocumentBody, jti: str, at: Moment) -> DocumentAsked:
-    """What is asked for, at this moment."""
+def document(body: DocumentBody, said: Said) -> DocumentAsked:
+    """The document to make. No event: it changes no books, and has its own line of waiting."""
     return DocumentAsked(
-        at,
-        jti,
+        said.at,
+        said.command_id,
         body.account_id,
         body.kind,
         body.from_day,

@@ -10,15 +10,15 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from msgspec import Raw, Struct
 
-from gateway.commands.claims import MAX_TOKEN_BYTES, Claims, Command, Name, Reason
+from gateway.commands.claims import MAX_TOKEN_BYTES, Body, Claims, Command, Name, Reason
 from gateway.commands.keys import Key, Keyring
-from gateway.commands.kinds import KINDS, Body
+from gateway.commands.kinds import KINDS
 from gateway.commands.labels import masked
 from gateway.errors import CommandRefused
 
@@ -97,7 +97,7 @@ def verify(token: bytes, keys: Keyring, gateway_id: str) -> Envelope:
         claims.exp,
         claims.challenge,
         key.kid,
-        cast("Body", masked(body)),
+        masked(body),
         key.not_after_utc_ms,
     )
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, assert_never
+from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from gateway.commands.claims import LAST_UTC_MS, Count, Instant, Label, Name, Reason, utc_ms_of
+from gateway.commands.claims import LAST_UTC_MS, Body, Count, Instant, Label, Name, Reason, Said, utc_ms_of
 from gateway.errors import CommandRefused
 from gateway.prepayment.agenda import JobKind, JobState, MeterTestOutcome, ReadingSource
-from gateway.prepayment.events import Moment
 from gateway.prepayment.operations import (
     JobAssigned,
     JobMoved,
@@ -27,7 +26,7 @@ Serial = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f
 PerMillion = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 
 
-class MeterReplaceBody(Struct, frozen=True, forbid_unknown_fields=True):
+class MeterReplaceBody(Body, frozen=True):
     """The report of a replacement: where the old meter ended, where the new one begins (S4-09).
 
     `consent` says how the customer agreed and signed the reading (S2-21), for example the number of the signed sheet;
@@ -50,7 +49,7 @@ class MeterReplaceBody(Struct, frozen=True, forbid_unknown_fields=True):
     new_export_start_wh: Count | None = None
 
 
-class MeterTestBeginBody(Struct, frozen=True, forbid_unknown_fields=True):
+class MeterTestBeginBody(Body, frozen=True):
     """The meter is to be tested: quarter-hours from `frozen_from` on are kept, at most a year back (S2-13)."""
 
     account_id: Name
@@ -59,7 +58,7 @@ class MeterTestBeginBody(Struct, frozen=True, forbid_unknown_fields=True):
     frozen_from: Instant | None = None
 
 
-class MeterTestEndBody(Struct, frozen=True, forbid_unknown_fields=True):
+class MeterTestEndBody(Body, frozen=True):
     """What the test found; `error_ppm` above zero: the meter counts too much (S2-14)."""
 
     account_id: Name
@@ -71,7 +70,7 @@ class MeterTestEndBody(Struct, frozen=True, forbid_unknown_fields=True):
     reference: Label = ""
 
 
-class ReadingManualBody(Struct, frozen=True, forbid_unknown_fields=True):
+class ReadingManualBody(Body, frozen=True):
     """Somebody read the register on this civil day; it waits for `reading_validate` (S2-40)."""
 
     account_id: Name
@@ -80,7 +79,7 @@ class ReadingManualBody(Struct, frozen=True, forbid_unknown_fields=True):
     source: ReadingSource
 
 
-class ReadingValidateBody(Struct, frozen=True, forbid_unknown_fields=True):
+class ReadingValidateBody(Body, frozen=True):
     """The distributor's word on a reading by eye; `reading_id` is the `jti` of its `reading_manual`."""
 
     account_id: Name
@@ -88,7 +87,7 @@ class ReadingValidateBody(Struct, frozen=True, forbid_unknown_fields=True):
     accept: bool
 
 
-class JobAssignBody(Struct, frozen=True, forbid_unknown_fields=True):
+class JobAssignBody(Body, frozen=True):
     """Somebody will come between `begins` and `ends` (S4-05); the same id again moves the window."""
 
     account_id: Name
@@ -99,7 +98,7 @@ class JobAssignBody(Struct, frozen=True, forbid_unknown_fields=True):
     case_id: Label = ""
 
 
-class JobStateBody(Struct, frozen=True, forbid_unknown_fields=True):
+class JobStateBody(Body, frozen=True):
     """The job was started, done or cancelled."""
 
     account_id: Name
@@ -108,47 +107,11 @@ class JobStateBody(Struct, frozen=True, forbid_unknown_fields=True):
     technician: Label = ""
 
 
-FieldworkBody = (
-    MeterReplaceBody
-    | MeterTestBeginBody
-    | MeterTestEndBody
-    | ReadingManualBody
-    | ReadingValidateBody
-    | JobAssignBody
-    | JobStateBody
-)
-Fieldwork = MeterReplaced | MeterTestBegun | MeterTestEnded | ManuallyRead | ReadingValidated | JobAssigned | JobMoved
-
-
-def event_of(body: FieldworkBody, jti: str, at: Moment) -> Fieldwork:
-    """What the account is asked to do. Raises CommandRefused(bad_payload)."""
-    match body:
-        case MeterReplaceBody():
-            return _replaced(body, jti, at)
-        case MeterTestBeginBody():
-            return MeterTestBegun(at, jti, body.test_id, body.case_id, utc_ms_of(body.frozen_from))
-        case MeterTestEndBody():
-            day = _day(body.test_day)
-            return MeterTestEnded(
-                at, jti, body.test_id, day, body.outcome, body.technician, body.error_ppm, body.reference
-            )
-        case ReadingManualBody():
-            return ManuallyRead(at, jti, body.value_wh, _day(body.read_on), body.source)
-        case ReadingValidateBody():
-            return ReadingValidated(at, jti, body.reading_id, body.accept)
-        case JobAssignBody():
-            window = utc_ms_of(body.begins) or 0, utc_ms_of(body.ends) or LAST_UTC_MS
-            return JobAssigned(at, jti, body.job_id, body.kind, body.case_id, *window)
-        case JobStateBody():
-            return JobMoved(at, jti, body.job_id, body.state, body.technician)
-        case _ as never:
-            assert_never(never)
-
-
-def _replaced(body: MeterReplaceBody, jti: str, at: Moment) -> MeterReplaced:
+def meter_replace(body: MeterReplaceBody, said: Said) -> MeterReplaced:
+    """The other meter."""
     return MeterReplaced(
-        at=at,
-        command_id=jti,
+        at=said.at,
+        command_id=said.command_id,
         old_serial=body.old_serial,
         old_end_wh=body.old_end_wh,
         new_serial=body.new_serial,
@@ -163,6 +126,46 @@ def _replaced(body: MeterReplaceBody, jti: str, at: Moment) -> MeterReplaced:
         old_export_end_wh=body.old_export_end_wh,
         new_export_start_wh=body.new_export_start_wh,
     )
+
+
+def meter_test_begin(body: MeterTestBeginBody, said: Said) -> MeterTestBegun:
+    """The test to come. Raises CommandRefused(bad_payload)."""
+    return MeterTestBegun(said.at, said.command_id, body.test_id, body.case_id, utc_ms_of(body.frozen_from))
+
+
+def meter_test_end(body: MeterTestEndBody, said: Said) -> MeterTestEnded:
+    """What a test found. Raises CommandRefused(bad_payload)."""
+    return MeterTestEnded(
+        said.at,
+        said.command_id,
+        body.test_id,
+        _day(body.test_day),
+        body.outcome,
+        body.technician,
+        body.error_ppm,
+        body.reference,
+    )
+
+
+def reading_manual(body: ReadingManualBody, said: Said) -> ManuallyRead:
+    """A reading by eye. Raises CommandRefused(bad_payload)."""
+    return ManuallyRead(said.at, said.command_id, body.value_wh, _day(body.read_on), body.source)
+
+
+def reading_validate(body: ReadingValidateBody, said: Said) -> ReadingValidated:
+    """The distributor's word on it."""
+    return ReadingValidated(said.at, said.command_id, body.reading_id, body.accept)
+
+
+def job_assign(body: JobAssignBody, said: Said) -> JobAssigned:
+    """The job and its window. Raises CommandRefused(bad_payload)."""
+    window = utc_ms_of(body.begins) or 0, utc_ms_of(body.ends) or LAST_UTC_MS
+    return JobAssigned(said.at, said.command_id, body.job_id, body.kind, body.case_id, *window)
+
+
+def job_state(body: JobStateBody, said: Said) -> JobMoved:
+    """How far the job is."""
+    return JobMoved(said.at, said.command_id, body.job_id, body.state, body.technician)
 
 
 def _day(day: date) -> str:

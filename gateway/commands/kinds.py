@@ -1,16 +1,28 @@
 """All commands in one table: what each says, which role may sign it, and whether it must prove that it is fresh.
 
-A new command is a name in `Command`, a body with its `event_of` in the file of its area, and one line here.
+A new command is a name in `Command`, a body and what it becomes in the file of its area, and one line here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from msgspec import Struct
-
+from gateway.commands import (
+    agreement,
+    arrears,
+    books,
+    contract,
+    credit,
+    fieldwork,
+    link,
+    postings,
+    protection,
+    schedule,
+    voltage,
+)
 from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
 from gateway.commands.arrears import (
     ArrearsNoticeBody,
@@ -20,12 +32,11 @@ from gateway.commands.arrears import (
     SupplySuspendBody,
 )
 from gateway.commands.books import AccountResyncBody
-from gateway.commands.claims import Command
+from gateway.commands.claims import Body, Command, Said
 from gateway.commands.contract import AccountRolloverBody, DueCancelBody, ReadingCertificateBody
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.documents import DocumentBody
 from gateway.commands.fieldwork import (
-    FieldworkBody,
     JobAssignBody,
     JobStateBody,
     MeterReplaceBody,
@@ -35,7 +46,7 @@ from gateway.commands.fieldwork import (
     ReadingValidateBody,
 )
 from gateway.commands.keys import Role
-from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
+from gateway.commands.link import AckBody, ReadNow, ReadNowBody, ResendBody, TimeBody
 from gateway.commands.postings import BonusSetBody, PostingBody
 from gateway.commands.protection import (
     HoldReleaseBody,
@@ -47,6 +58,8 @@ from gateway.commands.protection import (
 )
 from gateway.commands.schedule import ScheduleSetBody
 from gateway.commands.voltage import VoltageCheckBody
+from gateway.prepayment.events import AccountOpened
+from gateway.prepayment.requests import Request
 
 
 class Harm(StrEnum):
@@ -60,91 +73,62 @@ class Harm(StrEnum):
     """Changes nothing: only its expiry counts, once the time is proven."""
 
 
+Event = Request | AccountOpened | ReadNow
+"""What the teller is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One command."""
+    """One command. Without `event_of` it is no order: it has a topic of its own, or changes no books."""
 
-    body: type[Struct]
+    body: type[Body]
     role: Role
     harm: Harm
+    event_of: Callable[[Any, Said], Event] | None = None
+    """Of a body of this type. Raises CommandRefused(bad_payload)."""
 
 
 KINDS: Mapping[Command, Kind] = {
-    Command.ACCOUNT_OPEN: Kind(AccountOpenBody, Role.ACCOUNT, Harm.HURTS),
-    Command.ACCOUNT_CLOSE: Kind(AccountCloseBody, Role.ACCOUNT, Harm.HURTS),
-    Command.ACCOUNT_RESYNC: Kind(AccountResyncBody, Role.ACCOUNT, Harm.HURTS),
-    Command.TOP_UP: Kind(TopUpBody, Role.TOPUP, Harm.HELPS),
-    Command.TOP_UP_REVERSE: Kind(TopUpReverseBody, Role.TOPUP, Harm.HURTS),
-    Command.TARIFF_SET: Kind(TariffSetBody, Role.TARIFF, Harm.HURTS),
-    Command.POLICY_SET: Kind(PolicySetBody, Role.TARIFF, Harm.HURTS),
-    Command.POWER_SET: Kind(PowerSetBody, Role.SUPPLY, Harm.HURTS),
-    Command.HOLD_SET: Kind(HoldSetBody, Role.SUPPLY, Harm.HELPS),
-    Command.HOLD_RELEASE: Kind(HoldReleaseBody, Role.SUPPLY, Harm.HURTS),
-    Command.OUTAGE_PLAN: Kind(OutagePlanBody, Role.SUPPLY, Harm.HELPS),
-    Command.OUTAGE_CANCEL: Kind(OutageCancelBody, Role.SUPPLY, Harm.HURTS),
-    Command.LOCKOUT_SET: Kind(LockoutSetBody, Role.SUPPLY, Harm.HURTS),
-    Command.LOCKOUT_RELEASE: Kind(LockoutReleaseBody, Role.SUPPLY, Harm.HURTS),
-    Command.POSTING: Kind(PostingBody, Role.ACCOUNT, Harm.HURTS),
-    Command.BONUS_SET: Kind(BonusSetBody, Role.ACCOUNT, Harm.HURTS),
-    Command.ARREARS_NOTICE: Kind(ArrearsNoticeBody, Role.SUPPLY, Harm.HURTS),
-    Command.ARREARS_PAID: Kind(ArrearsPaidBody, Role.SUPPLY, Harm.HELPS),
-    Command.SUPPLY_LIMIT: Kind(SupplyLimitBody, Role.SUPPLY, Harm.HURTS),
-    Command.SUPPLY_SUSPEND: Kind(SupplySuspendBody, Role.SUPPLY, Harm.HURTS),
-    Command.RECONNECT: Kind(ReconnectBody, Role.SUPPLY, Harm.HURTS),
-    Command.SCHEDULE_SET: Kind(ScheduleSetBody, Role.ACCOUNT, Harm.HURTS),
-    Command.VOLTAGE_CHECK: Kind(VoltageCheckBody, Role.SUPPLY, Harm.NONE),
+    Command.ACCOUNT_OPEN: Kind(AccountOpenBody, Role.ACCOUNT, Harm.HURTS, agreement.account_open),
+    Command.ACCOUNT_CLOSE: Kind(AccountCloseBody, Role.ACCOUNT, Harm.HURTS, agreement.account_close),
+    Command.ACCOUNT_RESYNC: Kind(AccountResyncBody, Role.ACCOUNT, Harm.HURTS, books.account_resync),
+    Command.TOP_UP: Kind(TopUpBody, Role.TOPUP, Harm.HELPS, credit.top_up),
+    Command.TOP_UP_REVERSE: Kind(TopUpReverseBody, Role.TOPUP, Harm.HURTS, credit.top_up_reverse),
+    Command.TARIFF_SET: Kind(TariffSetBody, Role.TARIFF, Harm.HURTS, agreement.tariff_set),
+    Command.POLICY_SET: Kind(PolicySetBody, Role.TARIFF, Harm.HURTS, agreement.policy_set),
+    Command.POWER_SET: Kind(PowerSetBody, Role.SUPPLY, Harm.HURTS, agreement.power_set),
+    Command.HOLD_SET: Kind(HoldSetBody, Role.SUPPLY, Harm.HELPS, protection.hold_set),
+    Command.HOLD_RELEASE: Kind(HoldReleaseBody, Role.SUPPLY, Harm.HURTS, protection.hold_release),
+    Command.OUTAGE_PLAN: Kind(OutagePlanBody, Role.SUPPLY, Harm.HELPS, protection.outage_plan),
+    Command.OUTAGE_CANCEL: Kind(OutageCancelBody, Role.SUPPLY, Harm.HURTS, protection.outage_cancel),
+    Command.LOCKOUT_SET: Kind(LockoutSetBody, Role.SUPPLY, Harm.HURTS, protection.lockout_set),
+    Command.LOCKOUT_RELEASE: Kind(LockoutReleaseBody, Role.SUPPLY, Harm.HURTS, protection.lockout_release),
+    Command.POSTING: Kind(PostingBody, Role.ACCOUNT, Harm.HURTS, postings.posting),
+    Command.BONUS_SET: Kind(BonusSetBody, Role.ACCOUNT, Harm.HURTS, postings.bonus_set),
+    Command.ARREARS_NOTICE: Kind(ArrearsNoticeBody, Role.SUPPLY, Harm.HURTS, arrears.arrears_notice),
+    Command.ARREARS_PAID: Kind(ArrearsPaidBody, Role.SUPPLY, Harm.HELPS, arrears.arrears_paid),
+    Command.SUPPLY_LIMIT: Kind(SupplyLimitBody, Role.SUPPLY, Harm.HURTS, arrears.supply_limit),
+    Command.SUPPLY_SUSPEND: Kind(SupplySuspendBody, Role.SUPPLY, Harm.HURTS, arrears.supply_suspend),
+    Command.RECONNECT: Kind(ReconnectBody, Role.SUPPLY, Harm.HURTS, arrears.reconnect),
+    Command.SCHEDULE_SET: Kind(ScheduleSetBody, Role.ACCOUNT, Harm.HURTS, schedule.schedule_set),
+    Command.VOLTAGE_CHECK: Kind(VoltageCheckBody, Role.SUPPLY, Harm.NONE, voltage.voltage_check),
     Command.DOCUMENT: Kind(DocumentBody, Role.ACCOUNT, Harm.NONE),
-    Command.READ_NOW: Kind(ReadNowBody, Role.SUPPLY, Harm.NONE),
-    Command.READING_CERTIFICATE: Kind(ReadingCertificateBody, Role.ACCOUNT, Harm.NONE),
-    Command.ACCOUNT_ROLLOVER: Kind(AccountRolloverBody, Role.ACCOUNT, Harm.HURTS),
-    Command.DUE_CANCEL: Kind(DueCancelBody, Role.ACCOUNT, Harm.HURTS),
-    Command.METER_REPLACE: Kind(MeterReplaceBody, Role.SUPPLY, Harm.HURTS),
-    Command.METER_TEST_BEGIN: Kind(MeterTestBeginBody, Role.SUPPLY, Harm.NONE),
-    Command.METER_TEST_END: Kind(MeterTestEndBody, Role.SUPPLY, Harm.NONE),
-    Command.READING_MANUAL: Kind(ReadingManualBody, Role.SUPPLY, Harm.NONE),
-    Command.READING_VALIDATE: Kind(ReadingValidateBody, Role.SUPPLY, Harm.NONE),
-    Command.JOB_ASSIGN: Kind(JobAssignBody, Role.SUPPLY, Harm.NONE),
-    Command.JOB_STATE: Kind(JobStateBody, Role.SUPPLY, Harm.NONE),
+    Command.READ_NOW: Kind(ReadNowBody, Role.SUPPLY, Harm.NONE, link.read_now),
+    Command.READING_CERTIFICATE: Kind(ReadingCertificateBody, Role.ACCOUNT, Harm.NONE, contract.reading_certificate),
+    Command.ACCOUNT_ROLLOVER: Kind(AccountRolloverBody, Role.ACCOUNT, Harm.HURTS, contract.account_rollover),
+    Command.DUE_CANCEL: Kind(DueCancelBody, Role.ACCOUNT, Harm.HURTS, contract.due_cancel),
+    Command.METER_REPLACE: Kind(MeterReplaceBody, Role.SUPPLY, Harm.HURTS, fieldwork.meter_replace),
+    Command.METER_TEST_BEGIN: Kind(MeterTestBeginBody, Role.SUPPLY, Harm.NONE, fieldwork.meter_test_begin),
+    Command.METER_TEST_END: Kind(MeterTestEndBody, Role.SUPPLY, Harm.NONE, fieldwork.meter_test_end),
+    Command.READING_MANUAL: Kind(ReadingManualBody, Role.SUPPLY, Harm.NONE, fieldwork.reading_manual),
+    Command.READING_VALIDATE: Kind(ReadingValidateBody, Role.SUPPLY, Harm.NONE, fieldwork.reading_validate),
+    Command.JOB_ASSIGN: Kind(JobAssignBody, Role.SUPPLY, Harm.NONE, fieldwork.job_assign),
+    Command.JOB_STATE: Kind(JobStateBody, Role.SUPPLY, Harm.NONE, fieldwork.job_state),
     Command.TIME: Kind(TimeBody, Role.TIME, Harm.NONE),
     Command.ACK: Kind(AckBody, Role.ACK, Harm.NONE),
     Command.RESEND: Kind(ResendBody, Role.ACK, Harm.NONE),
 }
 """A lock-out hurts both ways: setting it cuts supply, releasing it may close it on a worker."""
-
-Body = (
-    AccountOpenBody
-    | AccountCloseBody
-    | AccountResyncBody
-    | TopUpBody
-    | TopUpReverseBody
-    | TariffSetBody
-    | PolicySetBody
-    | PowerSetBody
-    | HoldSetBody
-    | HoldReleaseBody
-    | OutagePlanBody
-    | OutageCancelBody
-    | LockoutSetBody
-    | LockoutReleaseBody
-    | PostingBody
-    | BonusSetBody
-    | ArrearsNoticeBody
-    | ArrearsPaidBody
-    | SupplyLimitBody
-    | SupplySuspendBody
-    | ReconnectBody
-    | ScheduleSetBody
-    | VoltageCheckBody
-    | DocumentBody
-    | ReadNowBody
-    | ReadingCertificateBody
-    | AccountRolloverBody
-    | DueCancelBody
-    | FieldworkBody
-    | TimeBody
-    | AckBody
-    | ResendBody
-)
 
 HURTFUL = frozenset(command for command, kind in KINDS.items() if kind.harm is Harm.HURTS)
 HELPFUL = frozenset(command for command, kind in KINDS.items() if kind.harm is Harm.HELPS)

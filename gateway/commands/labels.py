@@ -11,12 +11,12 @@ from functools import cache
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct, inspect
+from msgspec import inspect
 
-from gateway.commands.claims import LABEL_MAX
+from gateway.commands.claims import LABEL_MAX, Body
 
 _NUMBER = re.compile(r"(?<![0-9])[2-6](?:[ -]?[0-9]){12,18}(?![0-9])")
-_B = TypeVar("_B", bound=Struct)
+_B = TypeVar("_B", bound=Body)
 
 
 def masked(body: _B) -> _B:
@@ -45,7 +45,7 @@ def _luhn(digits: list[int]) -> bool:
 
 
 @cache
-def _labels(body: type[Struct]) -> tuple[str, ...]:
+def _labels(body: type[Body]) -> tuple[str, ...]:
     """The fields of a body that are one line of text for people."""
     fields = inspect.type_info(body)
     assert isinstance(fields, inspect.StructType)

@@ -8,68 +8,12 @@ still the customer's money.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
 
-from gateway.commands import (
-    agreement,
-    arrears,
-    books,
-    contract,
-    credit,
-    fieldwork,
-    postings,
-    protection,
-    schedule,
-    voltage,
-)
-from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
-from gateway.commands.arrears import (
-    ArrearsNoticeBody,
-    ArrearsPaidBody,
-    ReconnectBody,
-    SupplyLimitBody,
-    SupplySuspendBody,
-)
-from gateway.commands.books import AccountResyncBody
-from gateway.commands.claims import Command, Reason
-from gateway.commands.contract import AccountRolloverBody, DueCancelBody, ReadingCertificateBody
-from gateway.commands.credit import TopUpBody, TopUpReverseBody
-from gateway.commands.documents import DocumentBody
+from gateway.commands.claims import Command, Reason, Said
 from gateway.commands.envelope import Envelope
-from gateway.commands.fieldwork import (
-    JobAssignBody,
-    JobStateBody,
-    MeterReplaceBody,
-    MeterTestBeginBody,
-    MeterTestEndBody,
-    ReadingManualBody,
-    ReadingValidateBody,
-)
-from gateway.commands.kinds import HELPFUL, HURTFUL
-from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
-from gateway.commands.postings import BonusSetBody, PostingBody
-from gateway.commands.protection import (
-    HoldReleaseBody,
-    HoldSetBody,
-    LockoutReleaseBody,
-    LockoutSetBody,
-    OutageCancelBody,
-    OutagePlanBody,
-)
-from gateway.commands.schedule import ScheduleSetBody
-from gateway.commands.voltage import VoltageCheckBody
+from gateway.commands.kinds import HELPFUL, HURTFUL, KINDS, Event
 from gateway.errors import CommandRefused
-from gateway.prepayment.events import AccountOpened, Moment
-from gateway.prepayment.requests import Request
-
-
-@dataclass(frozen=True, slots=True)
-class ReadNow:
-    """Read the meter of this account now."""
-
-    at: Moment
-    command_id: str
-    account_id: str
+from gateway.prepayment.events import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +48,7 @@ class Order:
         """The account concerned; empty for the gateway itself."""
         return self.envelope.account_id
 
-    def event(self, at: Moment) -> Request | AccountOpened | ReadNow:
+    def event(self, at: Moment) -> Event:
         """The event this becomes at `at`. Raises CommandRefused: stale_command, expired, bad_payload, not_allowed."""
         check_fresh(self.envelope, self.challenges, at)
         return to_event(self.envelope, at)
@@ -130,45 +74,9 @@ def check_key(envelope: Envelope, at: Moment) -> None:
         raise CommandRefused(Reason.NOT_ALLOWED, kid=envelope.kid, hint="this key is past its not_after day")
 
 
-def to_event(envelope: Envelope, at: Moment) -> Request | AccountOpened | ReadNow:  # noqa: C901, PLR0911 - arms
+def to_event(envelope: Envelope, at: Moment) -> Event:
     """The event of an envelope, without judging freshness. Raises CommandRefused(bad_payload)."""
-    jti = envelope.command_id
-    match envelope.body:
-        case TopUpBody() | TopUpReverseBody() as body:
-            return credit.event_of(body, jti, at)
-        case AccountOpenBody() | AccountCloseBody() | TariffSetBody() | PolicySetBody() | PowerSetBody() as body:
-            return agreement.event_of(body, jti, at)
-        case HoldSetBody() | HoldReleaseBody() | LockoutSetBody() | LockoutReleaseBody() as body:
-            return protection.event_of(body, jti, at, envelope.issuer)
-        case OutagePlanBody() | OutageCancelBody() as body:
-            return protection.outage_of(body, jti, at, envelope.issuer)
-        case PostingBody() | BonusSetBody() as body:
-            return postings.event_of(body, jti, at)
-        case AccountResyncBody() as body:
-            return books.event_of(body, jti, at)
-        case ScheduleSetBody() as body:
-            return schedule.event_of(body, jti, at)
-        case VoltageCheckBody() as body:
-            return voltage.event_of(body, jti, at)
-        case (
-            ArrearsNoticeBody() | ArrearsPaidBody() | SupplyLimitBody() | SupplySuspendBody() | ReconnectBody() as body
-        ):
-            return arrears.event_of(body, jti, at)
-        case ReadingCertificateBody() | AccountRolloverBody() | DueCancelBody() as body:
-            return contract.event_of(body, jti, at)
-        case (
-            MeterReplaceBody()
-            | MeterTestBeginBody()
-            | MeterTestEndBody()
-            | ReadingManualBody()
-            | ReadingValidateBody()
-            | JobAssignBody()
-            | JobStateBody()
-        ) as body:
-            return fieldwork.event_of(body, jti, at)
-        case ReadNowBody() as body:
-            return ReadNow(at, jti, body.account_id)
-        case TimeBody() | AckBody() | ResendBody() | DocumentBody():
-            raise CommandRefused(Reason.UNKNOWN_COMMAND, hint="these have topics of their own, or change no books")
-        case _ as never:
-            assert_never(never)
+    event_of = KINDS[envelope.command].event_of
+    if event_of is None:
+        raise CommandRefused(Reason.UNKNOWN_COMMAND, hint="these have topics of their own, or change no books")
+    return event_of(envelope.body, Said(at, envelope.command_id, envelope.issuer))

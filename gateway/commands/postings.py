@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, assert_never
+from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from gateway.commands.claims import Count, Currency, Money, Name, Ordinal, Reason, SignedMoney
+from gateway.commands.claims import Body, Count, Currency, Money, Name, Ordinal, Reason, Said, SignedMoney
 from gateway.errors import CommandRefused
-from gateway.prepayment.events import Moment
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.posting import BonusSet, Posting, PostingKind
 
@@ -21,7 +20,7 @@ Reference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n
 ReferenceOrNone = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$(?!\n)")]
 
 
-class PostingBody(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_day": "from", "to_day": "to"}):
+class PostingBody(Body, frozen=True, rename={"from_day": "from", "to_day": "to"}):
     """One typed entry of the account. `amount` is signed, credit positive; `sequence` is the account's own count.
 
     `from` and `to` are the civil days it is for, both included. `credit` and `debit` are the two sides of a `setoff`
@@ -49,7 +48,7 @@ class PostingBody(Struct, frozen=True, forbid_unknown_fields=True, rename={"from
     case_id: Ordinal | None = None
 
 
-class BonusSetBody(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_day": "from", "to_day": "to"}):
+class BonusSetBody(Body, frozen=True, rename={"from_day": "from", "to_day": "to"}):
     """A social bonus from one civil day to another, both included: an amount a day, or in all; exactly one of them.
 
     The same `reference` again changes it from its next unpaid day on.
@@ -65,35 +64,34 @@ class BonusSetBody(Struct, frozen=True, forbid_unknown_fields=True, rename={"fro
     legal_ref: LegalRef = ""
 
 
-def event_of(body: PostingBody | BonusSetBody, jti: str, at: Moment) -> Posting | BonusSet:
-    """What the account is asked to do. Raises CommandRefused(bad_payload)."""
-    match body:
-        case PostingBody():
-            return Posting(
-                at,
-                jti,
-                body.sequence,
-                body.kind,
-                parse_money(body.amount),
-                body.currency,
-                body.reference,
-                body.legal_ref,
-                _day(body.from_day),
-                _day(body.to_day),
-                body.reverses,
-                body.supersedes,
-                body.wh,
-                None if body.credit is None else parse_money(body.credit),
-                None if body.debit is None else parse_money(body.debit),
-                _day(body.test_day),
-                _day(body.fault_day),
-                body.case_id,
-            )
-        case BonusSetBody():
-            first, last = iso_day(body.from_day), iso_day(body.to_day)
-            return BonusSet(at, jti, body.reference, first, last, _total(body), body.currency, body.legal_ref)
-        case _ as never:
-            assert_never(never)
+def posting(body: PostingBody, said: Said) -> Posting:
+    """The entry to write. Raises CommandRefused(bad_payload)."""
+    return Posting(
+        said.at,
+        said.command_id,
+        body.sequence,
+        body.kind,
+        parse_money(body.amount),
+        body.currency,
+        body.reference,
+        body.legal_ref,
+        _day(body.from_day),
+        _day(body.to_day),
+        body.reverses,
+        body.supersedes,
+        body.wh,
+        None if body.credit is None else parse_money(body.credit),
+        None if body.debit is None else parse_money(body.debit),
+        _day(body.test_day),
+        _day(body.fault_day),
+        body.case_id,
+    )
+
+
+def bonus_set(body: BonusSetBody, said: Said) -> BonusSet:
+    """The bonus to credit. Raises CommandRefused(bad_payload)."""
+    first, last = iso_day(body.from_day), iso_day(body.to_day)
+    return BonusSet(said.at, said.command_id, body.reference, first, last, _total(body), body.currency, body.legal_ref)
 
 
 def _total(body: BonusSetBody) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, assert_never
+from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from gateway.commands.claims import Instant, Label, Money, Name, Reason, utc_ms_of
+from gateway.commands.claims import Body, Instant, Label, Money, Name, Reason, Said, utc_ms_of
 from gateway.errors import CommandRefused
-from gateway.prepayment.events import HoldKind, HoldReleased, HoldSet, LockoutReleased, LockoutSet, Moment
+from gateway.prepayment.events import HoldKind, HoldReleased, HoldSet, LockoutReleased, LockoutSet
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.outages import OutageCancelled, OutagePlanned
 from gateway.prepayment.supply import SupplyState
@@ -17,7 +17,7 @@ Rungs = Annotated[tuple[SupplyState, ...], Meta(max_length=3)]
 """Of LIMITED, SUSPENDED and TERMINATED those that a hold keeps from; none: all."""
 
 
-class HoldSetBody(Struct, frozen=True, forbid_unknown_fields=True):
+class HoldSetBody(Body, frozen=True):
     """A reason not to escalate; without `until` it lasts until released. docs/holds.md tells what each kind does.
 
     `amount` is what a dispute is about, in the account's currency: it needs one, no other kind has one. `notice_at` is
@@ -37,7 +37,7 @@ class HoldSetBody(Struct, frozen=True, forbid_unknown_fields=True):
     override: bool = False
 
 
-class HoldReleaseBody(Struct, frozen=True, forbid_unknown_fields=True):
+class HoldReleaseBody(Body, frozen=True):
     """The hold no longer applies; the record says who released it and why."""
 
     account_id: Name
@@ -46,7 +46,7 @@ class HoldReleaseBody(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Label = ""
 
 
-class OutagePlanBody(Struct, frozen=True, forbid_unknown_fields=True):
+class OutagePlanBody(Body, frozen=True):
     """The network is off in this window, 31 days at most: terms stand still, nothing gets worse, no alarm of silence.
 
     The same `outage_id` again may only make the window longer.
@@ -60,7 +60,7 @@ class OutagePlanBody(Struct, frozen=True, forbid_unknown_fields=True):
     set_by: Label = ""
 
 
-class OutageCancelBody(Struct, frozen=True, forbid_unknown_fields=True):
+class OutageCancelBody(Body, frozen=True):
     """The outage does not take place, or is over; what has passed of it stays counted."""
 
     account_id: Name
@@ -69,54 +69,21 @@ class OutageCancelBody(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Label = ""
 
 
-class LockoutSetBody(Struct, frozen=True, forbid_unknown_fields=True):
+class LockoutSetBody(Body, frozen=True):
     """The supply opens for safety or work and stays open whatever the credit (decision 13)."""
 
     account_id: Name
     reason: Label
 
 
-class LockoutReleaseBody(Struct, frozen=True, forbid_unknown_fields=True):
+class LockoutReleaseBody(Body, frozen=True):
     """An authorised person releases the safety lock-out."""
 
     account_id: Name
 
 
-def event_of(
-    body: HoldSetBody | HoldReleaseBody | LockoutSetBody | LockoutReleaseBody, jti: str, at: Moment, issuer: str
-) -> HoldSet | HoldReleased | LockoutSet | LockoutReleased:
-    """What the account is asked to do by this issuer. Raises CommandRefused(bad_payload)."""
-    match body:
-        case HoldSetBody():
-            return _hold_set(body, jti, at, issuer)
-        case HoldReleaseBody():
-            return HoldReleased(at, jti, body.hold_id, _who(issuer, body.released_by), body.reason)
-        case LockoutSetBody():
-            return LockoutSet(at, jti, body.reason)
-        case LockoutReleaseBody():
-            return LockoutReleased(at, jti)
-        case _ as never:
-            assert_never(never)
-
-
-def outage_of(
-    body: OutagePlanBody | OutageCancelBody, jti: str, at: Moment, issuer: str
-) -> OutagePlanned | OutageCancelled:
-    """What the account is asked to do by this issuer. Raises CommandRefused(bad_payload)."""
-    match body:
-        case OutagePlanBody():
-            begins_utc_ms, ends_utc_ms = utc_ms_of(body.begins), utc_ms_of(body.ends)
-            assert begins_utc_ms is not None
-            assert ends_utc_ms is not None
-            who = _who(issuer, body.set_by)
-            return OutagePlanned(at, jti, body.outage_id, begins_utc_ms, ends_utc_ms, body.reference, who)
-        case OutageCancelBody():
-            return OutageCancelled(at, jti, body.outage_id, _who(issuer, body.cancelled_by), body.reason)
-        case _ as never:
-            assert_never(never)
-
-
-def _hold_set(body: HoldSetBody, jti: str, at: Moment, issuer: str) -> HoldSet:
+def hold_set(body: HoldSetBody, said: Said) -> HoldSet:
+    """The hold. Raises CommandRefused(bad_payload)."""
     amount_nano, dispute = parse_money(body.amount), body.kind is HoldKind.DISPUTE
     if dispute != (amount_nano > 0):
         hint = "a dispute says its amount, in the account's currency; no other hold has one"
@@ -125,20 +92,49 @@ def _hold_set(body: HoldSetBody, jti: str, at: Moment, issuer: str) -> HoldSet:
         hint = "notice_at and override belong to a dispute of a reconstruction"
         raise CommandRefused(Reason.BAD_PAYLOAD, kind=body.kind.value, hint=hint)
     return HoldSet(
-        at,
-        jti,
+        said.at,
+        said.command_id,
         body.hold_id,
         body.kind,
         utc_ms_of(body.until),
         amount_nano,
         body.rungs,
-        _who(issuer, body.set_by),
+        _who(said, body.set_by),
         body.reason,
         utc_ms_of(body.notice_at),
         body.override,
     )
 
 
-def _who(issuer: str, person: str) -> str:
+def hold_release(body: HoldReleaseBody, said: Said) -> HoldReleased:
+    """The hold that is over."""
+    return HoldReleased(said.at, said.command_id, body.hold_id, _who(said, body.released_by), body.reason)
+
+
+def outage_plan(body: OutagePlanBody, said: Said) -> OutagePlanned:
+    """The window without network. Raises CommandRefused(bad_payload)."""
+    begins_utc_ms, ends_utc_ms = utc_ms_of(body.begins), utc_ms_of(body.ends)
+    assert begins_utc_ms is not None
+    assert ends_utc_ms is not None
+    who = _who(said, body.set_by)
+    return OutagePlanned(said.at, said.command_id, body.outage_id, begins_utc_ms, ends_utc_ms, body.reference, who)
+
+
+def outage_cancel(body: OutageCancelBody, said: Said) -> OutageCancelled:
+    """The outage that does not take place, or is over."""
+    return OutageCancelled(said.at, said.command_id, body.outage_id, _who(said, body.cancelled_by), body.reason)
+
+
+def lockout_set(body: LockoutSetBody, said: Said) -> LockoutSet:
+    """The lock-out."""
+    return LockoutSet(said.at, said.command_id, body.reason)
+
+
+def lockout_release(_body: LockoutReleaseBody, said: Said) -> LockoutReleased:
+    """The end of the lock-out."""
+    return LockoutReleased(said.at, said.command_id)
+
+
+def _who(said: Said, person: str) -> str:
     """The issuer whose key signed, and the person it names."""
-    return f"{issuer}/{person}" if person else issuer
+    return f"{said.issuer}/{person}" if person else said.issuer

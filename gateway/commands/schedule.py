@@ -6,8 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from gateway.commands.claims import Name
-from gateway.prepayment.events import Moment
+from gateway.commands.claims import Body, Name, Said
 from gateway.prepayment.periods import BillingClass
 from gateway.prepayment.schedule import Rule, ScheduleSet, Service
 
@@ -21,16 +20,16 @@ class ServiceBody(Struct, frozen=True, forbid_unknown_fields=True):
     constant_instalments: bool = False
 
 
-class ScheduleSetBody(Struct, frozen=True, forbid_unknown_fields=True):
+class ScheduleSetBody(Body, frozen=True):
     """Close the account's billing periods as often as the most frequent of these services asks for."""
 
     account_id: Name
     services: Annotated[tuple[ServiceBody, ...], Meta(min_length=1, max_length=8)]
 
 
-def event_of(body: ScheduleSetBody, jti: str, at: Moment) -> ScheduleSet:
-    """What the account is asked to do."""
+def schedule_set(body: ScheduleSetBody, said: Said) -> ScheduleSet:
+    """How often to bill."""
     services = tuple(
         Service(item.rule, item.billing, item.smc_per_year, item.constant_instalments) for item in body.services
     )
-    return ScheduleSet(at, jti, services)
+    return ScheduleSet(said.at, said.command_id, services)

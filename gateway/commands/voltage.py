@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
-from gateway.commands.claims import Instant, Label, Name, utc_ms_of
-from gateway.prepayment.events import Moment
+from gateway.commands.claims import Body, Instant, Label, Name, Said, utc_ms_of
 from gateway.prepayment.voltage import VoltageCheckBegun
 
 
-class VoltageCheckBody(Struct, frozen=True, forbid_unknown_fields=True):
+class VoltageCheckBody(Body, frozen=True):
     """Keep the ten-minute means of each phase until `to`, at most 8 days ahead (S4-12)."""
 
     account_id: Name
@@ -18,8 +15,8 @@ class VoltageCheckBody(Struct, frozen=True, forbid_unknown_fields=True):
     case_id: Label = ""
 
 
-def event_of(body: VoltageCheckBody, jti: str, at: Moment) -> VoltageCheckBegun:
-    """What the account is asked to do. Raises CommandRefused(bad_payload)."""
+def voltage_check(body: VoltageCheckBody, said: Said) -> VoltageCheckBegun:
+    """The means to keep. Raises CommandRefused(bad_payload)."""
     to_utc_ms = utc_ms_of(body.to)
     assert to_utc_ms is not None
-    return VoltageCheckBegun(at, jti, body.check_id, to_utc_ms, body.case_id)
+    return VoltageCheckBegun(said.at, said.command_id, body.check_id, to_utc_ms, body.case_id)

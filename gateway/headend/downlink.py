@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.clock import Clock
 from gateway.commands import Envelope, Keyring, Order, Reason, documents, verify
+from gateway.commands.claims import Said
 from gateway.commands.documents import DocumentBody
 from gateway.commands.envelope import claimed_id
 from gateway.commands.link import AckBody, ResendBody, TimeBody
@@ -140,7 +141,7 @@ class Downlink:
         """
         at = self._clock.now()
         check_fresh(envelope, self._status.challenges, at)
-        asked = documents.event_of(body, envelope.command_id, at)
+        asked = documents.document(body, Said(at, envelope.command_id, envelope.issuer))
         verdict = granted(asked, self._teller.account(body.account_id))
         if verdict.status is VerdictStatus.REFUSED:
             raise CommandRefused(verdict.reason, **dict(verdict.detail))

@@ -81,7 +81,7 @@ def parse_body(command: Command, items: Sequence[str]) -> Body:
             if not equals:
                 raise ConfigError(f"{item!r} is neither name=value nor a JSON object", hint=_fields(command))
             merged[name] = _value(value)
-        body: Body = msgspec.convert(merged, KINDS[command].body, strict=False)  # type: ignore[assignment]
+        body: Body = msgspec.convert(merged, KINDS[command].body, strict=False)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         instant = _INSTANT if "RFC3339" in str(error) else ""
         hint = choices(str(error), KINDS[command].body) or instant or _fields(command)

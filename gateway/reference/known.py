@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from gateway.commands.agreement import PolicySetBody, PowerSetBody, TariffSetBody
 from gateway.commands.books import BonusThroughBody, HeldBody, PositionBody
+from gateway.commands.claims import Body
 from gateway.commands.contract import AccountRolloverBody
 from gateway.commands.fieldwork import MeterReplaceBody
-from gateway.commands.kinds import Body
 from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
 from gateway.prepayment.posting import Numbers, PostingKind
 from gateway.prepayment.supply import SupplyState

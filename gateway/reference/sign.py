@@ -21,9 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from gateway.commands.claims import Claims, Command
+from gateway.commands.claims import Body, Claims, Command
 from gateway.commands.keys import Role
-from gateway.commands.kinds import Body
 from gateway.errors import ConfigError
 
 LIFE_S = 3600

@@ -13,7 +13,7 @@ from gateway.commands.arrears import (
     SupplyLimitBody,
     SupplySuspendBody,
 )
-from gateway.commands.kinds import Body
+from gateway.commands.claims import Body
 from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, Proof, ReconnectAllowed, SupplyOrdered
 from gateway.prepayment.events import AccountClosed, CloseCause, Moment, TimeTrust
 from gateway.prepayment.supply import Commodity, SupplyState

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from gateway.commands.agreement import AccountOpenBody, PowerSetBody
-from gateway.commands.claims import Command
+from gateway.commands.claims import Body, Command
 from gateway.commands.contract import AccountRolloverBody, DueCancelBody, NextHolderBody, ReadingCertificateBody
 from gateway.commands.fieldwork import (
     JobAssignBody,
@@ -15,7 +15,6 @@ from gateway.commands.fieldwork import (
     ReadingManualBody,
     ReadingValidateBody,
 )
-from gateway.commands.kinds import Body
 from gateway.config.document import load
 from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff

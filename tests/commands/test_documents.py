@@ -7,8 +7,8 @@ from datetime import date
 import msgspec
 import pytest
 
-from gateway.commands.claims import Command, Reason
-from gateway.commands.documents import DocumentBody, event_of
+from gateway.commands.claims import Command, Reason, Said
+from gateway.commands.documents import DocumentBody, document
 from gateway.commands.envelope import Envelope
 from gateway.commands.fieldwork import MeterTestEndBody
 from gateway.commands.order import to_event
@@ -19,6 +19,7 @@ from gateway.prepayment.export import Channel, DocumentAsked, DocumentKind, Form
 from gateway.prepayment.operations import MeterTestEnded
 
 AT = Moment(1_772_366_400_000, TimeTrust.AUTHENTICATED, 7)
+SAID = Said(AT, "d-1", "utility")
 FIRST, LAST = date(2026, 1, 1), date(2026, 2, 1)
 
 
@@ -32,8 +33,8 @@ def test_each_field_of_a_document_lands_where_it_belongs() -> None:
         AT, "d-1", "CH-1", DocumentKind.LOAD_CURVE, FIRST, LAST, Resolution.DAY, (Channel.EXPORT,), Form.HTML,
         Locale.DE_CH, five_rappen=True,
     )  # fmt: skip
-    assert event_of(body, "d-1", AT) == asked
-    plain = event_of(DocumentBody(DocumentKind.EVIDENCE, FIRST, LAST), "d-1", AT)
+    assert document(body, SAID) == asked
+    plain = document(DocumentBody(DocumentKind.EVIDENCE, FIRST, LAST), SAID)
     usual = DocumentAsked(AT, "d-1", "", DocumentKind.EVIDENCE, FIRST, LAST)
     assert plain == usual
     assert (usual.resolution, usual.channels, usual.form, usual.locale, usual.five_rappen) == (

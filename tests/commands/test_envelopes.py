@@ -8,10 +8,10 @@ import pytest
 
 from gateway.commands import MAX_TOKEN_BYTES, Command, Reason, verify
 from gateway.commands.agreement import PowerSetBody
+from gateway.commands.claims import Body
 from gateway.commands.credit import TopUpBody
 from gateway.commands.envelope import claimed_id
 from gateway.commands.keys import Role, parse_keys
-from gateway.commands.kinds import Body
 from gateway.commands.link import TimeBody
 from gateway.errors import CommandRefused, ConfigError
 from gateway.reference.sign import Signer, new_signer

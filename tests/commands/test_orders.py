@@ -9,13 +9,13 @@ import pytest
 
 from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
 from gateway.commands.books import AccountResyncBody, BonusThroughBody, HeldBody, PositionBody
-from gateway.commands.claims import LAST_UTC_MS, Command, Reason
+from gateway.commands.claims import LAST_UTC_MS, Body, Command, Reason
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.documents import DocumentBody
 from gateway.commands.envelope import Envelope
-from gateway.commands.kinds import HELPFUL, HURTFUL, Body
-from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
-from gateway.commands.order import Order, ReadNow, check_fresh, check_key, to_event
+from gateway.commands.kinds import HELPFUL, HURTFUL
+from gateway.commands.link import AckBody, ReadNow, ReadNowBody, ResendBody, TimeBody
+from gateway.commands.order import Order, check_fresh, check_key, to_event
 from gateway.commands.postings import BonusSetBody, PostingBody
 from gateway.commands.protection import (
     HoldReleaseBody,

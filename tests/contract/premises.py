@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import structs
 
 from gateway.commands import Command
-from gateway.commands.kinds import Body
+from gateway.commands.claims import Body
 from gateway.config.document import load
 from gateway.config.policies import PolicyDocument
 from gateway.config.tariffs import TariffDocument

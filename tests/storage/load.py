@@ -16,8 +16,8 @@ from unittest import mock
 
 from gateway.commands import Command, Order
 from gateway.commands.agreement import PowerSetBody
+from gateway.commands.claims import Body
 from gateway.commands.credit import TopUpReverseBody
-from gateway.commands.kinds import Body
 from gateway.commands.protection import HoldReleaseBody, HoldSetBody
 from gateway.prepayment.events import HoldKind
 from gateway.prepayment.ledger import VerdictStatus

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from gateway import shipped
 from gateway.commands import Order, Reason, Role, verify
 from gateway.commands.keys import Key
-from gateway.commands.order import ReadNow, check_fresh
+from gateway.commands.link import ReadNow
+from gateway.commands.order import check_fresh
 from gateway.config.calendars import load_calendar
 from gateway.errors import CommandRefused
 from gateway.prepayment.account import Account
