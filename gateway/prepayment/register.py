@@ -270,12 +270,12 @@ def _judge_unobserved(judged: Judgement, at: Moment, rated_power_w: int) -> Judg
             cases.append(case)
             continue
         detail = (*_case_detail(case, register.segment), ("wh", case.wh))
+        ended = Moment(at.utc_ms - (at.running_ms - case.ended.running_ms), at.trust, case.ended.running_ms)
         if case.wh <= plausible_wh(_off_ms(case.began, at) + case.observed_ms, rated_power_w, 0):
-            ended = Moment(at.utc_ms - (at.running_ms - case.ended.running_ms), at.trust, case.ended.running_ms)
             spans.append(Span(case.began, ended, case.wh, case))
             events.append(("register.unobserved_charged", detail))
         else:
-            cases.append(replace(case, kind=CaseKind.DISCONTINUITY))
+            cases.append(replace(case, kind=CaseKind.DISCONTINUITY, ended=ended))
             events.append(("register.discontinuity", detail))
     return replace(judged, register=replace(register, cases=tuple(cases)), spans=tuple(spans), events=tuple(events))
 

@@ -36,7 +36,7 @@ from gateway.prepayment.ledger import Entry, EntryKind, Happening, Record, Trans
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.posting import bonuses_after, numbers_of, only_ours_nano
 from gateway.prepayment.rating import rate
-from gateway.prepayment.register import CaseKind, Register
+from gateway.prepayment.register import Case, CaseKind, Register
 from gateway.prepayment.settle import post_charges
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.tariff import tariff_at
@@ -272,12 +272,19 @@ def _from_register(account: Account, known: Position, at: Moment) -> Account:
         at=anchor,
         segment=account.register.segment + 1,
         unobserved=True,
-        cases=tuple(
-            case
-            for case in account.register.cases
-            if case.kind is CaseKind.DISCONTINUITY and max(case.from_wh, case.to_wh) <= known.register_wh
-        ),
+        cases=tuple(case for case in account.register.cases if _stays_open(case, known.register_wh, known.at_utc_ms)),
         cases_opened=account.register.cases_opened,
         dated=anchor if anchor.trust.dated else None,
     )
     return replace(account, usage=usage, register=register, settled_register_wh=known.register_wh)
+
+
+def _stays_open(case: Case, register_wh: int, at_utc_ms: int | None) -> bool:
+    """A case from before their reading is still nobody's; what lies beyond it is read again.
+
+    The time says so where both are dated: the case may be of another meter, or of a register that began again.
+    """
+    if case.kind is not CaseKind.DISCONTINUITY:
+        return False
+    past = at_utc_ms is not None and case.ended.trust.dated and case.ended.utc_ms <= at_utc_ms
+    return past or max(case.from_wh, case.to_wh) <= register_wh

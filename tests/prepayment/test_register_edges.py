@@ -256,14 +256,14 @@ def test_an_open_absence_is_settled_when_the_time_is_known(wh: int, charged: boo
     now = Moment(MONDAY_MS + HOUR_MS + 2_000, TimeTrust.SYNCHRONISED, 3_000)
     judged = judge(register, Reading(now, 9_000, quantum_wh=0), serial=None, rated_power_w=RATED_W, wraps_at_wh=None)
     detail: Detail = (("case_id", 2), ("from_wh", 1_000), ("to_wh", 1_000 + wh), ("segment", 1), ("wh", wh))
+    ended = Moment(MONDAY_MS + HOUR_MS, TimeTrust.SYNCHRONISED, 1_000)
     if charged:
-        ended = Moment(MONDAY_MS + HOUR_MS, TimeTrust.SYNCHRONISED, 1_000)
         assert judged.spans[1] == Span(at(), ended, wh, case)
         assert judged.register.cases == (kept,)
         assert judged.events == (("register.unobserved_charged", detail),)
     else:
         assert len(judged.spans) == 1
-        assert judged.register.cases == (kept, replace(case, kind=CaseKind.DISCONTINUITY))
+        assert judged.register.cases == (kept, replace(case, kind=CaseKind.DISCONTINUITY, ended=ended))
         assert judged.events == (("register.discontinuity", detail),)
     undated = Reading(Moment(5, TimeTrust.RESTORED, 3_000), 9_000, quantum_wh=0)
     still = judge(register, undated, serial=None, rated_power_w=RATED_W, wraps_at_wh=None)

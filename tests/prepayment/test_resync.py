@@ -257,6 +257,23 @@ def test_cases_below_their_register_stay_open() -> None:
     assert (register.cases, register.cases_opened, register.segment) == ((below, back), 5, 4)
 
 
+def test_cases_before_the_time_of_their_register_stay_open() -> None:
+    """I6: after another meter, or a register that began again, figures say nothing of before and after; dates do."""
+
+    def case(number: int, utc_ms: int, trust: TimeTrust = TimeTrust.SYNCHRONISED) -> Case:
+        ended = Moment(utc_ms, trust, 1)
+        return Case(number, CaseKind.DISCONTINUITY, 1_221_650, 1_225_360, 3_710, at(), ended, 1)
+
+    read_ms = MONDAY_MS - 3_600_000
+    before = case(1, read_ms)
+    after, undated = case(2, read_ms + 1), case(3, read_ms - 1, TimeTrust.RESTORED)
+    waiting = replace(before, case_id=4, kind=CaseKind.UNOBSERVED)
+    cases = (before, after, undated, waiting)
+    account = replace(opened(), register=replace(opened().register, cases=cases, cases_opened=4))
+    assert taken(account=account).register.cases == (before,)
+    assert taken(replace(THEIRS, at_utc_ms=None), account).register.cases == ()
+
+
 def test_the_standing_charge_goes_on_from_their_last_day() -> None:
     """I5: a day that they have charged is not charged again, in the zone of the tariff of that day."""
     night = MONDAY_MS - 9 * 3_600_000  # midnight of Monday in Zurich
