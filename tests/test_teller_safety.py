@@ -12,7 +12,7 @@ from gateway.commands import Command
 from gateway.commands.agreement import AccountCloseBody
 from gateway.commands.books import AccountResyncBody
 from gateway.commands.protection import LockoutReleaseBody, LockoutSetBody
-from gateway.prepayment.step import control
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.supply import SwitchState
 from gateway.store import Store
 from tests.counter import Counter, opening

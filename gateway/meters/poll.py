@@ -27,9 +27,9 @@ from gateway.meters.meter import Meter, Observation
 from gateway.meters.troubles import Troubles
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.arrears import Reconnected
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import MeterEvent, Reading
 from gateway.prepayment.holds import mutes
-from gateway.prepayment.step import control
 from gateway.prepayment.supply import Control, SwitchState
 from gateway.prepayment.tenminutes import Samples
 

@@ -17,7 +17,6 @@ from gateway.prepayment.account import Account, Outcome, Spending, Supply, Terms
 from gateway.prepayment.arrears import Reconnected
 from gateway.prepayment.bonus import pay
 from gateway.prepayment.contract import closing, passed, read
-from gateway.prepayment.entitlement import UNCONFIRMED, control
 from gateway.prepayment.events import (
     Confirmed,
     Contact,
@@ -59,8 +58,6 @@ from gateway.prepayment.settle import merge, post_charges
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import Taken
 from gateway.prepayment.voltage import ended, sampled
-
-__all__ = ["UNCONFIRMED", "Event", "apply", "control", "next_deadline_ms", "settle"]
 
 Event = Reading | Tick | Restarted | Confirmed | Suspected | Contact | MeterEvent | Reconnected | Request
 """Everything that `apply` takes in."""

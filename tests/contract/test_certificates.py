@@ -8,10 +8,10 @@ from gateway.commands import Command
 from gateway.commands.contract import DueCancelBody, ReadingCertificateBody
 from gateway.prepayment.certificate import CertificateReason
 from gateway.prepayment.contract import certificate_asked
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import TimeTrust
 from gateway.prepayment.ledger import VerdictStatus
 from gateway.prepayment.operations import CertificateAsked
-from gateway.prepayment.step import control
 from gateway.prepayment.taken import refused
 from tests.contract.premises import HOUR_MS, POLL_MS, QUARTER_MS, Premises, instant, run
 from tests.counter import Counter

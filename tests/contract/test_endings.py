@@ -12,10 +12,10 @@ from gateway.commands.books import AccountResyncBody, PositionBody
 from gateway.commands.fieldwork import JobAssignBody, MeterTestBeginBody, MeterTestEndBody, ReadingManualBody
 from gateway.commands.postings import BonusSetBody
 from gateway.prepayment.agenda import JobKind, MeterTestOutcome, ReadingSource
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import TimeTrust
 from gateway.prepayment.fieldwork import frozen
 from gateway.prepayment.ledger import VerdictStatus
-from gateway.prepayment.step import control
 from gateway.prepayment.supply import SupplyState, SwitchState
 from tests.contract.premises import HOUR_MS, Premises, instant, run
 from tests.contract.test_rollover import HOLDER, rollover

@@ -20,9 +20,9 @@ from gateway.commands.fieldwork import (
 )
 from gateway.commands.kinds import KINDS
 from gateway.prepayment.agenda import JobKind, JobState, MeterTestOutcome, ReadingSource
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.fieldwork import frozen
 from gateway.prepayment.ledger import VerdictStatus
-from gateway.prepayment.step import control
 from gateway.prepayment.supply import SupplyState, SwitchState
 from tests.contract.premises import HOUR_MS, POLICY, POLL_MS, TARIFF, Premises, instant, run
 from tests.counter import Counter

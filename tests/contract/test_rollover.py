@@ -13,9 +13,9 @@ from gateway.commands.agreement import AccountOpenBody
 from gateway.commands.contract import AccountRolloverBody, DueCancelBody, NextHolderBody
 from gateway.commands.protection import HoldSetBody, LockoutSetBody
 from gateway.prepayment.agenda import RolloverKind
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import HoldKind, TimeTrust
 from gateway.prepayment.ledger import VerdictStatus
-from gateway.prepayment.step import control
 from gateway.prepayment.supply import SupplyState, SwitchState
 from gateway.store import codec
 from tests.contract.premises import HOUR_MS, POLICY, POLL_MS, TARIFF, Premises, instant, run

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, Proof, SupplyOrdered
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import (
     AccountClosed,
     CloseCause,
@@ -29,7 +30,7 @@ from gateway.prepayment.events import (
     TimeTrust,
 )
 from gateway.prepayment.ledger import Happening, Transition, Verdict
-from gateway.prepayment.step import Event, apply, control
+from gateway.prepayment.step import Event, apply
 from gateway.prepayment.supply import Commodity, SupplyState, SwitchState
 from tests.delinquency import oracle
 from tests.delinquency.debtor import TERMS, debtor

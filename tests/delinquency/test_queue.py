@@ -22,6 +22,7 @@ from gateway.commands.arrears import (
 )
 from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.arrears import Proof, ReconnectAllowed
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import (
     AccountOpened,
     CloseCause,
@@ -37,7 +38,7 @@ from gateway.prepayment.events import (
     TimeTrust,
 )
 from gateway.prepayment.ledger import VerdictStatus
-from gateway.prepayment.step import apply, control, next_deadline_ms
+from gateway.prepayment.step import apply, next_deadline_ms
 from gateway.prepayment.supply import Commodity, SupplyState, SwitchState
 from gateway.prepayment.taken import refused
 from gateway.store import Store, codec

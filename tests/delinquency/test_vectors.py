@@ -8,9 +8,9 @@ from datetime import date, timedelta
 import pytest
 
 from gateway.prepayment.delinquency import Phase, phase_of
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import AccountClosed, CloseCause
 from gateway.prepayment.policy import Anchor
-from gateway.prepayment.step import control
 from gateway.prepayment.supply import Commodity, SupplyState, SwitchState
 from tests.delinquency.debtor import Debtor, debtor, shipped, utc_ms, weekday
 

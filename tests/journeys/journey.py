@@ -27,6 +27,7 @@ from gateway.config.tariffs import load_tariff
 from gateway.prepayment import civil
 from gateway.prepayment.account import Terms
 from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, Proof, ReconnectAllowed, SupplyOrdered
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import (
     AccountClosed,
     CloseCause,
@@ -51,7 +52,7 @@ from gateway.prepayment.ledger import (
 )
 from gateway.prepayment.money import format_money, parse_money
 from gateway.prepayment.outages import OutagePlanned
-from gateway.prepayment.step import Event, control
+from gateway.prepayment.step import Event
 from gateway.prepayment.supply import Commodity, SupplyState
 from gateway.shipped import folder
 from tests.prepayment.worlds import HOUR_MS, MONDAY_MS, World, opened

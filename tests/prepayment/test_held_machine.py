@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gateway.prepayment.account import Account
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import Contact, HoldKind, HoldReleased, HoldSet, Reading, Tick
 from gateway.prepayment.holds import blocked_by, disputed_nano, frozen_ms
 from gateway.prepayment.ledger import Transition
 from gateway.prepayment.outages import OutageCancelled, OutagePlanned
 from gateway.prepayment.policy import Term
-from gateway.prepayment.step import Event, apply, control
+from gateway.prepayment.step import Event, apply
 from gateway.prepayment.supply import SupplyState, SwitchState
 from tests.prepayment.worlds import HOUR_MS, NANO, TERMS, World, opened, policy
 

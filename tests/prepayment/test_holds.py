@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from gateway.prepayment.account import Account, Start, Supply
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import Hold, HoldKind, HoldReleased, HoldSet, Tick, TimeTrust
 from gateway.prepayment.holds import blocked_by, disputed_nano, protecting
 from gateway.prepayment.ladder import Guard, situation_of
 from gateway.prepayment.ledger import Happening, Transition
 from gateway.prepayment.policy import Term
-from gateway.prepayment.step import apply, control, next_deadline_ms
+from gateway.prepayment.step import apply, next_deadline_ms
 from gateway.prepayment.supply import Commodity, SupplyState, SwitchState
 from gateway.store import codec
 from tests.prepayment.worlds import DAY_MS, HOUR_MS, MONDAY_MS, NANO, TERMS, World, at, opened, policy, world

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import (
     Contact,
     HoldKind,
@@ -21,7 +22,7 @@ from gateway.prepayment.ladder import ALL_GUARDS, PREPAID, Effect, Guard, Situat
 from gateway.prepayment.ledger import Happening, Transition
 from gateway.prepayment.policy import Initiator, Slots, Term
 from gateway.prepayment.power import available_power_w, limit_w
-from gateway.prepayment.step import apply, control, next_deadline_ms
+from gateway.prepayment.step import apply, next_deadline_ms
 from gateway.prepayment.supply import SupplyState, SwitchState
 
 from .worlds import DAY_MS, HOUR_MS, NANO, TERMS, World, opened, policy, world

@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import (
     Contact,
     HoldKind,
@@ -25,7 +26,7 @@ from gateway.prepayment.events import (
 )
 from gateway.prepayment.ledger import Entry, EntryKind, Transition, VerdictStatus
 from gateway.prepayment.policy import Slots, Term
-from gateway.prepayment.step import apply, control
+from gateway.prepayment.step import apply
 from gateway.prepayment.supply import SupplyState, SwitchState
 
 from .worlds import DAY_MS, HOUR_MS, NANO, TERMS, World, opened, policy

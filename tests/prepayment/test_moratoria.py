@@ -8,12 +8,12 @@ import pytest
 from gateway.prepayment import civil
 from gateway.prepayment.agreement import open_account
 from gateway.prepayment.calendar import Calendar, CalendarNotCovered, Moratorium, next_slot_utc_ms, slot_open
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import AccountOpened, PolicySet
 from gateway.prepayment.ladder import Guard, situation_of, slot_left_ms
 from gateway.prepayment.ledger import Happening, Verdict
 from gateway.prepayment.legal import first_instant_ms
 from gateway.prepayment.policy import Slots
-from gateway.prepayment.step import control
 from gateway.prepayment.supply import Commodity, SupplyState, SwitchState
 from tests.prepayment.worlds import DAY_MS, NANO, TERMS, World, at, opened, policy, tariff
 

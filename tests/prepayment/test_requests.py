@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.prepayment.agreement import TARIFFS_MAX, open_account
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import (
     AccountClosed,
     AccountOpened,
@@ -24,7 +25,6 @@ from gateway.prepayment.events import (
 from gateway.prepayment.ledger import Entry, EntryKind, Transition, Verdict, VerdictStatus
 from gateway.prepayment.power import valid_power_w
 from gateway.prepayment.protection import HOLDS_MAX
-from gateway.prepayment.step import control
 from gateway.prepayment.supply import SupplyState, SwitchState
 from gateway.prepayment.tariff import Price
 

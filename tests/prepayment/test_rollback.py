@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.prepayment.account import Account, Spending, Start, Supply, Suspicion
+from gateway.prepayment.entitlement import UNCONFIRMED, control
 from gateway.prepayment.events import Confirmed, HoldKind, Restarted, Suspected, SuspicionCause, Tick, TimeTrust
 from gateway.prepayment.ledger import Entry, EntryKind, Happening
 from gateway.prepayment.rating import Usage
@@ -23,7 +24,7 @@ from gateway.prepayment.rollback import (
     waited,
     withholds,
 )
-from gateway.prepayment.step import UNCONFIRMED, apply, control
+from gateway.prepayment.step import apply
 from gateway.prepayment.supply import Control, SupplyState, SwitchState
 from tests.prepayment.worlds import NANO, TERMS, at, opened, policy, tariff, world
 

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.prepayment import civil, step
 from gateway.prepayment.account import Account, Spending, Start, Supply, Terms
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import (
     AccountClosed,
     Contact,
@@ -22,7 +23,7 @@ from gateway.prepayment.policy import Slots, Term
 from gateway.prepayment.power import available_power_w, limit_w
 from gateway.prepayment.rating import Line, Usage
 from gateway.prepayment.register import Span
-from gateway.prepayment.step import apply, control, next_deadline_ms, settle
+from gateway.prepayment.step import apply, next_deadline_ms, settle
 from gateway.prepayment.supply import Control, SupplyState, SwitchState
 from tests.prepayment.worlds import DAY_MS, HOUR_MS, NANO, TERMS, at, opened, policy, tariff, world
 

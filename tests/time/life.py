@@ -17,6 +17,7 @@ from gateway.errors import CommandRefused
 from gateway.headend.payloads import TimeAsk
 from gateway.headend.timesync import TimeSync
 from gateway.headend.topics import Topics
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import (
     Contact,
     HoldKind,
@@ -30,7 +31,7 @@ from gateway.prepayment.events import (
     TopUp,
 )
 from gateway.prepayment.ledger import Happening, Notice, Transition
-from gateway.prepayment.step import Event, apply, control, next_deadline_ms
+from gateway.prepayment.step import Event, apply, next_deadline_ms
 from gateway.prepayment.supply import SupplyState, SwitchState
 from gateway.prepayment.tariff import Price, Tariff, Window
 from gateway.store.life import Life as Saved

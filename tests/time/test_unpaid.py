@@ -8,9 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.prepayment.account import Account
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import Contact, Moment, Reading, Tick, TimeTrust
 from gateway.prepayment.policy import Policy, Term
-from gateway.prepayment.step import Event, apply, control, next_deadline_ms
+from gateway.prepayment.step import Event, apply, next_deadline_ms
 from gateway.prepayment.supply import SupplyState, SwitchState
 from tests.prepayment.worlds import HOUR_MS, MONDAY_MS, TERMS, opened, policy
 

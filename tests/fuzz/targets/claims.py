@@ -26,10 +26,11 @@ from gateway.config.calendars import load_calendar
 from gateway.errors import CommandRefused
 from gateway.prepayment.account import Account
 from gateway.prepayment.agreement import open_account
+from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import AccountOpened, Moment, Reading, Suspected, SuspicionCause, TimeTrust
 from gateway.prepayment.ledger import Verdict
 from gateway.prepayment.requests import Request
-from gateway.prepayment.step import apply, control, next_deadline_ms
+from gateway.prepayment.step import apply, next_deadline_ms
 from gateway.store import codec
 from gateway.store.wire import row_decoder
 from tests.fuzz.mutation import mutate_json
