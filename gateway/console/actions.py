@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway.console import hello
 from gateway.console.desk import Action
 
-AREAS: tuple[tuple[Action, ...], ...] = ()
+AREAS: tuple[tuple[Action, ...], ...] = (hello.ACTIONS,)
 """The `ACTIONS` of each area's file."""
 
 ACTIONS: Mapping[str, Action] = {action.name: action for area in AREAS for action in area}

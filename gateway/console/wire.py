@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
+DEFAULT_SOCKET = "/run/prepaid-gateway/console.sock"
 LINE_MAX_BYTES = 65_536
 """A longer line, either way, ends the connection: nothing that is asked or answered needs it."""
 
