@@ -18,7 +18,7 @@ from gateway.clock import Clock
 from gateway.commands import Command, Order, ReadNow
 from gateway.errors import CommandRefused, CommitUnknown
 from gateway.prepayment.account import Account, Outcome, Start, Terms
-from gateway.prepayment.agreement import after, after_refusal, open_account
+from gateway.prepayment.agreement import NEW_ID, after, after_refusal, open_account
 from gateway.prepayment.civil import QUARTER_MS
 from gateway.prepayment.contract import Past, informed, known_at, past_asked
 from gateway.prepayment.events import (
@@ -261,7 +261,7 @@ class Teller:
         if isinstance(event, ReadNow):
             return Outcome(account, verdict=Verdict(VerdictStatus.APPLIED))
         if isinstance(event, RolledOver) and self._named(event.to.account_id) and not repeats(account, event):
-            return refused("account_exists")
+            return refused("account_exists", hint=NEW_ID)
         if isinstance(event, Past):
             event = await self._informed(account, event)
         return apply(account, event, self._terms[order.account_id])
@@ -282,7 +282,7 @@ class Teller:
 
     def _opened(self, event: AccountOpened) -> Outcome | Verdict:
         if self._named(event.account_id):
-            return refused("account_exists")
+            return refused("account_exists", hint=NEW_ID)
         other = self.account_of_meter(event.meter_id)
         refusal = after_refusal(event, other)
         if refusal is not None:

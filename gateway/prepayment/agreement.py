@@ -15,6 +15,7 @@ from gateway.prepayment.holds import protecting
 from gateway.prepayment.intervals import IntervalState, advance
 from gateway.prepayment.ladder import Effect, Rule
 from gateway.prepayment.ledger import Entry, EntryKind, Verdict, VerdictStatus
+from gateway.prepayment.money import wire_money
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.power import valid_power_w
 from gateway.prepayment.rating import Usage
@@ -24,6 +25,7 @@ from gateway.prepayment.taken import APPLIED, Taken, refused
 from gateway.prepayment.tariff import Tariff
 
 TARIFFS_MAX = 8
+NEW_ID = "an id names one contract for ever, also one that ended or is due: choose another account_id"
 _CLOSE = Rule("closed", tuple(SupplyState), SupplyState.TERMINATED, Effect.INFORM, ())
 
 
@@ -38,8 +40,9 @@ def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
         refusal = refused("invalid_step", power_w=event.contract_power_w)
     if refusal is None and event.kind is Opening.SUBENTRO and not event.contract_id:
         refusal = refused("no_contract")
-    if refusal is None and event.opening_balance_nano > event.policy.balance_max_nano:
-        refusal = refused("balance_above_cap")
+    if refusal is None and event.policy.above_cap(event.opening_balance_nano):
+        cap = f"{wire_money(event.policy.balance_max_nano)} {event.currency}"
+        refusal = refused("balance_above_cap", cap=cap)
     if refusal is not None:
         return refusal
     start = event.opening_register_wh
@@ -85,14 +88,17 @@ def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
 def after_refusal(event: AccountOpened, other: Account | None) -> Verdict | None:
     """Why a contract may not begin where the meter has served this account last; None when it may.
 
-    After a contract that ended, the same customer first pays what was owed (S1-15); somebody else does not.
+    After a contract that ended, the same customer first pays what was owed (S1-15); somebody else does not. The
+    account that is served, or owes, may be a neighbour's: a refusal never names it (S2-02).
     """
     if other is not None and other.supply.state is not SupplyState.TERMINATED:
-        return refused("meter_in_use", account_id=other.account_id)
+        hint = "a contract is open on this meter: end it with account_close, or change its holder with account_rollover"
+        return refused("meter_in_use", meter_id=event.meter_id, hint=hint)
     if event.kind is Opening.SUBENTRO and (other is None or other.contract_id == event.contract_id):
         return refused("no_contract" if other is not None else "nothing_to_take_over")
     if event.kind is not Opening.SUBENTRO and other is not None and other.arrears:
-        return refused("arrears_unpaid", account_id=other.account_id, arrears=other.arrears[0].arrears_id)
+        hint = "the contract before ended with arrears: the same customer pays first; another one's kind is subentro"
+        return refused("arrears_unpaid", hint=hint)
     return None
 
 

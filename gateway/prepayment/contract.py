@@ -37,12 +37,12 @@ def certificate_asked(account: Account, request: CertificateAsked) -> Taken | Ve
     wanted_utc_ms, at = request.at_utc_ms, request.at
     due = CertificateDue(request.command_id, request.reason, wanted_utc_ms, request.reference, wanted_utc_ms)
     if wanted_utc_ms is None:
-        return _told(now(account, at, due)) if account.register.wh is not None else refused("no_data")
+        return _told(now(account, at, due)) if account.register.wh is not None else no_data(account)
     if not at.trust.dated:
         return refused("clock_untrusted")
     if not to_come(account, wanted_utc_ms) or (account.opened.trust.dated and wanted_utc_ms < account.opened.utc_ms):
         known = request.known
-        return refused("no_data") if known is None else _told(of_known(account, at, due, known))
+        return no_data(account) if known is None else _told(of_known(account, at, due, known))
     refusal = _not_possible(at, wanted_utc_ms, len(account.agenda.certificates_due))
     if refusal is not None:
         return refusal
@@ -50,6 +50,20 @@ def certificate_asked(account: Account, request: CertificateAsked) -> Taken | Ve
         lambda a: replace(a, agenda=replace(a.agenda, certificates_due=(*a.agenda.certificates_due, due))),
         _put_off(wanted_utc_ms),
     )
+
+
+def no_data(account: Account) -> Verdict:
+    """Nothing is stored for the instant asked about, and nothing is guessed: says from when on there is something."""
+    register, parallel = account.register, account.parallel
+    if register.wh is None:
+        return refused("no_data", hint="the meter was never read for this account; send read_now, then this again")
+    opened_utc_ms = account.opened.utc_ms if account.opened.trust.dated else 0
+    if parallel is None or parallel.since_utc_ms is None:
+        hint = "since the register was replaced, wrapped or leapt no reading has a date yet; ask again when one has"
+        return refused("no_data", hint=hint)
+    since_utc_ms = max(parallel.since_utc_ms, opened_utc_ms)
+    hint = "ask for an instant from then on, and no older than what is kept"
+    return refused("no_data", stored_from_utc_ms=since_utc_ms, hint=hint)
 
 
 def power_set(account: Account, request: PowerSet) -> Taken | Verdict:

@@ -111,7 +111,7 @@ def manually_read(account: Account, request: ManuallyRead, terms: Terms) -> Take
     if day > _today(account, at):
         return refused("contradictory_date", read_on=request.read_on)
     if account.opened.trust.dated and day < _today(account, account.opened):
-        return refused("no_data")
+        return refused("no_data", opened_utc_ms=account.opened.utc_ms, hint="a day before the contract is another's")
     if len(account.agenda.readings) >= READINGS_MAX:
         return refused("too_many_readings")
     lowest_wh, highest_wh = _believable(account, request, day, terms)

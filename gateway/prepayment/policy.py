@@ -163,6 +163,10 @@ class Policy:
         """Where an account under this policy begins."""
         return SupplyState.NORMAL if self.delinquency is None else SupplyState.REGULAR
 
+    def above_cap(self, balance_nano: int) -> bool:
+        """More credit than a prepaid account may hold; what is paid ahead for a post-paid supply has no cap."""
+        return self.delinquency is None and balance_nano > self.balance_max_nano
+
     def counts_days(self, state: SupplyState) -> bool:
         """A term of days may begin with this rung."""
         last = SupplyState.GRACE if self.delinquency is None else SupplyState.SUSPENDED

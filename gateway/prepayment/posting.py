@@ -94,7 +94,10 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What is remembered of a posting; `undone` once it was reversed or superseded, or is itself a reversal."""
+    """What is remembered of a posting; `undone` once it was reversed or superseded, or is itself a reversal.
+
+    `supersedes` is the reference of the estimate that it settled: reversed, it leaves that in force again.
+    """
 
     number: int
     kind: PostingKind
@@ -104,6 +107,7 @@ class Posted:
     to_day: str | None = None
     wh: int | None = None
     undone: bool = False
+    supersedes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ def _amount(account: Account, request: Posting, earlier: Posted | None) -> Verdi
     largest_nano = max(abs(amount_nano), *(side or 0 for side in sides))
     if largest_nano > policy.posting_max_nano:
         return refused("above_cap", cap=f"{wire_money(policy.posting_max_nano)} {account.currency} a posting")
-    if amount_nano > 0 and account.balance_nano + amount_nano > policy.balance_max_nano:
+    if amount_nano > 0 and policy.above_cap(account.balance_nano + amount_nano):
         return refused("balance_above_cap", cap=f"{wire_money(policy.balance_max_nano)} {account.currency}")
     if request.kind is PostingKind.REFUND and earlier is None and account.balance_nano + amount_nano < 0:
         return refused("refund_exceeds_balance", balance=wire_money(account.balance_nano))
@@ -246,12 +246,24 @@ def _posted(request: Posting, earlier: Posted | None) -> Posted:
     first, last = request.from_day, request.to_day
     if earlier is not None and first is None:
         first, last = earlier.from_day, earlier.to_day
-    undone = bool(request.reverses)
-    return Posted(request.number, request.kind, request.reference, request.amount_nano, first, last, request.wh, undone)
+    return Posted(
+        request.number,
+        request.kind,
+        request.reference,
+        request.amount_nano,
+        first,
+        last,
+        request.wh,
+        undone=bool(request.reverses),
+        supersedes=request.supersedes,
+    )
 
 
 def _kept(kept: tuple[Posted, ...], posted: Posted, earlier: Posted | None) -> tuple[Posted, ...]:
+    """The newest; what this one undoes is undone, and the estimate of an undone conguaglio is in force again."""
     marked = (replace(one, undone=True) if one is earlier else one for one in kept)
+    if earlier is not None and earlier.supersedes:
+        marked = (replace(one, undone=False) if one.reference == earlier.supersedes else one for one in marked)
     return (*marked, posted)[-KEPT_MAX:]
 
 
@@ -296,6 +308,8 @@ def _entries(before: Account, after: Account, request: Posting, posted: Posted) 
 
 
 def _entry_detail(account: Account, request: Posting, posted: Posted) -> Detail:
+    undone = account.postings.find(request.reverses) if request.reverses else None
+    restores = "" if undone is None else undone.supersedes
     said: dict[str, str | int | None] = {
         "sequence": request.number,
         "reference": request.reference,
@@ -304,6 +318,7 @@ def _entry_detail(account: Account, request: Posting, posted: Posted) -> Detail:
         "to": posted.to_day,
         "wh": request.wh,
         "reverses": request.reverses or None,
+        "restores": restores or None,
         "supersedes": request.supersedes or None,
         "test_day": request.test_day,
         "fault_day": request.fault_day,

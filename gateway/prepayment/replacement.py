@@ -51,9 +51,10 @@ def meter_replaced(account: Account, request: MeterReplaced, terms: Terms) -> Ta
 
 def _refusal(account: Account, request: MeterReplaced) -> Verdict | None:
     if not request.consent.strip():
-        return refused("no_consent")
+        hint = "consent: how the customer agreed and signed the reading shown, such as the number of the signed sheet"
+        return refused("no_consent", missing="consent", hint=hint)
     if not request.technician.strip():
-        return refused("no_technician")
+        return refused("no_technician", missing="technician", hint="technician: who read and changed the meter")
     if account.meter_serial is not None and request.old_serial != account.meter_serial:
         return refused("wrong_serial", expected=account.meter_serial, got=request.old_serial)
     if request.new_serial in ("", request.old_serial):

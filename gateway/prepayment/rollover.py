@@ -12,9 +12,9 @@ from dataclasses import replace
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Parallel, Terms
 from gateway.prepayment.agenda import CertificateDue, RolloverDue, RolloverKind
-from gateway.prepayment.agreement import open_account
+from gateway.prepayment.agreement import NEW_ID, open_account
 from gateway.prepayment.certificate import CertificateReason
-from gateway.prepayment.contract import AHEAD_MAX_MS, certified, is_due, now, to_come
+from gateway.prepayment.contract import AHEAD_MAX_MS, certified, is_due, no_data, now, to_come
 from gateway.prepayment.events import AccountOpened, HoldKind, Moment, Opening
 from gateway.prepayment.intervals import IntervalState, advance
 from gateway.prepayment.ladder import Effect, Rule
@@ -38,7 +38,7 @@ def rolled_over(account: Account, request: RolledOver, terms: Terms) -> Taken | 
         return refused("wrong_delivery_point", expected=account.delivery_point)
     to = _at_this_point(account, request.to)
     if to.account_id == account.account_id:
-        return refused("account_exists")
+        return refused("account_exists", hint=NEW_ID)
     waiting = account.agenda.rollover_due
     if waiting is not None and not repeats(account, request):
         return refused("already_due", due_utc_ms=waiting.at_utc_ms)
@@ -48,7 +48,7 @@ def rolled_over(account: Account, request: RolledOver, terms: Terms) -> Taken | 
         return refused("clock_untrusted")
     if wanted_utc_ms <= at.utc_ms:
         if not to_come(account, wanted_utc_ms) and request.known is None:
-            return refused("no_data")
+            return no_data(account)
         return refused("in_the_past", now_utc_ms=at.utc_ms)
     if wanted_utc_ms > at.utc_ms + AHEAD_MAX_MS:
         return refused("too_far_ahead", latest_utc_ms=at.utc_ms + AHEAD_MAX_MS)

@@ -15,6 +15,7 @@ from gateway.prepayment.arrears import ARREARS_MAX, Arrears, ArrearsNoticed, Arr
 from gateway.prepayment.calendar import CalendarNotCovered
 from gateway.prepayment.events import Detail
 from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
+from gateway.prepayment.money import wire_money
 from gateway.prepayment.policy import Anchor
 from gateway.prepayment.supply import Commodity, SupplyState
 from gateway.prepayment.taken import Taken, refused
@@ -140,13 +141,17 @@ def paid(account: Account, request: ArrearsPaid) -> Taken | Verdict:
     claim = next((one for one in account.arrears if one.arrears_id == request.arrears_id), None)
     if claim is None:
         return refused("no_arrears", arrears=request.arrears_id)
-    amount_nano = claim.amount_nano if request.amount_nano is None else request.amount_nano
-    if not 0 < amount_nano <= claim.amount_nano:
-        return refused("invalid_amount", arrears=claim.arrears_id)
+    came_nano = claim.amount_nano if request.amount_nano is None else request.amount_nano
+    if came_nano <= 0:
+        owed = f"{wire_money(claim.amount_nano)} {account.currency}"
+        return refused("invalid_amount", arrears=claim.arrears_id, owed=owed)
+    amount_nano = min(came_nano, claim.amount_nano)  # who paid too much must not stay cut off for it
     left = replace(claim, amount_nano=claim.amount_nano - amount_nano)
     claims = tuple(left if one is claim else one for one in account.arrears)
     claims = tuple(one for one in claims if one.amount_nano > 0)
     detail: Detail = (("arrears", claim.arrears_id), ("paid_nano", amount_nano), ("unpaid_nano", left.amount_nano))
+    if came_nano > amount_nano:  # whose it is, the central system decides
+        detail = (*detail, ("excess_nano", came_nano - amount_nano))
     records: tuple[Record, ...] = (Happening(request.at, account.account_id, "arrears.paid", detail),)
     if account.supply.state is SupplyState.TERMINATED:  # S1-15: paying alone brings nothing back
         happening = Happening(request.at, account.account_id, "restore.refused", (("reason", "no_contract"),))

@@ -232,4 +232,6 @@ def test_what_waits_is_bounded_and_can_be_taken_back(home: Premises) -> None:
 def test_without_a_reading_there_is_nothing_to_certify() -> None:
     """S2-33: a meter that was never read has no certificate."""
     request = CertificateAsked(at(), "j-1", CertificateReason.CHECK)
-    assert certificate_asked(opened(register_wh=None), request) == refused("no_data")
+    told = certificate_asked(opened(register_wh=None), request)
+    hint = "the meter was never read for this account; send read_now, then this again"
+    assert told == refused("no_data", hint=hint)

@@ -139,6 +139,7 @@ def debtor(
     terms: Terms = TERMS,
     policy: Policy | None = None,
     commodity: Commodity = Commodity.ELECTRICITY,
+    balance_nano: int = 0,
     **changes: Any,
 ) -> Debtor:
     """A household with a contract since this day."""
@@ -146,7 +147,14 @@ def debtor(
     start = Moment(utc_ms(day, "09:00"), TimeTrust.AUTHENTICATED, 0)
     prices = replace(tariff(), currency="EUR", time_zone="Europe/Rome", commodity=commodity)
     account = opened(
-        0, terms=terms, at=start, policy=chosen, tariff=prices, currency="EUR", commodity=commodity, **changes
+        balance_nano,
+        terms=terms,
+        at=start,
+        policy=chosen,
+        tariff=prices,
+        currency="EUR",
+        commodity=commodity,
+        **changes,
     )
     made = Debtor(account, terms, now_ms=start.utc_ms)
     made.stand(day, "09:05")

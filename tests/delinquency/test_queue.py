@@ -40,7 +40,6 @@ from gateway.prepayment.events import (
 from gateway.prepayment.ledger import VerdictStatus
 from gateway.prepayment.step import apply, next_deadline_ms
 from gateway.prepayment.supply import Commodity, SupplyState, SwitchState
-from gateway.prepayment.taken import refused
 from gateway.store import Store, codec
 from gateway.teller import Teller
 from tests.counter import Counter
@@ -253,7 +252,9 @@ def test_a_whole_delinquency_through_the_books(tmp_path: Path) -> None:
         await polled("2026-05-11")
         assert await office.tells(Command.ACCOUNT_CLOSE, close) == ""
         again = _contract(office)
-        assert await office.teller.open_account(again) == refused("arrears_unpaid", account_id="IT-1", arrears="a-1")
+        unpaid = await office.teller.open_account(again)
+        assert (unpaid.reason, [name for name, _ in unpaid.detail]) == ("arrears_unpaid", ["hint"])
+        assert "IT-1" not in str(unpaid.detail), "the contract before may have been a neighbour's"
         paid = ArrearsPaidBody("IT-1", "a-1", "EUR")
         assert await office.tells(Command.ARREARS_PAID, paid) == ""
         assert office.teller.accounts["IT-1"].supply.state is S.TERMINATED

@@ -25,6 +25,7 @@ from gateway.prepayment.events import (
 )
 from gateway.prepayment.ledger import Transition
 from gateway.prepayment.supply import Commodity, SupplyState, Voltage
+from gateway.prepayment.taken import refused
 from tests.delinquency.debtor import ITALY, TERMS, Debtor, debtor, shipped, utc_ms
 from tests.prepayment.worlds import NANO, opened, world
 
@@ -300,13 +301,23 @@ def test_a_payment_names_a_claim_its_currency_and_what_is_owed() -> None:
     wrong = ArrearsPaid(home.at(), "p", "a-1", "CHF")
     assert home.said(wrong).reason == "wrong_currency"
     assert home.said(replace(wrong, currency="EUR", arrears_id="a-2")).reason == "no_arrears"
-    assert home.pay(0).reason == "invalid_amount"
-    assert home.pay(121 * NANO).reason == "invalid_amount"
+    assert home.pay(0) == refused("invalid_amount", arrears="a-1", owed="120.00 EUR")
     assert home.pay(20 * NANO).reason == ""
     assert (home.state, home.account.arrears[0].amount_nano) == (S.LIMITED, 100 * NANO)
     assert home.pay().reason == ""
     assert (home.state, home.account.arrears) == (S.REGULAR, ())
     assert home.moves()[-1][0] == "paid_restored"
+
+
+def test_who_pays_too_much_is_supplied_again_and_the_excess_is_told() -> None:
+    """S1-14, 2.4: paid in full is paid in full; what is too much is in the receipt, and credited nowhere here."""
+    home = _ready()
+    home.limit()
+    balance_nano = home.account.balance_nano
+    detail = {"arrears": "a-1", "paid_nano": 120 * NANO, "unpaid_nano": 0, "excess_nano": 5 * NANO}
+    assert dict(home.pay(125 * NANO).detail) == detail
+    assert dict(home.last("arrears.paid")) == detail
+    assert (home.state, home.account.arrears, home.account.balance_nano) == (S.REGULAR, (), balance_nano)
 
 
 def test_what_is_paid_but_for_the_disputed_part_restores() -> None:

@@ -113,7 +113,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
         (Notice, {"detail": ()}),
         (Numbers, {"highest": 0, "missing": ()}),
         (Postings, {"numbers": Numbers(), "total_nano": 0, "kept": ()}),
-        (Posted, {"from_day": None, "to_day": None, "wh": None, "undone": False}),
+        (Posted, {"from_day": None, "to_day": None, "wh": None, "undone": False, "supersedes": ""}),
         (Bonus, {"legal_ref": "", "through": "", "told": False}),
         (BonusSet, {"legal_ref": ""}),
         (

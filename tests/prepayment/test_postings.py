@@ -245,6 +245,25 @@ def test_an_estimate_is_settled_at_its_own_price() -> None:
     assert said(w, replace(settle, number=3, reference="P-3")) == ("refused", "already_undone")
 
 
+def test_a_conguaglio_taken_back_leaves_its_estimate_in_force() -> None:
+    """S3-10, I2: exact either way; the estimate can then be settled again, or taken back itself."""
+    w = world(100 * NANO)
+    w.account = replace(w.account, register=replace(w.account.register, dated=None))
+    assert said(w, posting(w, 1, PostingKind.ESTIMATE, -25 * NANO, wh=100_000)) == ("applied", "")
+    settle = posting(w, 2, PostingKind.CONGUAGLIO, 2_500_000_000, supersedes="P-1", wh=90_000)
+    assert said(w, settle) == ("applied", "")
+    back = posting(w, 3, PostingKind.CONGUAGLIO, -2_500_000_000, reverses="P-2", from_day=None, to_day=None)
+    assert said(w, back) == ("applied", "")
+    assert w.account.balance_nano == 75 * NANO
+    assert dict(entries(w, PostingKind.CONGUAGLIO)[-1].detail or ())["restores"] == "P-1"
+    assert said(w, replace(settle, number=4, reference="P-4", wh=80_000, amount_nano=5 * NANO)) == ("applied", "")
+    assert said(w, replace(back, number=5, reference="P-5", reverses="P-4", amount_nano=-5 * NANO))[0] == "applied"
+    whole = posting(w, 6, PostingKind.ESTIMATE, 25 * NANO, reverses="P-1", from_day=None, to_day=None)
+    assert said(w, whole) == ("applied", "")
+    assert w.account.balance_nano == 100 * NANO
+    assert said(w, replace(settle, number=7, reference="P-7")) == ("refused", "already_undone")
+
+
 @pytest.mark.parametrize(("estimate", "actual", "nano"), [(3, 1, 7), (3, 2, 3), (3, 4, -3), (3, 5, -7), (3, 3, 0)])
 def test_what_does_not_divide_is_rounded_once(estimate: int, actual: int, nano: int) -> None:
     """S3-10: 10 nano for 3 Wh; half a nano-unit goes away from zero, both ways alike."""

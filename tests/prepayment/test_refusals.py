@@ -188,7 +188,7 @@ NO_CALENDAR = replace(TERMS, calendars={})
         (opening(tariff=tariff(currency="EUR")), TERMS, "wrong_currency", {"expected": "CHF", "got": "EUR"}),
         (opening(), replace(TERMS, can_disconnect=False), "no_actuator", {}),
         (opening(contract_power_w=501), TERMS, "invalid_step", {"power_w": 501}),
-        (opening(opening_balance_nano=2_000 * NANO + 1), TERMS, "balance_above_cap", {}),
+        (opening(opening_balance_nano=2_000 * NANO + 1), TERMS, "balance_above_cap", {"cap": "2000.00 CHF"}),
         (opening(policy=policy(limit_required=True)), replace(TERMS, can_limit=False), "cannot_limit", {}),
         (opening(), NO_CALENDAR, "unknown_calendar", {"calendar": "test"}),
     ],
