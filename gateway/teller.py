@@ -28,7 +28,6 @@ from gateway.prepayment.events import (
     Detail,
     Moment,
     Restarted,
-    Resynced,
     Suspected,
     SuspicionCause,
 )
@@ -36,6 +35,7 @@ from gateway.prepayment.fieldwork import frozen
 from gateway.prepayment.intervals import Interval
 from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
 from gateway.prepayment.operations import RolledOver
+from gateway.prepayment.position import Resynced
 from gateway.prepayment.rollback import given_up, suspicion_of
 from gateway.prepayment.rollover import repeats
 from gateway.prepayment.step import Event, apply, settle

@@ -26,8 +26,9 @@ from gateway.commands.claims import (
 from gateway.commands.postings import iso_day
 from gateway.commands.protection import Rungs
 from gateway.prepayment.bonus import BONUSES_MAX
-from gateway.prepayment.events import Hold, HoldKind, Position, Resynced
+from gateway.prepayment.events import Hold, HoldKind
 from gateway.prepayment.money import parse_money
+from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.posting import MISSING_MAX
 from gateway.prepayment.protection import HOLDS_MAX
 from gateway.prepayment.supply import SupplyState

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from gateway.prepayment.events import Moment, Position
+from gateway.prepayment.events import Moment
+from gateway.prepayment.position import Position
 
 MISSING_MAX = 64
 """Numbers that may be missing below the highest one (I20)."""

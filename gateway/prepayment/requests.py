@@ -20,9 +20,7 @@ from gateway.prepayment.events import (
     LockoutReleased,
     LockoutSet,
     PolicySet,
-    Position,
     PowerSet,
-    Resynced,
     TariffSet,
     TopUp,
     TopUpReversal,
@@ -30,6 +28,7 @@ from gateway.prepayment.events import (
 from gateway.prepayment.ledger import EntryKind, Verdict
 from gateway.prepayment.operations import MeterTestEnded, Operation
 from gateway.prepayment.outages import OutageCancelled, OutagePlanned
+from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.posting import BonusSet, Posting
 from gateway.prepayment.rollback import resync_records, resynced
 from gateway.prepayment.schedule import ScheduleSet, schedule_set

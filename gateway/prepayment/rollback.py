@@ -21,19 +21,10 @@ from dataclasses import replace
 
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Spending, Start, Supply, Suspicion
-from gateway.prepayment.events import (
-    Confirmed,
-    Hold,
-    Moment,
-    Position,
-    Restarted,
-    Resynced,
-    Suspected,
-    SuspicionCause,
-    TimeTrust,
-)
+from gateway.prepayment.events import Confirmed, Hold, Moment, Restarted, Suspected, SuspicionCause, TimeTrust
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Record, Transition
 from gateway.prepayment.policy import Policy
+from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.posting import bonuses_after, numbers_of, only_ours_nano
 from gateway.prepayment.rating import rate
 from gateway.prepayment.register import Case, CaseKind, Register

@@ -32,7 +32,8 @@ from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff
 from gateway.errors import CommandRefused
 from gateway.prepayment import events
-from gateway.prepayment.events import Hold, HoldKind, Moment, Opening, Position, TimeTrust
+from gateway.prepayment.events import Hold, HoldKind, Moment, Opening, TimeTrust
+from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.export import DocumentKind
 from gateway.prepayment.outages import OutageCancelled, OutagePlanned
 from gateway.prepayment.periods import BillingClass
@@ -112,9 +113,9 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
                           kind=Opening.ACTIVATION, plant_power_w=9_999_999)),
     (Command.ACCOUNT_CLOSE, AccountCloseBody("a", "moved"), events.AccountClosed(AT, "j-1", "moved")),
     (Command.ACCOUNT_RESYNC, AccountResyncBody("a", "run-run-", "e", 5, HEAD, "CHF"),
-     events.Resynced(AT, "j-1", "run-run-", "e", 5, HEAD, "CHF", None)),
+     Resynced(AT, "j-1", "run-run-", "e", 5, HEAD, "CHF", None)),
     (Command.ACCOUNT_RESYNC, AccountResyncBody("a", "run-run-", "e", 5, HEAD, "CHF", POSITION),
-     events.Resynced(AT, "j-1", "run-run-", "e", 5, HEAD, "CHF", Position(
+     Resynced(AT, "j-1", "run-run-", "e", 5, HEAD, "CHF", Position(
          12_000, NOW_MS, -3_250_000_000, 2, 20_500_000_000, 3, 4_000_000_000, SupplyState.LIMITED, 11, 13,
          NOW_MS + 1000, NOW_MS + 2000, "fire",
          (Hold("h-1", HoldKind.DISPUTE, None, 180_250_000_000, (), "utility", "case 7"),

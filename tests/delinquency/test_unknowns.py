@@ -18,14 +18,13 @@ from gateway.prepayment.events import (
     HoldKind,
     HoldSet,
     PolicySet,
-    Position,
-    Resynced,
     Suspected,
     SuspicionCause,
     TimeTrust,
 )
 from gateway.prepayment.ledger import Verdict
 from gateway.prepayment.policy import Anchor
+from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.supply import SupplyState, Voltage
 from tests.delinquency.debtor import ITALY, TERMS, Debtor, debtor, shipped, utc_ms
 from tests.prepayment.worlds import NANO

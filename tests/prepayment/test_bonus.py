@@ -9,18 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.prepayment.bonus import BONUSES_MAX, DAYS_MAX
-from gateway.prepayment.events import (
-    Contact,
-    Position,
-    Reading,
-    Restarted,
-    Resynced,
-    Suspected,
-    SuspicionCause,
-    Tick,
-    TimeTrust,
-)
+from gateway.prepayment.events import Contact, Reading, Restarted, Suspected, SuspicionCause, Tick, TimeTrust
 from gateway.prepayment.ledger import Entry, EntryKind, Notice
+from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.posting import Bonus, BonusSet
 from gateway.prepayment.supply import SupplyState
 from tests.prepayment.worlds import DAY_MS, NANO, World, at, world

@@ -6,17 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.prepayment.events import (
-    Position,
-    Restarted,
-    Resynced,
-    Suspected,
-    SuspicionCause,
-    TariffSet,
-    Tick,
-    TopUpReversal,
-)
+from gateway.prepayment.events import Restarted, Suspected, SuspicionCause, TariffSet, Tick, TopUpReversal
 from gateway.prepayment.ledger import Entry
+from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.posting import BonusSet, Posting, PostingKind
 from gateway.prepayment.supply import Commodity, SupplyState
 from gateway.prepayment.tariff import Price, Surcharge, Tariff

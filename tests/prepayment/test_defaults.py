@@ -17,12 +17,12 @@ from gateway.prepayment.events import (
     HoldSet,
     MeterEvent,
     Opening,
-    Position,
     PowerSet,
     Reading,
     Restarted,
     Suspected,
 )
+from gateway.prepayment.position import Position
 from gateway.prepayment.ladder import Decision, Rule
 from gateway.prepayment.ledger import Entry, Happening, Notice, Receipt, Transition, Verdict
 from gateway.prepayment.outages import Outage, OutageCancelled, OutagePlanned

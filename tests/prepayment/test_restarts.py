@@ -5,17 +5,9 @@ from dataclasses import replace
 import pytest
 
 from gateway.prepayment.account import Account, Start, Suspicion
-from gateway.prepayment.events import (
-    Confirmed,
-    Restarted,
-    Resynced,
-    Suspected,
-    SuspicionCause,
-    Tick,
-    TopUp,
-    TopUpReversal,
-)
+from gateway.prepayment.events import Confirmed, Restarted, Suspected, SuspicionCause, Tick, TopUp, TopUpReversal
 from gateway.prepayment.ledger import Entry
+from gateway.prepayment.position import Resynced
 from gateway.prepayment.rollback import LEAVE_MS, resynced, suspected, unanswered, vouched, withholds
 from gateway.prepayment.step import apply
 from gateway.prepayment.supply import SupplyState

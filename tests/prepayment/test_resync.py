@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from gateway.prepayment.account import Account, Spending, Start, Suspicion
-from gateway.prepayment.events import Hold, HoldKind, Moment, Position, Resynced, SuspicionCause, TimeTrust
+from gateway.prepayment.events import Hold, HoldKind, Moment, SuspicionCause, TimeTrust
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Transition, VerdictStatus
+from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.register import Case, CaseKind
 from gateway.prepayment.rollback import HOLDS_KEPT_MAX, LOST_EPOCHS_MAX
 from gateway.prepayment.step import apply
