@@ -30,7 +30,7 @@ from gateway.prepayment.events import (
 )
 from gateway.prepayment.fieldwork import reminded
 from gateway.prepayment.holds import disputed_nano
-from gateway.prepayment.intervals import advance
+from gateway.prepayment.intervals import advance, rebased_export
 from gateway.prepayment.ladder import (
     PREPAID,
     Effect,
@@ -163,7 +163,10 @@ def _charged(account: Account, judged: Judgement, reading: Reading, terms: Terms
     if judged.spans:
         # The load curve follows what was rated, not the register: it adds up across wraps, segments and cases.
         rated_wh = after.usage.wh + sum(span.wh for span in judged.spans if span.case is not None)
-        curve, finished = advance(after.intervals, reading.at, rated_wh, reading.export_wh)
+        curve = after.intervals
+        if judged.register.segment != account.register.segment:  # whatever leapt, it was no export (decision 6)
+            curve = replace(rebased_export(curve, None, reading.export_wh), open_estimated=True)
+        curve, finished = advance(curve, reading.at, rated_wh, reading.export_wh)
         began = replace(began, intervals=finished)
         after = replace(after, intervals=curve)
     if account.settled_register_wh is None and known and judged.register.wh is not None:

@@ -81,3 +81,16 @@ def test_a_warning_comes_with_what_the_new_day_settles() -> None:
     assert [notice.template for notice in outcome.records if isinstance(notice, Notice)] == ["grace_expiring"]
     assert at(ms).utc_ms == MONDAY_MS + ms
     assert tariff().ref == "flat@1"
+
+
+def test_another_segment_of_the_register_is_no_export() -> None:
+    """S4-16, decision 6: a meter that read zero for a while and then as before has sent nothing into the grid."""
+    account, now_ms = world().account, 0
+    account = replace(account, register=replace(account.register, wh=70_000, at=at()))
+    shown = [(70_000, 40_000), *[(0, 0)] * 4, *[(70_010, 40_005)] * 4, (70_020, 40_009)]
+    for wh, export_wh in shown:
+        now_ms += 60_000
+        account = apply(account, Reading(at(now_ms), wh, export_wh=export_wh), TERMS).account
+    assert account.register.segment == 3
+    assert (account.intervals.open_export_wh, account.intervals.export_wh) == (4, 40_009)
+    assert account.intervals.open_estimated

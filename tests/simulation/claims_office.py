@@ -78,7 +78,7 @@ class ClaimsOffice:
         return {
             "account_id": self._world.center.account_id,
             "arrears_id": f"N{len(self.claims) + 1}-{chance.randrange(10**6)}",
-            "commodity": "electricity",
+            "commodity": "gas" if self._world.setting.gas else "electricity",
             "currency": "CHF",
             "amount": money(chance.choice((4, 20, 180)) * NANO),
             "due_on": due.isoformat(),
@@ -141,7 +141,7 @@ class ClaimsOffice:
         if one.over or world.healed or not left or world.center.account_id != one.account_id:
             return
         state = world.center.supply.get(one.account_id, "REGULAR")
-        limits = self._kind.limits and state in ("REGULAR", "NOTICED")
+        limits = self._kind.limits and not self._world.setting.gas and state in ("REGULAR", "NOTICED")
         if chance.random() < 0.1:
             limits = not limits
         if state != "SUSPENDED" or chance.random() < 0.1:

@@ -63,14 +63,18 @@ class Site:
                 variant=VARIANTS[1],
                 poll_s=60,
                 post_paid=post_paid,
+                gas=False,
             ),
             process=SimpleNamespace(running=True),
             faulted=set(),
+            played=set(),
             rots=False,
             disturbed_s=-1e9,
             later=lambda seconds, act: self.due.append((seconds, act)),
             line=SimpleNamespace(plugged=True, devices={}),
-            meter=SimpleNamespace(overload=None, import_wh=1000),
+            meter=SimpleNamespace(
+                overload=None, import_wh=1000, supply=SimpleNamespace(export_wh=0), advance=lambda: None
+            ),
         )
         self.world = cast("World", _Physics(self, world))
         attach(self.world)

@@ -46,7 +46,7 @@ unproven_days = {unproven}
 working_days = {working}
 notified_limited_days = {limited}
 notified_other_days = {other}
-notified_gas_days = 9
+notified_gas_days = {gas_days}
 [delinquency.suspend]
 anchor = "{anchor}"
 after_days = {after}
@@ -83,7 +83,7 @@ class PostPaid:
         """Reduced power comes before a suspension (S1-11)."""
         return self.limiter and self.voltage == "LV"
 
-    def policy_text(self, *, closed: str, holidays: str, hours: str) -> str:
+    def policy_text(self, *, closed: str, holidays: str, hours: str, gas: bool = False) -> str:
         """Its policy document, with slots."""
         registered, certified, unproven = self.letters
         return _POLICY.format(
@@ -96,6 +96,7 @@ class PostPaid:
             working=self.working,
             limited=self.limited,
             other=self.other,
+            gas_days=self.other if gas else 9,
             anchor=self.anchor,
             after=self.after,
             after_due=self.after_due,
@@ -130,8 +131,18 @@ KINDS = (
 )  # fmt: skip
 OF_SEEDS = (7, 9)
 """The last digits of the seeds that are post-paid runs."""
+OF_GAS = {15: False, 18: True}
+"""What is left of the seeds that are gas, divided by twenty, and whether it is paid afterwards."""
 
 
 def kind_of(seed: int) -> PostPaid | None:
     """What is paid afterwards in the run of this seed; None for a prepaid one."""
-    return random.Random(f"{seed}/postpaid").choice(KINDS) if seed % 10 in OF_SEEDS else None
+    chance = random.Random(f"{seed}/postpaid")
+    if OF_GAS.get(seed % 20):
+        return chance.choice([kind for kind in KINDS if kind.voltage == "LV"])
+    return chance.choice(KINDS) if seed % 10 in OF_SEEDS else None
+
+
+def gas_of(seed: int) -> bool:
+    """Whether the meter of this seed's run counts litres of gas."""
+    return seed % 20 in OF_GAS

@@ -75,6 +75,7 @@ tariff = "sim"
 contract_power_w = 6000
 opening_balance = "{opening}"
 voltage = "{voltage}"
+commodity = "{commodity}"
 [headend]
 host = "127.0.0.1"
 port = 1883
@@ -91,9 +92,10 @@ valid_from = "2020-01-01"
 [vat]
 percent = "8.1"
 included = true
-[[block]]
-price_per_kwh = { all = "0.3247" }
+{gas}[[block]]
+{price} = {{ all = "0.3247" }}
 """
+_GAS = '[gas]\ncoefficient = "1.027235"\n'
 _POLICY = """\
 policy = "sim"
 version = 1
@@ -188,15 +190,20 @@ TERMS = (
 )
 
 
-def tariff_text() -> str:
+def tariff_text(*, gas: bool = False) -> str:
     """The tariff of every run at its beginning."""
-    return _TARIFF
+    return _TARIFF.format(gas=_GAS if gas else "", price=price_key(gas=gas))
 
 
-def policy_text(terms: Terms, post_paid: PostPaid | None = None) -> str:
+def price_key(*, gas: bool) -> str:
+    """Under which name a tariff document holds its prices."""
+    return "price_per_smc" if gas else "price_per_kwh"
+
+
+def policy_text(terms: Terms, post_paid: PostPaid | None = None, *, gas: bool = False) -> str:
     """The policy file of a run."""
     if post_paid is not None:
-        return post_paid.policy_text(closed=terms.closed, holidays=terms.holidays, hours=terms.hours)
+        return post_paid.policy_text(closed=terms.closed, holidays=terms.holidays, hours=terms.hours, gas=gas)
     return _POLICY.format(
         grace=terms.grace, limit=terms.limit, closed=terms.closed, holidays=terms.holidays, hours=terms.hours
     )
@@ -204,7 +211,12 @@ def policy_text(terms: Terms, post_paid: PostPaid | None = None) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _installation(
-    variant: Variant, terms: Terms, post_paid: PostPaid | None, poll_s: int, opening: str
+    variant: Variant,
+    terms: Terms,
+    post_paid: PostPaid | None,
+    poll_s: int,
+    opening: str,
+    gas: bool,
 ) -> Installation:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -214,14 +226,15 @@ def _installation(
             '[[key]]\nkid = "k0"\nissuer = "nobody"\nroles = ["time"]\n'
             'public = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"\n'
         )
-        (folder / "tariffs" / "sim.toml").write_text(_TARIFF)
-        (folder / "policies" / "sim.toml").write_text(policy_text(terms, post_paid))
+        (folder / "tariffs" / "sim.toml").write_text(tariff_text(gas=gas))
+        (folder / "policies" / "sim.toml").write_text(policy_text(terms, post_paid, gas=gas))
         config = _CONFIG.format(
             profile=variant.profile,
             poll_s=poll_s,
             switch=variant.switch,
             limiter=f"limiter = {variant.limiter}" if post_paid is None or post_paid.limiter else "",
             opening=opening,
+            commodity="gas" if gas else "electricity",
             voltage="LV" if post_paid is None else post_paid.voltage,
         )
         (folder / "gateway.toml").write_text(config)
@@ -229,10 +242,18 @@ def _installation(
 
 
 def installation(
-    variant: Variant, terms: Terms, post_paid: PostPaid | None, *, poll_s: int, opening: str, card: Path, keys: str
+    variant: Variant,
+    terms: Terms,
+    post_paid: PostPaid | None,
+    *,
+    gas: bool = False,
+    poll_s: int,
+    opening: str,
+    card: Path,
+    keys: str,
 ) -> Installation:
     """What the daemon would have read; the store lies in the folder `card`."""
-    made = _installation(variant, terms, post_paid, poll_s, opening)
+    made = _installation(variant, terms, post_paid, poll_s, opening, gas)
     settings = made.configuration.settings
     settings = msgspec.structs.replace(settings, gateway=msgspec.structs.replace(settings.gateway, data=str(card)))
     configuration = replace(made.configuration, settings=settings)

@@ -23,7 +23,7 @@ from tests.simulation.claims_office import ClaimsOffice
 from tests.simulation.kernel import Machine
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.medium import Medium
-from tests.simulation.postpaid import PostPaid, kind_of
+from tests.simulation.postpaid import PostPaid, gas_of, kind_of
 from tests.simulation.process import Computer, Process
 from tests.simulation.site import GATEWAY, TERMS, VARIANTS, Terms, Variant, installation
 
@@ -52,6 +52,8 @@ class Setting:
     """How much closer together incidents come."""
     post_paid: PostPaid | None = None
     """What is paid afterwards, on the order of the central system; None: prepaid."""
+    gas: bool = False
+    """The register counts litres."""
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ class World:
         self.bypassed = False
         self.rots = False
         """The gateway may go back to its copy at any start: rot is found when it is read."""
-        self._wanted_w = 0
+        self._wanted_w = self._produced_w = 0
         self.on = Observers()
         self.faulted: set[str] = set()
         """What has ever happened in this run, by family; some promises hold only without some of it."""
@@ -119,6 +121,7 @@ class World:
             setting.variant,
             setting.terms,
             setting.post_paid,
+            gas=setting.gas,
             poll_s=setting.poll_s,
             opening=setting.opening,
             card=folder / "card",
@@ -176,7 +179,12 @@ class World:
     def use(self, watts: int) -> None:
         """The household switches something on or off; a wire around the meter takes it away from the meter."""
         self._wanted_w = watts
-        self.meter.use_load(FixedLoad(0 if self.bypassed else watts * 1000))
+        self.meter.use_load(FixedLoad(0 if self.bypassed else (watts - self._produced_w) * 1000))
+
+    def produce(self, watts: int) -> None:
+        """What the roof gives now; what the household does not use goes into the grid."""
+        self._produced_w = watts
+        self.use(self._wanted_w)
 
     def bypass(self, *, on: bool) -> None:
         """A wire around the meter, or its end."""
@@ -227,6 +235,7 @@ class World:
             setting.variant,
             setting.terms,
             setting.post_paid,
+            gas=setting.gas,
             poll_s=setting.poll_s,
             opening=setting.opening,
             card=image.folder,
@@ -258,7 +267,7 @@ class World:
         self.machine.synchronise()
         self.center.heal()
         self.bypassed = False
-        self.use(self._wanted_w)
+        self.produce(0)
         for call in self.on.healed:
             call()
         self.process.start()
@@ -338,4 +347,5 @@ def setting_of(seed: int, days: float, *, poll_s: int | None = None) -> Setting:
         started_utc_ms=started_s * 1000,
         has_rtc=chance.random() < 0.5,
         post_paid=post_paid,
+        gas=gas_of(seed),
     )

@@ -21,6 +21,8 @@ FAMILY_SHARE = 0.4
 """In this share of the runs a family of incidents is there at all."""
 POST_PAID = "claims"
 """The family of what happens in every post-paid run, and in no other."""
+GAS = "gas"
+"""The same where the meter counts gas."""
 Act = Callable[["World", random.Random], None]
 
 
@@ -66,7 +68,7 @@ class Incident:
         kind = KINDS[self.kind]
         world.faulted.add(kind.family)
         world.played.add(self.kind)
-        if kind.family != POST_PAID:  # what is asked there is asked of a gateway that is well, and in time
+        if kind.family not in (POST_PAID, GAS):  # what is asked there is asked of a gateway that is well, and in time
             world.disturb(0.0)
         world.tell(f"incident {self.name}")
         kind.act(world, random.Random(self.stream))
@@ -84,9 +86,9 @@ def plan_of(setting: Setting, kinds: Sequence[str] = (), often: float = 1.0) -> 
     for name in sorted(KINDS):
         kind = KINDS[name]
         there = random.Random(f"{setting.seed}/family/{kind.family}").random() < FAMILY_SHARE
-        if kind.family == POST_PAID:
+        if kind.family in (POST_PAID, GAS):
             there = True
-            if setting.post_paid is None:
+            if not (setting.gas if kind.family == GAS else setting.post_paid is not None):
                 continue
         if name not in kinds if kinds else not there:
             continue

@@ -74,7 +74,7 @@ def bad_notice(world: World, chance: random.Random) -> None:
         {"due_on": today.isoformat(), "issued_on": today.isoformat()},
         {"notified_on": (today + timedelta(days=1)).isoformat()},
         {"issued_on": (sent + timedelta(days=1)).isoformat()},
-        {"commodity": "gas"},
+        {"commodity": "electricity" if world.setting.gas else "gas"},
         {"currency": "EUR"},
         {"amount": "0.00"},
         {"proof": "certified_mail", "notified_on": None},

@@ -67,8 +67,8 @@ def next_holder(world: World) -> dict[str, Any]:
     leaving = world.center.account_id
     return {
         "account_id": f"A{int(leaving[1:]) + 1}", "currency": "CHF", "contract_power_w": 4500,
-        "policy": tomllib.loads(policy_text(world.setting.terms, world.setting.post_paid)),
-        "tariff": tomllib.loads(tariff_text()),
+        "policy": tomllib.loads(policy_text(world.setting.terms, world.setting.post_paid, gas=world.setting.gas)),
+        "tariff": tomllib.loads(tariff_text(gas=world.setting.gas)),
         "opening_balance": "4.00", "contract_id": "second",
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.simulation.center import NANO, Till, money
 from tests.simulation.incidents import incident
-from tests.simulation.site import policy_text, tariff_text
+from tests.simulation.site import policy_text, price_key, tariff_text
 from tests.simulation.world import DAY_S, HOUR_S, World
 
 FAMILY = "orders"
@@ -30,13 +30,13 @@ def _day(world: World, days: int) -> str:
 
 
 def _policy(world: World) -> dict[str, Any]:
-    return tomllib.loads(policy_text(world.setting.terms, world.setting.post_paid))
+    return tomllib.loads(policy_text(world.setting.terms, world.setting.post_paid, gas=world.setting.gas))
 
 
 def _tariff(world: World, chance: random.Random) -> dict[str, Any]:
-    document = tomllib.loads(tariff_text())
+    document = tomllib.loads(tariff_text(gas=world.setting.gas))
     price = chance.choice(("0.1000", "0.2995", "0.3247", "0.4120", "0.9999"))
-    document["block"] = [{"price_per_kwh": {"all": price}}]
+    document["block"] = [{price_key(gas=world.setting.gas): {"all": price}}]
     document["version"] = 2 + sum(order.typ == "tariff_set" for order in world.center.orders.values())
     return document
 
@@ -163,12 +163,13 @@ def opening_after(world: World, leaving: str) -> dict[str, Any]:
     """The next contract at this meter, with somebody else."""
     opening = {
         "account_id": f"A{int(leaving[1:]) + 1}", "meter_id": "m1", "currency": "CHF", "contract_power_w": 6000,
-        "policy": _policy(world), "tariff": tomllib.loads(tariff_text()), "opening_balance": "3.00",
+        "policy": _policy(world), "opening_balance": "3.00",
+        "tariff": tomllib.loads(tariff_text(gas=world.setting.gas)),
     }  # fmt: skip
     if world.setting.post_paid is not None:  # what the other one owes is not theirs
         opening |= {"opening_balance": "0.00", "voltage": world.setting.post_paid.voltage}
         opening |= {"kind": "subentro", "contract_id": f"C{opening['account_id']}"}
-    return opening
+    return opening | ({"commodity": "gas"} if world.setting.gas else {})
 
 
 @incident(FAMILY, 0.12)

@@ -55,6 +55,8 @@ class Case:
     """The order that was accepted at this instant."""
     kept: str = ""
     """The order that waits for its slot."""
+    replaced: str = ""
+    """The order that waited until another one was accepted: the same transaction must say that it is dropped."""
     ends: str = ""
     """The command that ends the contract for arrears."""
 
@@ -66,6 +68,7 @@ class Claims:
         self.cases: dict[str, Case] = {}
         self._witness = witness
         self._kind = witness.world.setting.post_paid
+        self._commodity = "gas" if witness.world.setting.gas else "electricity"
         self._policies = Policies(witness)
         self._civil = Civil(self._policies.first["calendar"])
         if self._kind is None:
@@ -91,9 +94,10 @@ class Claims:
         elif kind == "event" and row["what"] == "rollback.resynced":
             case.told_by_head, case.kept = True, ""
         elif kind == "event" and row["what"] == "supply.order_refused":
-            if row["detail"]["command_id"] != case.kept or not row["detail"]["reason"]:
+            dropped = row["detail"]["command_id"]
+            if dropped not in (case.kept, case.replaced) or not row["detail"]["reason"]:
                 self._violated("I24", f"row {row['seq']}: an order was dropped, {case.kept} was kept")
-            case.kept = ""
+            case.kept, case.replaced = "" if dropped == case.kept else case.kept, ""
 
     # -- what was signed
 
@@ -120,7 +124,7 @@ class Claims:
         elif command == "account_close" and body.get("cause") == "delinquency":
             case.ends = row["command_id"]
         elif command in ASKS:
-            case.kept = row["command_id"] if row["reason"] == "queued" else ""
+            case.replaced, case.kept = case.kept, row["command_id"] if row["reason"] == "queued" else ""
             case.asked = "" if case.kept else row["command_id"]
 
     def _noticed(self, case: Case, row: Row, body: dict[str, Any], true_ms: int) -> None:
@@ -134,7 +138,7 @@ class Claims:
             self._violated("I8", f"row {row['seq']}: noticed on {body['issued_on']}, due was {body['due_on']}")
         if body["issued_on"] > local(true_ms + LATE_MS).date().isoformat() and not self._witness.head_lied:
             self._violated("I8", f"row {row['seq']}: a notice of {body['issued_on']}, which is still to come")
-        if body["commodity"] != "electricity" or body["currency"] != row.get("currency", "CHF"):
+        if body["commodity"] != self._commodity or body["currency"] != row.get("currency", "CHF"):
             self._violated("I8", f"row {row['seq']}: a debt of {body['commodity']} in {body['currency']} (2.8, 8)")
         case.notices[body["arrears_id"]] = body
         case.unpaid_nano[body["arrears_id"]] = nano_of(body["amount"])
@@ -202,7 +206,8 @@ class Claims:
         limited = self._limited_first(row["account_id"], policy)
         final = date.fromisoformat(notice["final_term_on"])
         legal = {"the final term": self._civil.first_day(final, rules["request"]["working_days"], working=True)}
-        if days := rules["request"]["notified_limited_days" if limited else "notified_other_days"]:
+        of_whom = "notified_gas_days" if self._commodity == "gas" else "notified_other_days"
+        if days := rules["request"]["notified_limited_days" if limited else of_whom]:
             legal["the notification"] = _after(notice["notified_on"], days + 1)
         if days := rules["suspend"]["after_days"]:
             anchor = notice["due_on"] if rules["suspend"]["anchor"] == "due" else notice["notified_on"]
@@ -258,6 +263,9 @@ class Claims:
                 self._violated("I14", f"{account_id} owes {held_nano}, signed is {case.unpaid_nano}")
             kept = account.get("ordered")
             kept = kept["command_id"] if kept is not None and kept.get("slot_utc_ms") is not None else ""
+            if case.replaced:
+                self._violated("I24", f"{account_id}: the order {case.replaced} was kept, and is gone without a word")
+                case.replaced = ""
             if kept != case.kept:
                 self._violated("I24", f"{account_id} keeps the order {kept}, its rows say {case.kept}")
             self._rung(account_id, account, case, now_ms)
@@ -289,7 +297,8 @@ class Claims:
         assert self._kind is not None
         account = self._witness.accounts.get(account_id)
         voltage = self._kind.voltage if account is None else account.get("voltage", "LV")
-        return bool(policy["limit"]["enabled"] and self._kind.limiter and voltage == "LV")
+        electricity = self._commodity == "electricity"
+        return bool(electricity and policy["limit"]["enabled"] and self._kind.limiter and voltage == "LV")
 
     def _violated(self, invariant: str, what: str) -> None:
         self._witness.world.violated(invariant, what)

@@ -80,6 +80,8 @@ class Energy:
     def _one_price(self) -> bool:
         """And nothing else moved money where books were put back: what a resync took over may be a posting."""
         accounts, orders = self._witness.accounts.values(), self._witness.world.center.orders.values()
+        if self._witness.world.setting.gas:
+            return False  # a price that no litre divides
         if self._witness.restores and any(order.typ in ("posting", "bonus_set") for order in orders):
             return False
         return all(len(one["tariffs"]) == 1 and one["tariffs"][0]["version"] == 1 for one in accounts)

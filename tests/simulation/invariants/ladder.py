@@ -122,7 +122,7 @@ class Policies:
     def __init__(self, witness: Witness) -> None:
         self._orders = witness.world.center.orders
         setting = witness.world.setting
-        self.first: dict[str, Any] = tomllib.loads(policy_text(setting.terms, setting.post_paid))
+        self.first: dict[str, Any] = tomllib.loads(policy_text(setting.terms, setting.post_paid, gas=setting.gas))
         self._known = {"sim@1": self.first}
 
     def get(self, reference: str) -> dict[str, Any] | None:
@@ -276,6 +276,8 @@ class Ladder:
         account = self._witness.accounts.get(row["account_id"])
         if row["target"] != "LIMITED" or account is None:
             return
+        if self._witness.world.setting.gas:
+            self._violated("I9", f"row {row['seq']}: gas is limited, there is no such rung (S1-10)")
         power_w = account["contract_power_w"]
         available_w = power_w + power_w // 10 if power_w <= 30_000 else power_w
         due_w = -(-available_w * policy["limit"]["percent"] // 100)

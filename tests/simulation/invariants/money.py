@@ -6,12 +6,13 @@ snapshot of the account must say the same.
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulation.invariants.postings import POSTED
 from tests.simulation.invariants.witness import Row, Witness, agreed, lifetime, nano_of, vouched
-from tests.simulation.site import PRICE_NANO_PER_WH
+from tests.simulation.site import tariff_text
 
 SEEDED = "file:"
 WITHHELD = "withheld"
@@ -45,6 +46,16 @@ class Book:
     resynced: bool = False
     """After a lost or restored store the head-end's books went on: totals are its, entries are no longer their sum."""
     last_reversal: Any = None
+    rest_ppm: int = 0
+    """Of gas: what lies below one nano-unit and is carried to the next charge, in millionths of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """A tariff: nano per Wh, or per standard litre of gas, and the C by which its litres become those."""
+
+    nano_by_band: dict[str, int]
+    coefficient_ppm: int = PPM
 
 
 class Money:
@@ -54,7 +65,9 @@ class Money:
         self.books: dict[str, Book] = {}
         self._witness = witness
         self._violated = witness.world.violated
-        self._prices: dict[str, dict[str, int]] = {"sim@1": {"all": PRICE_NANO_PER_WH}}
+        setting = witness.world.setting
+        first = tomllib.loads(tariff_text(gas=setting.gas))
+        self._prices: dict[str, Prices] = {"sim@1": prices_of(first)}
         self._orders_read = 0
         witness.follow(self)
         witness.after(self.compare)
@@ -197,7 +210,9 @@ class Money:
             self._violated("I2", f"row {row['seq']}: its lines are not its amount {row['amount']}")
         for line in lines:
             if line["component"] == "energy":
-                self._priced(row, line)
+                self._priced(book, row, line)
+        if not 0 <= book.rest_ppm < PPM and not book.resynced:
+            self._violated("I2", f"row {row['seq']}: {book.rest_ppm} millionths of a nano-unit are carried on")
         wh = sum(line["wh"] for line in lines if line["component"] == "energy")
         if row["reference"].startswith("case:"):
             if row["reference"] in book.references:
@@ -216,23 +231,28 @@ class Money:
         book.excess_wh += wh - (ends - begins)
         book.register_wh = ends
 
-    def _priced(self, row: Row, line: dict[str, Any]) -> None:
-        """Energy costs what its tariff says; the tariff is one the head-end signed (I2, I14)."""
-        prices = self._price(line["tariff_ref"])
-        if prices is None:
-            self._violated("I14", f"row {row['seq']}: nobody set the tariff {line['tariff_ref']}")
-        elif (price := prices.get(line["band"])) is not None and line["wh"] * price != nano_of(line["amount"]):
-            self._violated("I2", f"row {row['seq']}: {line['wh']} Wh cost {line['amount']} at {price} nano")
+    def _priced(self, book: Book, row: Row, line: dict[str, Any]) -> None:
+        """Energy costs what its tariff says; the tariff is one the head-end signed (I2, I14).
 
-    def _price(self, reference: str) -> dict[str, int] | None:
-        """Nano per Wh by band, where that is all there is: no blocks. Orders are only ever added."""
+        Litres of gas times C do not divide: each line is exact below one nano-unit, and what is left is carried.
+        """
+        known = self._price(line["tariff_ref"])
+        if known is None:
+            self._violated("I14", f"row {row['seq']}: nobody set the tariff {line['tariff_ref']}")
+        elif (price := known.nano_by_band.get(line["band"])) is not None:
+            rest_ppm = line["wh"] * price * known.coefficient_ppm - nano_of(line["amount"]) * PPM
+            book.rest_ppm += rest_ppm
+            if rest_ppm and (known.coefficient_ppm == PPM or abs(rest_ppm) >= PPM):
+                told = f"{line['wh']} cost {line['amount']} at {price} nano and C {known.coefficient_ppm}"
+                self._violated("I2", f"row {row['seq']}: {told}")
+
+    def _price(self, reference: str) -> Prices | None:
+        """The prices of "id@version". Orders are only ever added."""
         if reference not in self._prices:
             for order in self._witness.world.center.orders.values():
                 document = agreed(order).get("tariff")
                 if document is not None and f"{document['tariff']}@{document['version']}" == reference:
-                    blocks = document["block"]
-                    per_kwh = blocks[0]["price_per_kwh"] if len(blocks) == 1 else {}
-                    self._prices[reference] = {band: nano_of(text) // 1000 for band, text in per_kwh.items()}
+                    self._prices[reference] = prices_of(document)
         return self._prices.get(reference)
 
     def _replaced(self, book: Book, detail: dict[str, Any], running_ms: int) -> None:
@@ -270,6 +290,14 @@ class Money:
             book.register_wh = jump[1]
         else:
             self._violated("I5", f"a difference from {jump[0]} to {jump[1]} Wh, charged until {book.register_wh}")
+
+
+def prices_of(document: dict[str, Any]) -> Prices:
+    """Those of a tariff document, where that is all there is: no blocks."""
+    blocks, gas = document["block"], document.get("gas")
+    per_unit = blocks[0]["price_per_kwh" if gas is None else "price_per_smc"] if len(blocks) == 1 else {}
+    ppm = PPM if gas is None else nano_of(gas["coefficient"]) // 1000
+    return Prices({band: nano_of(text) // 1000 for band, text in per_unit.items()}, ppm)
 
 
 def attach(witness: Witness) -> None:
