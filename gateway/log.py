@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections import deque
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
@@ -25,15 +26,23 @@ if _RICH is None:
 else:
     sys.modules["rich"] = _RICH
 
+LINE_MAX = 400
+KEPT = 200
+"""Lines kept in memory for whoever asks at the console; `journalctl` has them all."""
+_recent: deque[tuple[str, str]] = deque(maxlen=KEPT)
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 _QUIET_LIBRARIES = ("pymodbus", "pymodbus.logging", "paho", "aiosqlite")
 """They report each failed exchange, which is counted and told once by us."""
+
+
+_STAMP = structlog.processors.TimeStamper("iso")
 
 
 def configure(*, verbose: bool = False, stream: TextIO | None = None, environ: Mapping[str, str] | None = None) -> None:
     """Set up logging for this process; call it once, before anything is logged."""
     out = sys.stdout if stream is None else stream
     shared: list[structlog.typing.Processor] = [structlog.processors.add_log_level]
+    shared.append(_keep)
     if not out.isatty():
         shared.append(structlog.processors.format_exc_info)
     if _is_journal(out, os.environ if environ is None else environ):
@@ -52,6 +61,18 @@ def configure(*, verbose: bool = False, stream: TextIO | None = None, environ: M
     root.handlers = [_Bridge(logging.WARNING)]
     for name in _QUIET_LIBRARIES:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def recent(count: int, *, warnings: bool = False) -> tuple[str, ...]:
+    """The latest lines of this process, oldest first, as JSON with a time; only warnings and worse, if asked."""
+    lines = [line for level, line in _recent if not warnings or _PRIORITIES.get(level, 6) <= _PRIORITIES["warning"]]
+    return tuple(lines[-count:])
+
+
+def _keep(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    stamped = _STAMP(None, method, {**event, "exc_info": None})
+    _recent.append((str(event.get("level", method)), _json_line(None, method, stamped)[:LINE_MAX]))
+    return event
 
 
 def _is_journal(out: TextIO, environ: Mapping[str, str]) -> bool:

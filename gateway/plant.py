@@ -7,6 +7,7 @@ closed by a command is found at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from gateway.clock import SystemClock
 from gateway.config.settings import (
@@ -35,6 +36,15 @@ from gateway.prepayment.events import MeterEvent, Reading
 from gateway.prepayment.ledger import Transition
 from gateway.teller import Teller
 
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a poll saw last of a meter, and at which running time."""
+
+    running_ms: int
+    observed: Observation
+
+
 BusFactory = Callable[[RtuBus | TcpBus, Installation, SystemClock], Bus]
 
 
@@ -49,6 +59,7 @@ class Plant:
         self._live: LivePublisher | None = None
         self._bus_of: dict[str, Bus] = {}
         self._witnesses: set[str] = set()
+        self._latest: dict[str, Seen] = {}
         make = bus_factory or build_bus
         self.buses: Mapping[str, Bus] = {
             bus.id: make(bus, installation, clock) for bus in installation.configuration.settings.bus
@@ -75,6 +86,10 @@ class Plant:
         """Publish what each poll sees from now on."""
         self._live = live
 
+    def latest(self, meter_id: str) -> Seen | None:
+        """What was seen last of this meter in this run; None when it has not answered yet."""
+        return self._latest.get(meter_id)
+
     def _told(self, _account_id: str, account: Account, outcome: Outcome) -> None:
         """A command or a change of rung concerns the meter now, not at its next poll."""
         if outcome.verdict is not None or any(isinstance(record, Transition) for record in outcome.records):
@@ -83,6 +98,7 @@ class Plant:
                 bus.wake(account.meter_id)
 
     def _seen(self, meter_id: str, observed: Observation) -> None:
+        self._latest[meter_id] = Seen(self._clock.now().running_ms, observed)
         if meter_id in self._witnesses:
             self._clock.witness(f"meter:{meter_id}", observed.clock_ms)
         account = self._teller.account_of_meter(meter_id)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.console import hello
+from gateway.console import books, diagnosis, hello, status
 from gateway.console.desk import Action
 
-AREAS: tuple[tuple[Action, ...], ...] = (hello.ACTIONS,)
+AREAS: tuple[tuple[Action, ...], ...] = (
+    hello.ACTIONS,
+    status.ACTIONS,
+    books.ACTIONS,
+    diagnosis.ACTIONS,
+)
 """The `ACTIONS` of each area's file."""
 
 ACTIONS: Mapping[str, Action] = {action.name: action for area in AREAS for action in area}

@@ -99,6 +99,11 @@ class Headend:
         """Whether there is a connection at this moment."""
         return self._link.session > 0
 
+    @property
+    def away(self) -> str:
+        """Why there is no connection; "" while there is one, or before the first attempt ended."""
+        return self._away
+
     async def run(self) -> None:
         """Serve until cancelled; an error of the store ends it (ExceptionGroup), the connection's never do."""
         async with asyncio.TaskGroup() as group:

@@ -56,6 +56,12 @@ def insert(connection: sqlite3.Connection, values: Iterable[Columns]) -> None:
     connection.executemany("INSERT INTO interval VALUES (?, ?, ?, ?, ?)", values)
 
 
+def last_number(connection: sqlite3.Connection) -> int:
+    """The number given last; 0 when there was none."""
+    (number,) = connection.execute("SELECT interval_number FROM life").fetchone()
+    return int(number)
+
+
 def rows_after(connection: sqlite3.Connection, number: int, limit: int) -> list[IntervalRow]:
     """At most `limit` quarter-hours after `number`, oldest first; raises StoreDamaged when one is not what was."""
     found = columns_after(connection, number, limit)

@@ -203,6 +203,10 @@ class Store:
             lambda raw: quarters.rows_of(raw, account_id, from_utc_ms, to_utc_ms, after, limit)
         )
 
+    async def last_interval(self) -> int:
+        """The number given last to a quarter-hour; 0 when there was none."""
+        return await self._database.run(quarters.last_number)
+
     async def move_interval_cursor(self, number: int) -> None:
         """Remember that the quarter-hours up to `number` have arrived; never goes back."""
         if number > await self.cursor(quarters.CURSOR):
