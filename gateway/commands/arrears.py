@@ -11,6 +11,7 @@ from gateway.commands.claims import Body, Currency, Label, Money, Name, Said
 from gateway.errors import CommandRefused
 from gateway.prepayment.arrears import (
     INVOICES_MAX,
+    Arrears,
     ArrearsNoticed,
     ArrearsPaid,
     Proof,
@@ -86,23 +87,22 @@ class ReconnectBody(Body, frozen=True):
 
 def arrears_notice(body: ArrearsNoticeBody, said: Said) -> ArrearsNoticed:
     """The claim and its notice. Raises CommandRefused(bad_payload)."""
-    return ArrearsNoticed(
-        at=said.at,
-        command_id=said.command_id,
+    claim = Arrears(
         arrears_id=body.arrears_id,
         commodity=body.commodity,
-        currency=body.currency,
         amount_nano=parse_money(body.amount),
         due_on=_day("due_on", body.due_on),
         issued_on=_day("issued_on", body.issued_on),
-        proof=body.proof,
-        final_term_on=_day("final_term_on", body.final_term_on),
-        legal_ref=body.legal_ref,
         sent_on=None if body.sent_on is None else _day("sent_on", body.sent_on),
         notified_on=None if body.notified_on is None else _day("notified_on", body.notified_on),
+        proof=body.proof,
+        final_term_on=_day("final_term_on", body.final_term_on),
         letter_days=body.letter_days,
         invoices=body.invoices,
+        legal_ref=body.legal_ref,
+        at=said.at,
     )
+    return ArrearsNoticed(said.at, said.command_id, body.currency, claim)
 
 
 def arrears_paid(body: ArrearsPaidBody, said: Said) -> ArrearsPaid:

@@ -10,7 +10,7 @@ from gateway.commands.claims import Body, Instant, Label, Money, Name, Reason, S
 from gateway.errors import CommandRefused
 from gateway.prepayment.events import HoldKind, HoldReleased, HoldSet, LockoutReleased, LockoutSet
 from gateway.prepayment.money import parse_money
-from gateway.prepayment.outages import OutageCancelled, OutagePlanned
+from gateway.prepayment.outages import Outage, OutageCancelled, OutagePlanned
 from gateway.prepayment.supply import SupplyState
 
 Rungs = Annotated[tuple[SupplyState, ...], Meta(max_length=3)]
@@ -116,8 +116,8 @@ def outage_plan(body: OutagePlanBody, said: Said) -> OutagePlanned:
     begins_utc_ms, ends_utc_ms = utc_ms_of(body.begins), utc_ms_of(body.ends)
     assert begins_utc_ms is not None
     assert ends_utc_ms is not None
-    who = _who(said, body.set_by)
-    return OutagePlanned(said.at, said.command_id, body.outage_id, begins_utc_ms, ends_utc_ms, body.reference, who)
+    outage = Outage(body.outage_id, begins_utc_ms, ends_utc_ms, body.reference, _who(said, body.set_by))
+    return OutagePlanned(said.at, said.command_id, outage)
 
 
 def outage_cancel(body: OutageCancelBody, said: Said) -> OutageCancelled:

@@ -67,19 +67,8 @@ class ArrearsNoticed:
 
     at: Moment
     command_id: str
-    arrears_id: str
-    commodity: Commodity
     currency: str
-    amount_nano: int
-    due_on: str
-    issued_on: str
-    proof: Proof
-    final_term_on: str
-    legal_ref: str
-    sent_on: str | None = None
-    notified_on: str | None = None
-    letter_days: int = 0
-    invoices: tuple[str, ...] = ()
+    claim: Arrears
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from datetime import date
 
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Terms
-from gateway.prepayment.arrears import Arrears, ArrearsNoticed, Proof
+from gateway.prepayment.arrears import Arrears, Proof
 from gateway.prepayment.calendar import Calendar, CalendarNotCovered, day_term_end, next_slot_utc_ms
 from gateway.prepayment.events import Moment
 from gateway.prepayment.holds import disputed_nano, frozen_days
@@ -57,17 +57,17 @@ def rules_of(account: Account) -> Delinquency:
     return account.policy.delinquency
 
 
-def final_term_from(account: Account, request: ArrearsNoticed) -> Bar:
+def final_term_from(account: Account, arrears: Arrears) -> Bar:
     """The first day a final term may name, by the proof of the notice, whose date is there (`unpaid.noticed`)."""
     rules = rules_of(account)
     start, days = {
-        Proof.REGISTERED_LETTER: (request.sent_on, rules.pay_registered_days),
-        Proof.CERTIFIED_MAIL: (request.notified_on, rules.pay_certified_days),
-        Proof.UNPROVEN: (request.issued_on, rules.pay_unproven_days),
-    }[request.proof]
+        Proof.REGISTERED_LETTER: (arrears.sent_on, rules.pay_registered_days),
+        Proof.CERTIFIED_MAIL: (arrears.notified_on, rules.pay_certified_days),
+        Proof.UNPROVEN: (arrears.issued_on, rules.pay_unproven_days),
+    }[arrears.proof]
     assert start is not None, "a notice without the date its proof counts from is refused before"
     end = day_term_end(date.fromisoformat(start), days, DayKind.CALENDAR, NO_HOLIDAYS)
-    return Bar(request.proof.value, date.fromordinal(end.toordinal() - 1))
+    return Bar(arrears.proof.value, date.fromordinal(end.toordinal() - 1))
 
 
 def request_bars(account: Account, arrears: Arrears, terms: Terms) -> tuple[Bar, ...]:

@@ -41,11 +41,7 @@ class OutagePlanned:
 
     at: Moment
     command_id: str
-    outage_id: str
-    begins_utc_ms: int
-    ends_utc_ms: int
-    reference: str = ""
-    set_by: str = ""
+    outage: Outage
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def _released(account: Account, hold: Hold, at: Moment) -> Account:
 
 def outage_planned(account: Account, request: OutagePlanned) -> Taken | Verdict:
     """Note an outage; under a known id the window may only grow, to shrink it is to cancel it."""
-    asked = Outage(request.outage_id, request.begins_utc_ms, request.ends_utc_ms, request.reference, request.set_by)
+    asked = request.outage
     if not 0 < asked.ends_utc_ms - asked.begins_utc_ms <= OUTAGE_MAX_MS:
         return refused("outage_length", max_ms=OUTAGE_MAX_MS)
     if request.at.trust.proven and asked.ends_utc_ms <= request.at.utc_ms:

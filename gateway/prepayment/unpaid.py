@@ -13,7 +13,7 @@ from gateway.prepayment import civil, legal
 from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.arrears import ARREARS_MAX, Arrears, ArrearsNoticed, ArrearsPaid, Proof
 from gateway.prepayment.calendar import CalendarNotCovered
-from gateway.prepayment.events import Detail
+from gateway.prepayment.events import Detail, Moment
 from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
 from gateway.prepayment.money import wire_money
 from gateway.prepayment.policy import Anchor
@@ -26,28 +26,14 @@ def noticed(account: Account, request: ArrearsNoticed, terms: Terms) -> Taken | 
     refusal = _notice_refusal(account, request)
     if refusal is not None:
         return refusal
-    others = tuple(one for one in account.arrears if one.arrears_id != request.arrears_id)
+    claim = request.claim
+    others = tuple(one for one in account.arrears if one.arrears_id != claim.arrears_id)
     if len(others) >= ARREARS_MAX:
         return refused("too_many_arrears")
-    claim = Arrears(
-        arrears_id=request.arrears_id,
-        commodity=request.commodity,
-        amount_nano=request.amount_nano,
-        due_on=request.due_on,
-        issued_on=request.issued_on,
-        sent_on=request.sent_on,
-        notified_on=request.notified_on,
-        proof=request.proof,
-        final_term_on=request.final_term_on,
-        letter_days=request.letter_days,
-        invoices=request.invoices,
-        legal_ref=request.legal_ref,
-        at=request.at,
-    )
     try:
         bars = legal.request_bars(account, claim, terms)
         first = max(bars, key=lambda bar: bar.day)
-        _covered(account, terms, (request.due_on, request.issued_on, request.final_term_on), first.day)
+        _covered(account, terms, (claim.due_on, claim.issued_on, claim.final_term_on), first.day)
     except (KeyError, CalendarNotCovered):
         return refused("calendar_not_covered", calendar=account.policy.calendar)
     detail = (*facts(claim), ("legal_from", first.day.isoformat()), ("rule", first.rule))
@@ -56,55 +42,87 @@ def noticed(account: Account, request: ArrearsNoticed, terms: Terms) -> Taken | 
     return Taken(lambda a: replace(a, arrears=(*others, claim)), answer, told=lambda _before, _after: (happening,))
 
 
-def _notice_refusal(account: Account, request: ArrearsNoticed) -> Verdict | None:  # noqa: PLR0911 - one per reason
-    rules = account.policy.delinquency
-    if rules is None:
-        return refused("not_applicable", initiator=account.policy.initiator.value)
-    if request.commodity is not account.commodity:
-        return refused("other_commodity_debt", commodity=request.commodity.value)
-    if request.currency != account.currency:
-        return refused("wrong_currency", expected=account.currency, got=request.currency)
-    if request.amount_nano <= 0:
-        return refused("invalid_amount")
-    if not request.at.trust.proven:
-        return refused("clock_untrusted")
-    missing = _missing(account, request)
-    if missing:
-        return refused("incomplete_evidence", missing=missing)
-    today = civil.local_date(request.at.utc_ms, account.policy.time_zone).isoformat()
-    told = [day for day in (request.issued_on, request.sent_on, request.notified_on) if day is not None]
-    if [request.due_on, *told] != sorted([request.due_on, *told]) or told[-1] > today:
-        return refused("dates_contradict", today=today)
-    known = next((one for one in account.arrears if one.arrears_id == request.arrears_id), None)
-    if known is not None and _brings_forward(known, request):
-        return refused("arrears_exist", arrears=known.arrears_id)
-    earliest = date.fromordinal(date.fromisoformat(request.due_on).toordinal() + rules.notice_after_days + 1)
-    if request.issued_on < earliest.isoformat():
-        return refused("too_early", rule="due", not_before=earliest.isoformat())
-    least = legal.final_term_from(account, request)
-    if request.final_term_on < least.day.isoformat():
-        return refused("final_term_too_short", rule=request.proof.value, not_before=least.day.isoformat())
+def stated(account: Account, claims: tuple[Arrears, ...], at: Moment) -> Verdict | None:
+    """Why the claims of a resync cannot stand: each is held against what a notice must show; None when they can."""
+    if len({one.arrears_id for one in claims}) != len(claims):
+        return refused("arrears_exist", hint="each claim once")
+    for claim in claims:
+        refusal = _foreign(account, claim) or _undated(account, claim, at) or _too_short(account, claim)
+        if refusal is not None:
+            detail = (("arrears", claim.arrears_id), *refusal.detail, ("hint", "leave it out and give notice anew"))
+            return replace(refusal, detail=detail)
     return None
 
 
-def _brings_forward(known: Arrears, request: ArrearsNoticed) -> bool:
+def _notice_refusal(account: Account, request: ArrearsNoticed) -> Verdict | None:
+    claim = request.claim
+    refusal = _foreign(account, claim)
+    if refusal is not None:
+        return refusal
+    if request.currency != account.currency:
+        return refused("wrong_currency", expected=account.currency, got=request.currency)
+    if not request.at.trust.proven:
+        return refused("clock_untrusted")
+    refusal = _undated(account, claim, request.at)
+    if refusal is not None:
+        return refusal
+    known = next((one for one in account.arrears if one.arrears_id == claim.arrears_id), None)
+    if known is not None and _brings_forward(known, claim):
+        return refused("arrears_exist", arrears=known.arrears_id)
+    return _too_short(account, claim)
+
+
+def _foreign(account: Account, claim: Arrears) -> Verdict | None:
+    """Not a claim against this account."""
+    if account.policy.delinquency is None:
+        return refused("not_applicable", initiator=account.policy.initiator.value)
+    if claim.commodity is not account.commodity:
+        return refused("other_commodity_debt", commodity=claim.commodity.value)
+    return refused("invalid_amount") if claim.amount_nano <= 0 else None
+
+
+def _undated(account: Account, claim: Arrears, at: Moment) -> Verdict | None:
+    """A date is missing, contradicts another, or, where the time is proven, lies ahead."""
+    missing = _missing(account, claim)
+    if missing:
+        return refused("incomplete_evidence", missing=missing)
+    today = civil.local_date(at.utc_ms, account.policy.time_zone).isoformat()
+    told = [day for day in (claim.issued_on, claim.sent_on, claim.notified_on) if day is not None]
+    if [claim.due_on, *told] != sorted([claim.due_on, *told]) or (at.trust.proven and told[-1] > today):
+        return refused("dates_contradict", today=today)
+    return None
+
+
+def _too_short(account: Account, claim: Arrears) -> Verdict | None:
+    """Written too early, or with too little time to pay."""
+    rules = legal.rules_of(account)
+    earliest = date.fromordinal(date.fromisoformat(claim.due_on).toordinal() + rules.notice_after_days + 1)
+    if claim.issued_on < earliest.isoformat():
+        return refused("too_early", rule="due", not_before=earliest.isoformat())
+    least = legal.final_term_from(account, claim)
+    if claim.final_term_on < least.day.isoformat():
+        return refused("final_term_too_short", rule=claim.proof.value, not_before=least.day.isoformat())
+    return None
+
+
+def _brings_forward(known: Arrears, claim: Arrears) -> bool:
     """A notice given again may leave more time, never less."""
     before = (known.due_on, known.issued_on, known.sent_on, known.notified_on, known.final_term_on)
-    after = (request.due_on, request.issued_on, request.sent_on, request.notified_on, request.final_term_on)
+    after = (claim.due_on, claim.issued_on, claim.sent_on, claim.notified_on, claim.final_term_on)
     shorter = any((new or "") < (old or "") for old, new in zip(before, after, strict=True))
-    return shorter or request.letter_days < known.letter_days
+    return shorter or claim.letter_days < known.letter_days
 
 
-def _missing(account: Account, request: ArrearsNoticed) -> str:
+def _missing(account: Account, claim: Arrears) -> str:
     """The date without which a term of this policy could not be computed; "" when none is missing."""
-    if request.proof is Proof.REGISTERED_LETTER and request.sent_on is None:
+    if claim.proof is Proof.REGISTERED_LETTER and claim.sent_on is None:
         return "sent_on"
     rules = legal.rules_of(account)
     days = rules.notified_limited_days or rules.notified_other_days  # a limiter may come or go
     if account.commodity is Commodity.GAS:
         days = rules.notified_gas_days
     counted = days > 0 or (rules.anchor is Anchor.NOTICE and rules.suspend_after_days > 0)
-    if request.notified_on is None and (counted or request.proof is Proof.CERTIFIED_MAIL):
+    if claim.notified_on is None and (counted or claim.proof is Proof.CERTIFIED_MAIL):
         return "notified_on"
     return ""
 

@@ -14,7 +14,7 @@ from gateway.commands.arrears import (
     SupplySuspendBody,
 )
 from gateway.commands.claims import Body
-from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, Proof, ReconnectAllowed, SupplyOrdered
+from gateway.prepayment.arrears import Arrears, ArrearsNoticed, ArrearsPaid, Proof, ReconnectAllowed, SupplyOrdered
 from gateway.prepayment.events import AccountClosed, CloseCause, Moment, TimeTrust
 from gateway.prepayment.supply import Commodity, SupplyState
 
@@ -26,13 +26,14 @@ GAS, EUR = Commodity.GAS, "EUR"
 ARREARS: tuple[tuple[Command, Body, object], ...] = (
     (Command.ARREARS_NOTICE,
      ArrearsNoticeBody("a", "c-1", GAS, EUR, "12.5", DAYS[0], DAYS[1], Proof.UNPROVEN, DAYS[4], "letter"),
-     ArrearsNoticed(AT, "j-1", "c-1", GAS, EUR, 12_500_000_000, TEXTS[0], TEXTS[1], Proof.UNPROVEN, TEXTS[4],
-                    "letter")),
+     ArrearsNoticed(AT, "j-1", EUR, Arrears(
+         "c-1", GAS, 12_500_000_000, TEXTS[0], TEXTS[1], None, None, Proof.UNPROVEN, TEXTS[4], 0, (), "letter", AT))),
     (Command.ARREARS_NOTICE,
      ArrearsNoticeBody("a", "c-1", GAS, EUR, "12.5", DAYS[0], DAYS[1], Proof.CERTIFIED_MAIL, DAYS[4], "letter", DAYS[2],
                        DAYS[3], 30, ("i-1", "i-2")),
-     ArrearsNoticed(AT, "j-1", "c-1", GAS, EUR, 12_500_000_000, TEXTS[0], TEXTS[1], Proof.CERTIFIED_MAIL, TEXTS[4],
-                    "letter", TEXTS[2], TEXTS[3], 30, ("i-1", "i-2"))),
+     ArrearsNoticed(AT, "j-1", EUR, Arrears(
+         "c-1", GAS, 12_500_000_000, TEXTS[0], TEXTS[1], TEXTS[2], TEXTS[3], Proof.CERTIFIED_MAIL, TEXTS[4], 30,
+         ("i-1", "i-2"), "letter", AT))),
     (Command.ARREARS_PAID, ArrearsPaidBody("a", "c-1", EUR), ArrearsPaid(AT, "j-1", "c-1", EUR)),
     (Command.ARREARS_PAID, ArrearsPaidBody("a", "c-1", EUR, "0.5"), ArrearsPaid(AT, "j-1", "c-1", EUR, 500_000_000)),
     (Command.SUPPLY_LIMIT, SupplyLimitBody("a", "c-1", "order 7"),

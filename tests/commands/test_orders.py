@@ -33,10 +33,10 @@ from gateway.config.tariffs import TariffDocument, to_tariff
 from gateway.errors import CommandRefused
 from gateway.prepayment import events
 from gateway.prepayment.events import Hold, HoldKind, Moment, Opening, TimeTrust
-from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.export import DocumentKind
-from gateway.prepayment.outages import OutageCancelled, OutagePlanned
+from gateway.prepayment.outages import Outage, OutageCancelled, OutagePlanned
 from gateway.prepayment.periods import BillingClass
+from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.posting import BonusSet, Posting, PostingKind
 from gateway.prepayment.schedule import Rule, ScheduleSet, Service
 from gateway.prepayment.supply import SupplyState
@@ -86,7 +86,7 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
     (Command.HOLD_RELEASE, HoldReleaseBody("a", "h", "M. R.", "settled"),
      events.HoldReleased(AT, "j-1", "h", "utility/M. R.", "settled")),
     (Command.OUTAGE_PLAN, OutagePlanBody("a", "o", NOON, NOON + timedelta(seconds=2), "works 7", "M. R."),
-     OutagePlanned(AT, "j-1", "o", NOW_MS, NOW_MS + 2000, "works 7", "utility/M. R.")),
+     OutagePlanned(AT, "j-1", Outage("o", NOW_MS, NOW_MS + 2000, "works 7", "utility/M. R."))),
     (Command.OUTAGE_CANCEL, OutageCancelBody("a", "o", "M. R.", "rain"),
      OutageCancelled(AT, "j-1", "o", "utility/M. R.", "rain")),
     (Command.LOCKOUT_SET, LockoutSetBody("a", "fire"), events.LockoutSet(AT, "j-1", "fire")),

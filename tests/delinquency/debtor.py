@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from gateway.config.calendars import load_calendar
 from gateway.config.policies import load_policy
 from gateway.prepayment.account import Account, Outcome, Terms
-from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, Proof, SupplyOrdered
+from gateway.prepayment.arrears import Arrears, ArrearsNoticed, ArrearsPaid, Proof, SupplyOrdered
 from gateway.prepayment.events import Contact, Moment, Reading, Tick, TimeTrust
 from gateway.prepayment.ledger import Happening, Record, Transition, Verdict
 from gateway.prepayment.policy import Policy
@@ -77,23 +77,24 @@ class Debtor:
         assert verdict.status.value == "applied" or self.account == before
         return verdict
 
-    def notice(self, **changes: Any) -> Verdict:
+    def notice(self, *, currency: str = "EUR", **changes: Any) -> Verdict:
         """A notice by certified mail that was received two days after it was written."""
-        event = ArrearsNoticed(
-            at=self.at(),
-            command_id="notice-1",
+        claim = Arrears(
             arrears_id="a-1",
             commodity=self.account.commodity,
-            currency="EUR",
             amount_nano=120 * NANO,
             due_on="2026-01-31",
             issued_on="2026-02-27",
+            sent_on=None,
             notified_on="2026-03-02",
             proof=Proof.CERTIFIED_MAIL,
             final_term_on="2026-03-31",
+            letter_days=0,
+            invoices=(),
             legal_ref="letter 7/2026",
+            at=self.at(),
         )
-        return self.said(replace(event, **changes))
+        return self.said(ArrearsNoticed(self.at(), "notice-1", currency, replace(claim, **changes)))
 
     def order(self, target: SupplyState, **changes: Any) -> Verdict:
         """An order for the claim."""

@@ -7,7 +7,7 @@ import pytest
 from gateway.prepayment.delinquency import Phase, phase_of
 from gateway.prepayment.events import AccountClosed, CloseCause, Suspected, SuspicionCause
 from gateway.prepayment.ledger import Verdict
-from gateway.prepayment.outages import OutagePlanned
+from gateway.prepayment.outages import Outage, OutagePlanned
 from gateway.prepayment.supply import SupplyState
 from tests.delinquency.debtor import Debtor, debtor, utc_ms
 
@@ -32,7 +32,9 @@ def end(home: Debtor) -> Verdict:
 def test_an_outage_makes_the_term_to_the_end_stand_still() -> None:
     """S4-06, S1-14: each civil day an outage touched is added whole, here ten; also after the outage is over."""
     home = suspended()
-    home.said(OutagePlanned(home.at(), "o-1", "o-1", utc_ms("2026-05-14", "00:00"), utc_ms("2026-05-24", "00:00")))
+    home.said(
+        OutagePlanned(home.at(), "o-1", Outage("o-1", utc_ms("2026-05-14", "00:00"), utc_ms("2026-05-24", "00:00")))
+    )
     home.stand("2026-06-02", "08:30")
     assert dict(end(home).detail)["not_before"] == "2026-06-12"
     assert phase_of(home.account, home.terms, home.at()) is Phase.SUSPENDED
@@ -59,7 +61,7 @@ def test_an_order_that_another_one_replaces_is_on_record(queue: bool) -> None:
     """2.4: who ordered it is told that it will not be carried out, whether the next one waits or acts."""
     home = debtor()
     home.notice()
-    home.notice(arrears_id="a-2", command_id="notice-2")
+    home.notice(arrears_id="a-2")
     home.stand("2026-04-04", "08:30")
     assert home.limit(queue=True).reason == "queued"
     if not queue:

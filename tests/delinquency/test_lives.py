@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, Proof, SupplyOrdered
+from gateway.prepayment.arrears import Arrears, ArrearsNoticed, ArrearsPaid, Proof, SupplyOrdered
 from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import (
     AccountClosed,
@@ -214,12 +214,9 @@ class Life(RuleBasedStateMachine):
     ) -> None:  # fmt: skip
         notified = oracle.local(self.home.now_ms).date() - timedelta(days=ago)
         issued = notified - timedelta(days=1)
-        event = ArrearsNoticed(
-            at=self._at(),
-            command_id="n",
+        claim = Arrears(
             arrears_id=f"a-{number}",
             commodity=commodity or self.home.account.commodity,
-            currency="EUR",
             amount_nano=amount * NANO,
             due_on=(issued - timedelta(days=gap)).isoformat(),
             issued_on=issued.isoformat(),
@@ -227,10 +224,12 @@ class Life(RuleBasedStateMachine):
             notified_on=notified.isoformat(),
             proof=proof,
             final_term_on=(notified + timedelta(days=term)).isoformat(),
-            legal_ref="letter",
             letter_days=letter,
+            invoices=(),
+            legal_ref="letter",
+            at=self._at(),
         )
-        verdict = self._do(event)
+        verdict = self._do(ArrearsNoticed(self._at(), "n", "EUR", claim))
         assert verdict is not None
         if commodity not in (None, self.home.account.commodity) and self.home.state is not S.TERMINATED:
             assert verdict.reason == "other_commodity_debt", "8: another commodity's debt is never even kept"

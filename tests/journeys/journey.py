@@ -26,7 +26,7 @@ from gateway.config.policies import load_policy
 from gateway.config.tariffs import load_tariff
 from gateway.prepayment import civil
 from gateway.prepayment.account import Terms
-from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, Proof, ReconnectAllowed, SupplyOrdered
+from gateway.prepayment.arrears import Arrears, ArrearsNoticed, ArrearsPaid, Proof, ReconnectAllowed, SupplyOrdered
 from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import (
     AccountClosed,
@@ -51,7 +51,7 @@ from gateway.prepayment.ledger import (
     wire_fact,
 )
 from gateway.prepayment.money import format_money, parse_money
-from gateway.prepayment.outages import OutagePlanned
+from gateway.prepayment.outages import Outage, OutagePlanned
 from gateway.prepayment.step import Event
 from gateway.prepayment.supply import Commodity, SupplyState
 from gateway.shipped import folder
@@ -156,22 +156,22 @@ class Journey:
 
 def _notice(journey: Journey, amount: str, due: str, received: str, final: str, letter: str | None) -> None:
     """By certified mail, written the day it was received."""
-    event = ArrearsNoticed(
-        journey.w.now(),
-        "notice",
-        "a-1",
-        journey.w.account.commodity,
-        journey.w.account.currency,
-        parse_money(amount),
-        due,
-        received,
-        Proof.CERTIFIED_MAIL,
-        final,
-        "letter 7/2026",
+    claim = Arrears(
+        arrears_id="a-1",
+        commodity=journey.w.account.commodity,
+        amount_nano=parse_money(amount),
+        due_on=due,
+        issued_on=received,
+        sent_on=None,
         notified_on=received,
+        proof=Proof.CERTIFIED_MAIL,
+        final_term_on=final,
         letter_days=int(letter or 0),
+        invoices=(),
+        legal_ref="letter 7/2026",
+        at=journey.w.now(),
     )
-    journey.ask(event)
+    journey.ask(ArrearsNoticed(journey.w.now(), "notice", journey.w.account.currency, claim))
 
 
 def _until(journey: Journey, day: str, clock: str) -> None:
@@ -234,7 +234,7 @@ def _dispute(journey: Journey, amount: str) -> None:
 def _outage(journey: Journey, lasts_h: str, in_h: str) -> None:
     begins_ms = journey.w.utc_ms + int(float(in_h) * HOUR_MS)
     ends_ms = begins_ms + int(float(lasts_h) * HOUR_MS)
-    journey.w.post(OutagePlanned(journey.w.now(), "o", "works-7", begins_ms, ends_ms, "new cable", "operator"))
+    journey.w.post(OutagePlanned(journey.w.now(), "o", Outage("works-7", begins_ms, ends_ms, "new cable", "operator")))
 
 
 def _off(journey: Journey, number: str, unit: str, kwh: str | None) -> None:

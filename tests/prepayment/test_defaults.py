@@ -7,7 +7,7 @@ import pytest
 
 from gateway.prepayment.account import Account, Outcome, Spending, Start, Supply, Suspicion, Terms
 from gateway.prepayment.agenda import Agenda
-from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, Ordered, SupplyOrdered
+from gateway.prepayment.arrears import ArrearsPaid, Ordered, SupplyOrdered
 from gateway.prepayment.events import (
     AccountClosed,
     AccountOpened,
@@ -22,11 +22,11 @@ from gateway.prepayment.events import (
     Restarted,
     Suspected,
 )
-from gateway.prepayment.position import Position
 from gateway.prepayment.ladder import Decision, Rule
 from gateway.prepayment.ledger import Entry, Happening, Notice, Receipt, Transition, Verdict
-from gateway.prepayment.outages import Outage, OutageCancelled, OutagePlanned
+from gateway.prepayment.outages import Outage, OutageCancelled
 from gateway.prepayment.policy import DayKind, Delinquency, Policy, Reconnect, Slots, Term
+from gateway.prepayment.position import Position
 from gateway.prepayment.posting import Bonus, BonusSet, Numbers, Posted, Posting, Postings
 from gateway.prepayment.rating import Rated, Usage
 from gateway.prepayment.register import Judgement, Register, Span
@@ -87,7 +87,6 @@ def defaults(kind: type[Any]) -> dict[str, object]:
         ),
         (HoldReleased, {"released_by": "", "reason": ""}),
         (Outage, {"reference": "", "set_by": ""}),
-        (OutagePlanned, {"reference": "", "set_by": ""}),
         (OutageCancelled, {"cancelled_by": "", "reason": ""}),
         (
             AccountOpened,
@@ -143,7 +142,6 @@ def defaults(kind: type[Any]) -> dict[str, object]:
         ),
         (Delinquency, {"hearing_required": False, "interest": None, "indemnity": None}),
         (Ordered, {"slot_utc_ms": None}),
-        (ArrearsNoticed, {"sent_on": None, "notified_on": None, "letter_days": 0, "invoices": ()}),
         (ArrearsPaid, {"amount_nano": None}),
         (SupplyOrdered, {"queue": False, "affected_heard": False}),
         (AccountClosed, {"cause": CloseCause.CUSTOMER_REQUEST}),

@@ -13,7 +13,7 @@ from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import Contact, HoldKind, HoldReleased, HoldSet, Reading, Tick
 from gateway.prepayment.holds import blocked_by, disputed_nano, frozen_ms
 from gateway.prepayment.ledger import Transition
-from gateway.prepayment.outages import OutageCancelled, OutagePlanned
+from gateway.prepayment.outages import Outage, OutageCancelled, OutagePlanned
 from gateway.prepayment.policy import Term
 from gateway.prepayment.step import Event, apply
 from gateway.prepayment.supply import SupplyState, SwitchState
@@ -105,7 +105,7 @@ class Household(RuleBasedStateMachine):
         """The network is off for a while."""
         begins_ms = self.w.utc_ms + begins_h * HOUR_MS
         ends_ms = begins_ms + lasts_h * HOUR_MS
-        self.post(OutagePlanned(self.w.now(), "p", f"o{number}", begins_ms, ends_ms, "works", "utility"))
+        self.post(OutagePlanned(self.w.now(), "p", Outage(f"o{number}", begins_ms, ends_ms, "works", "utility")))
 
     @rule(number=st.integers(0, 3))
     def cancelled(self, number: int) -> None:

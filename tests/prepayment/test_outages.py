@@ -33,7 +33,8 @@ ROME = "Europe/Rome"
 def plan(w: World, begins_ms: int, ends_ms: int, outage_id: str = "o") -> str:
     """Announce an outage so long after Monday morning; the reason of a refusal, which changes nothing."""
     before = w.account
-    asked = OutagePlanned(w.now(), "p", outage_id, MONDAY_MS + begins_ms, MONDAY_MS + ends_ms, "works 7", "utility")
+    outage = Outage(outage_id, MONDAY_MS + begins_ms, MONDAY_MS + ends_ms, "works 7", "utility")
+    asked = OutagePlanned(w.now(), "p", outage)
     verdict = w.post(asked).verdict
     assert verdict is not None
     assert verdict.reason == "" or w.account == before
