@@ -160,7 +160,8 @@ class Teller:
         Refusals: crashed_before, out_of_sequence, unknown_account, account_exists, meter_in_use, those of
         `Order.event` and those of the account itself.
         """
-        origin = Origin(order.issuer, order.command_id, order.sequence, order.command in OWN_SEQUENCE)
+        own_sequence = order.present or order.command in OWN_SEQUENCE
+        origin = Origin(order.issuer, order.command_id, order.sequence, own_sequence)
         async with self._lock:
             if self._unknown:
                 raise _unknown_refusal()

@@ -1,4 +1,4 @@
-"""Commands about money: top-up and reversal."""
+"""Commands about money: top-up, by envelope or by code, and reversal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from gateway.commands.claims import Body, Currency, Label, Money, Name, Ordinal,
 from gateway.errors import CommandRefused
 from gateway.prepayment.events import TopUp, TopUpReversal
 from gateway.prepayment.money import parse_money
+
+BY_CODE = "code"
+"""The channel of a top-up that was read out and typed in, and the issuer its order carries."""
 
 
 class TopUpBody(Body, frozen=True):
@@ -19,6 +22,15 @@ class TopUpBody(Body, frozen=True):
     channel: Label = ""
 
 
+class TopUpCodeBody(Body, frozen=True):
+    """A credit code as it was decoded: made here, never read from the wire. It brings no amount (creditcode.py)."""
+
+    account_id: Name
+    sequence: Ordinal
+    total: Money
+    currency: Currency
+
+
 class TopUpReverseBody(Body, frozen=True):
     """Credit taken back: the lifetime total of what was taken back, with a sequence of its own."""
 
@@ -30,8 +42,10 @@ class TopUpReverseBody(Body, frozen=True):
     reason: Label
 
 
-def top_up(body: TopUpBody, said: Said) -> TopUp:
+def top_up(body: TopUpBody | TopUpCodeBody, said: Said) -> TopUp:
     """The credit to book. Raises CommandRefused(bad_payload)."""
+    if isinstance(body, TopUpCodeBody):
+        return TopUp(said.at, said.command_id, body.sequence, None, parse_money(body.total), body.currency, BY_CODE)
     amount_nano, total_nano = _amounts(body)
     return TopUp(said.at, said.command_id, body.sequence, amount_nano, total_nano, body.currency, body.channel)
 

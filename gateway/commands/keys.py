@@ -23,6 +23,8 @@ from gateway.errors import ConfigError
 
 MAX_KEYS = 32
 PUBLIC_KEY_BYTES = 32
+OWN_ISSUERS = ("console", "code")
+"""Who orders that are given at the gateway itself carry; no key may sign under such a name."""
 
 
 class Role(StrEnum):
@@ -76,6 +78,9 @@ def parse_keys(text: str, file: str = "headend-keys.toml") -> Keyring:
     for table in tables:
         if table.kid in keyring:
             raise ConfigError("appears twice", file=file, key=f'key "{table.kid}"', hint="give each key its own kid")
+        if table.issuer in OWN_ISSUERS:
+            where = f'key "{table.kid}": issuer'
+            raise ConfigError(f'"{table.issuer}" is the gateway itself', file=file, key=where, hint="another name")
         keyring[table.kid] = Key(table.kid, table.issuer, _public(table, file), table.roles, _not_after(table))
     return keyring
 

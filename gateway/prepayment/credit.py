@@ -21,7 +21,7 @@ def _credit(request: TopUp | TopUpReversal, account: Account, last: int, total_n
         return refused("wrong_currency", expected=account.currency, got=request.currency)
     if account.policy.delinquency is not None:
         return refused("not_applicable", initiator=account.policy.initiator.value)
-    if request.amount_nano <= 0 or request.sequence <= 0:
+    if request.sequence <= 0 or (request.amount_nano is not None and request.amount_nano <= 0):
         return refused("invalid_amount")
     if request.sequence <= last:
         # Each number adds something, so what is included has less in total. Anything else is other money under a
@@ -33,7 +33,8 @@ def _credit(request: TopUp | TopUpReversal, account: Account, last: int, total_n
     steps = request.sequence - last
     if steps > SEQUENCE_STEPS_MAX:
         return refused("sequence_gap", last_sequence=last)
-    if gained_nano < request.amount_nano or (steps == 1 and gained_nano != request.amount_nano):
+    own_nano = gained_nano if request.amount_nano is None else request.amount_nano
+    if not 0 < own_nano <= gained_nano or (steps == 1 and gained_nano != own_nano):
         return refused("total_mismatch", last_sequence=last)
     if gained_nano > account.policy.top_up_max_nano * steps:
         cap = f"{wire_money(account.policy.top_up_max_nano)} {account.currency} a top-up"
@@ -51,8 +52,14 @@ def top_up(account: Account, request: TopUp) -> Taken | Verdict:
     refusal = _credit(request, account, account.top_up_sequence, account.top_up_total_nano)
     if refusal is not None:
         return refusal
-    withheld_nano = request.total_nano - account.top_up_total_nano - request.amount_nano if withholds(account) else 0
-    gained_nano = request.total_nano - account.top_up_total_nano - withheld_nano
+    gained_nano = request.total_nano - account.top_up_total_nano
+    withheld_nano = 0
+    if withholds(account):
+        if request.amount_nano is None and request.sequence != account.top_up_sequence + 1:
+            # The total may cover what lost books have charged, and nothing tells how much of it was bought last.
+            return refused("books_unconfirmed", last_sequence=account.top_up_sequence)
+        own_nano = gained_nano if request.amount_nano is None else request.amount_nano
+        withheld_nano, gained_nano = gained_nano - own_nano, own_nano
     if account.balance_nano + gained_nano > account.policy.balance_max_nano:
         return refused("balance_above_cap", cap=f"{wire_money(account.policy.balance_max_nano)} {account.currency}")
     return Taken(

@@ -161,12 +161,15 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class TopUp:
-    """Credit bought. `sequence` is the account's own; `total_nano` is the lifetime credit after it (decision 4)."""
+    """Credit bought. `sequence` is the account's own; `total_nano` is the lifetime credit after it (decision 4).
+
+    A credit code brings no amount (None): what it adds is all that the total says is new.
+    """
 
     at: Moment
     command_id: str
     sequence: int
-    amount_nano: int
+    amount_nano: int | None
     total_nano: int
     currency: str
     channel: str
