@@ -5,9 +5,9 @@ Every key that can hurt a customer must be written out; only what merely adds pr
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TypedDict
 
 import msgspec
 
@@ -141,53 +141,33 @@ def to_policy(doc: PolicyDocument, where: str) -> Policy:
         payment_proof_working_days=doc.guards.payment_proof_working_days,
         delinquency=None if doc.delinquency is None else to_delinquency(doc.delinquency, keys),
         reconnect=doc.restore.electricity,
-        **_credit(doc, keys),
+        low_credit_nano=0,
+        low_credit_hysteresis_nano=0,
+        low_credit_days=None,
+        grace=Term(duration_ms=0),
+        grace_debt_cap_nano=0,
+        grace_warn_before_ms=0,
+        min_after_notice_ms=0,
+        restore_min_nano=0,
+        offline_debt_cap_nano=0,
+        top_up_max_nano=0,
+        balance_max_nano=0,
+        posting_max_nano=parse_money(_POSTING),
     )
+    policy = _with_credit(policy, doc, keys)
     _check_counts(policy, keys)
     _check_together(policy, keys)
     return policy
 
 
-class _Credit(TypedDict):
-    """The thresholds of prepaid credit, as `Policy` names them."""
-
-    low_credit_nano: int
-    low_credit_hysteresis_nano: int
-    low_credit_days: int | None
-    grace: Term
-    grace_debt_cap_nano: int
-    grace_warn_before_ms: int
-    min_after_notice_ms: int
-    restore_min_nano: int
-    offline_debt_cap_nano: int
-    top_up_max_nano: int
-    balance_max_nano: int
-    posting_max_nano: int
-
-
-_NO_CREDIT = _Credit(
-    low_credit_nano=0,
-    low_credit_hysteresis_nano=0,
-    low_credit_days=None,
-    grace=Term(duration_ms=0),
-    grace_debt_cap_nano=0,
-    grace_warn_before_ms=0,
-    min_after_notice_ms=0,
-    restore_min_nano=0,
-    offline_debt_cap_nano=0,
-    top_up_max_nano=0,
-    balance_max_nano=0,
-    posting_max_nano=parse_money(_POSTING),
-)
-"""A post-paid supply has no credit that anything could follow from."""
-
-
-def _credit(doc: PolicyDocument, keys: Keys) -> _Credit:
+def _with_credit(policy: Policy, doc: PolicyDocument, keys: Keys) -> Policy:
+    """With the thresholds of prepaid credit; as it is when the supply has none that anything could follow from."""
     low, grace, caps = doc.low_credit, doc.grace, doc.caps
     minimum, offline = doc.restore.min_balance, doc.guards.offline_debt_cap
     if low is None or grace is None or caps is None or minimum is None or offline is None:
-        return _NO_CREDIT
-    return _Credit(
+        return policy
+    return replace(
+        policy,
         low_credit_nano=_not_negative("low_credit.amount", low.amount, keys),
         low_credit_hysteresis_nano=_not_negative("low_credit.hysteresis", low.hysteresis, keys),
         low_credit_days=low.days,
