@@ -46,6 +46,18 @@ class Configuration:
         return beside(self.file, self.settings.gateway.data) / "store.db"
 
     @property
+    def console(self) -> Path:
+        """The console's socket."""
+        table = self.settings.console
+        return beside(self.file, table.socket) if table.socket else self.store.with_name("console.sock")
+
+    @property
+    def service_key(self) -> Path | None:
+        """The file of the service key; None without one."""
+        name = self.settings.console.service_key
+        return beside(self.file, name) if name else None
+
+    @property
     def copy(self) -> Path:
         """The file of the store's verified copy, in the folder `backup`."""
         gateway = self.settings.gateway

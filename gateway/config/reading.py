@@ -12,7 +12,16 @@ from typing import Any, TypeVar
 from gateway.config import document
 from gateway.config.findings import Findings
 from gateway.config.quantities import parse_energy_wh, parse_power_w
-from gateway.config.settings import AccountTable, GatewayTable, HeadendTable, MeterTable, RtuBus, Settings, TcpBus
+from gateway.config.settings import (
+    AccountTable,
+    ConsoleTable,
+    GatewayTable,
+    HeadendTable,
+    MeterTable,
+    RtuBus,
+    Settings,
+    TcpBus,
+)
 from gateway.errors import ConfigError
 
 Table = Mapping[str, Any]
@@ -33,6 +42,8 @@ _EXPECTED = {
     "switch": '{ kind = "meter" }, { kind = "relay", ... } or { kind = "output", ... }',
     "word_order": '"big" or "little"',
     "limiter": '{ kind = "threshold" } or { kind = "switched", ... }',
+    "group": "the name of a group of this machine, without spaces",
+    "password_length": "a number of characters from 4 to 64",
 }
 _KINDS = {
     "kind": 'kind = "rtu" or "tcp"',
@@ -59,9 +70,10 @@ def settings_of(table: Table, file: str, findings: Findings) -> Settings | None:
     buses = _many(table, "bus", RtuBus | TcpBus, file, findings)
     meters = _many(table, "meter", MeterTable, file, findings)
     accounts = _many(table, "account", AccountTable, file, findings)
-    if gateway is None or headend is None or len(findings.errors) > before:
+    console = _one(table, "console", ConsoleTable, file, findings) if "console" in table else ConsoleTable()
+    if gateway is None or headend is None or console is None or len(findings.errors) > before:
         return None
-    return Settings(gateway=gateway, headend=headend, bus=buses, meter=meters, account=accounts)
+    return Settings(gateway=gateway, headend=headend, bus=buses, meter=meters, account=accounts, console=console)
 
 
 def _one(table: Table, name: str, kind: type[T], file: str, findings: Findings) -> T | None:

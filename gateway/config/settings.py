@@ -159,6 +159,22 @@ class HeadendTable(Struct, frozen=True, forbid_unknown_fields=True):
     live_s: Annotated[int, Meta(ge=0, le=3_600)] = 0
 
 
+class ConsoleTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[console]`: the Unix socket for `prepaid-gateway console`, the key for codes, and what a password must have.
+
+    `socket` empty: in `data`; `group` empty: the daemon's own; `service_key` empty: no one-time codes.
+    """
+
+    enabled: bool = True
+    socket: PathText = ""
+    group: Annotated[str, Meta(pattern=r"^([A-Za-z_][A-Za-z0-9_.-]{0,31})?$(?!\n)")] = ""
+    service_key: PathText = ""
+    password_length: Annotated[int, Meta(ge=4, le=64)] = 8
+    password_capital: bool = True
+    password_digit: bool = True
+    password_special: bool = True
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All of gateway.toml."""
 
@@ -167,3 +183,4 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     meter: tuple[MeterTable, ...]
     headend: HeadendTable
     account: tuple[AccountTable, ...] = field(default=())
+    console: ConsoleTable = ConsoleTable()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.console import books, diagnosis, hello, status
+from gateway.console import books, diagnosis, hello, login, status
 from gateway.console.desk import Action
 
 AREAS: tuple[tuple[Action, ...], ...] = (
     hello.ACTIONS,
+    login.ACTIONS,
     status.ACTIONS,
     books.ACTIONS,
     diagnosis.ACTIONS,

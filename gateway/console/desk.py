@@ -15,7 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from gateway.clock import SystemClock
+from gateway.console.access import Access
 from gateway.console.codes import code_of
+from gateway.console.session import Session
 from gateway.console.wire import Answer, Ask, Role
 from gateway.documents.key import DeviceKey
 from gateway.errors import CommandRefused, MeterError
@@ -25,17 +27,7 @@ from gateway.plant import Plant
 from gateway.store import Store
 from gateway.teller import Teller
 
-
-@dataclass(slots=True)
-class Session:
-    """Who is at one line. Logging in changes it; it ends with the connection."""
-
-    line: str
-    """Where the person sits, for the record: the user of the machine that opened the socket."""
-    who: str = ""
-    role: Role = Role.NOBODY
-    proven: bool = False
-    """The service centre has signed a one-time code in this session."""
+__all__ = ["Action", "Desk", "Nothing", "Run", "Session", "answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +41,7 @@ class Desk:
     plant: Plant
     headend: Headend
     device: DeviceKey
+    access: Access
 
 
 Run = Callable[[Desk, Session, Any], Awaitable[object]]
@@ -74,8 +67,11 @@ async def answer(desk: Desk, session: Session, ask: Ask, actions: Mapping[str, A
     """What to answer this ask. Anything but the errors that belong to an ask ends the process, as everywhere."""
     action = actions.get(ask.do)
     try:
+        goes_on = await desk.access.refresh(session)
         if action is None:
             raise CommandRefused("unknown_action", action=ask.do)
+        if not goes_on and action.role is not Role.NOBODY:
+            raise CommandRefused("session_ended")
         if not session.role.allows(action.role):
             raise CommandRefused("not_allowed_here", needs=action.role.value, role=session.role.value)
         if action.proven and not session.proven:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from gateway import app
 from gateway.clock import SystemClock
+from gateway.console.access import Outside
+from gateway.console.desk import Desk
 from gateway.errors import CommitUnknown, StoreError
 from gateway.meters.bus import Bus
 from tests.simulation.broker import SimLink
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from tests.simulation.kernel import Machine
     from tests.simulation.medium import Medium
     from tests.simulation.world import World
+
+T = TypeVar("T")
 
 RESTART_S = 5.0
 RESTART_SELDOM_S = 120.0
@@ -55,6 +59,7 @@ class Process:
     def __init__(self, world: World, computer: Computer) -> None:
         self.life = 0
         self.clock: SystemClock | None = None
+        self.desk: Desk | None = None
         self.computer = computer
         self._world = world
         self._task: asyncio.Task[None] | None = None
@@ -93,6 +98,8 @@ class Process:
             stop=self._stop,
             link_factory=self._link,
             bus_factory=lambda table, _installation, clock: self._bus(table.id, clock),
+            front=self._front,
+            outside=Outside(_in_line, world.chance(f"console {self.life}").randrange),
         )
         for call in world.on.started if computer.wired else ():
             call()
@@ -177,6 +184,11 @@ class Process:
             self.computer.machine.ask_servers()
             self._world.later(ASKED_EVERY_S, lambda: self._ask_servers(life))
 
+    async def _front(self, desk: Desk) -> None:
+        """No socket in this world: actors ask at the desk itself, as long as this life lasts."""
+        self.desk = desk
+        await asyncio.get_running_loop().create_future()
+
     def _link(self, *arguments: object) -> SimLink:
         broker, topics, will, _clock, trouble = arguments
         link = SimLink(self._world.broker, broker, topics, will, trouble)  # type: ignore[arg-type]
@@ -189,6 +201,11 @@ class Process:
         wire = Wire(line, self._world.written)  # type: ignore[arg-type]
         self._wires.append(wire)
         return Bus(wire, clock)  # type: ignore[arg-type]
+
+
+async def _in_line(work: Callable[[], T], /) -> T:
+    """There are no threads in this world."""
+    return work()
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
