@@ -65,7 +65,7 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             mark.close()
             raise _cannot_open(path, error) from error
-        except StoreError:
+        except BaseException:  # a StoreError, or cancelled; aiosqlite ends its thread itself
             mark.close()
             raise
         database = cls(connection, path, mark)
@@ -74,7 +74,7 @@ class Database:
         except (sqlite3.Error, UnicodeDecodeError) as error:
             await database.close()
             raise _cannot_open(path, error) from error
-        except StoreError:
+        except BaseException:
             await database.close()
             raise
         return database

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import gc
 import random
 import shutil
 import sqlite3
@@ -122,10 +121,8 @@ class Medium:
         with (
             mock.patch.multiple(aiosqlite.core, Thread=_NoThread, SimpleQueue=lambda: _Queue(CARD.get())),
             mock.patch.object(mark, "boot_id", _boot_id),
-            mock.patch.object(aiosqlite.core.Connection, "__del__", _deleted),
         ):
             yield
-            gc.collect()  # whose power went while it opened its store has closed nothing, and nobody complains of it
 
     def run_at(self, work: Work, queue: _Queue, at_s: float) -> float:
         """Run the work soon, never before `at_s`; gives the time it will run."""
@@ -190,12 +187,6 @@ class Medium:
             if self.troubled_writes <= 0:
                 self.trouble, self.troubled_writes = Trouble.NONE, None
         return trouble
-
-
-def _deleted(connection: aiosqlite.core.Connection) -> None:
-    """As aiosqlite does, without its warning."""
-    if connection._connection is not None:
-        connection.stop()
 
 
 def _boot_id() -> str:

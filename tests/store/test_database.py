@@ -6,12 +6,15 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import CommitUnknown, StoreDamaged, StoreError
+from gateway.store import database as databases
 from gateway.store.database import Database
 
 OPEN_AND_WAIT = """
@@ -261,3 +264,41 @@ def test_the_log_stays_short(tmp_path: Path) -> None:
         return size
 
     assert asyncio.run(main()) < 2_500_000
+
+
+@pytest.mark.parametrize("reached", ["connecting", "configuring"])
+def test_an_opening_that_is_cancelled_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: str
+) -> None:
+    """I20: told to stop while it opens its store, a process lets go of the file, its lock and its mark."""
+    path = tmp_path / "store.db"
+    began, go_on = threading.Event(), threading.Event()
+
+    def held(work: Callable[..., object]) -> Callable[..., object]:
+        def wait(*arguments: object, **named: object) -> object:
+            began.set()
+            assert go_on.wait(10)
+            return work(*arguments, **named)
+
+        return wait
+
+    def refused(*_: object, **__: object) -> object:
+        raise sqlite3.OperationalError
+
+    async def main() -> None:
+        with monkeypatch.context() as patch:
+            if reached == "connecting":
+                patch.setattr(sqlite3, "connect", held(refused))
+            else:
+                patch.setattr(databases, "_configure", held(databases._configure))
+            opening = asyncio.ensure_future(Database.open(path))
+            await asyncio.to_thread(began.wait)
+            opening.cancel()
+            await asyncio.sleep(0)
+            go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+        assert [file for file in Path("/proc/self/fd").iterdir() if str(file.resolve()).startswith(str(path))] == []
+        await (await Database.open(path)).close()
+
+    asyncio.run(main())
