@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from gateway.commands.claims import Body, Currency, Label, Money, Name, Said
 from gateway.errors import CommandRefused
@@ -18,6 +18,7 @@ from gateway.prepayment.arrears import (
     ReconnectAllowed,
     SupplyOrdered,
 )
+from gateway.prepayment.events import Moment
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.supply import Commodity, SupplyState
 
@@ -49,8 +50,25 @@ class ArrearsNoticeBody(Body, frozen=True):
     invoices: Annotated[tuple[Invoice, ...], Meta(max_length=INVOICES_MAX)] = ()
 
 
+class OwedBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A claim that is open, with its notice as it was signed and what is left of its amount."""
+
+    arrears_id: Name
+    commodity: Commodity
+    amount: Money
+    due_on: date
+    issued_on: date
+    proof: Proof
+    final_term_on: date
+    legal_ref: Reference
+    sent_on: date | None = None
+    notified_on: date | None = None
+    letter_days: LetterDays = 0
+    invoices: Annotated[tuple[Invoice, ...], Meta(max_length=INVOICES_MAX)] = ()
+
+
 class ArrearsPaidBody(Body, frozen=True):
-    """A claim is paid, or `amount` of it."""
+    """A claim is paid, or `amount` of it; more than is left of it pays it in full, and the verdict says the excess."""
 
     account_id: Name
     arrears_id: Name
@@ -87,7 +105,12 @@ class ReconnectBody(Body, frozen=True):
 
 def arrears_notice(body: ArrearsNoticeBody, said: Said) -> ArrearsNoticed:
     """The claim and its notice. Raises CommandRefused(bad_payload)."""
-    claim = Arrears(
+    return ArrearsNoticed(said.at, said.command_id, body.currency, claim_of(body, said.at))
+
+
+def claim_of(body: ArrearsNoticeBody | OwedBody, at: Moment) -> Arrears:
+    """The claim with the dates of its notice. Raises CommandRefused(bad_payload)."""
+    return Arrears(
         arrears_id=body.arrears_id,
         commodity=body.commodity,
         amount_nano=parse_money(body.amount),
@@ -100,9 +123,8 @@ def arrears_notice(body: ArrearsNoticeBody, said: Said) -> ArrearsNoticed:
         letter_days=body.letter_days,
         invoices=body.invoices,
         legal_ref=body.legal_ref,
-        at=said.at,
+        at=at,
     )
-    return ArrearsNoticed(said.at, said.command_id, body.currency, claim)
 
 
 def arrears_paid(body: ArrearsPaidBody, said: Said) -> ArrearsPaid:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from gateway.commands.arrears import OwedBody, claim_of
 from gateway.commands.claims import (
     Body,
     Count,
@@ -25,9 +26,11 @@ from gateway.commands.claims import (
 )
 from gateway.commands.postings import iso_day
 from gateway.commands.protection import Rungs
+from gateway.prepayment.arrears import ARREARS_MAX
 from gateway.prepayment.bonus import BONUSES_MAX
-from gateway.prepayment.events import Hold, HoldKind
+from gateway.prepayment.events import Hold, HoldKind, Moment
 from gateway.prepayment.money import parse_money
+from gateway.prepayment.outages import OUTAGES_MAX, Outage
 from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.posting import MISSING_MAX
 from gateway.prepayment.protection import HOLDS_MAX
@@ -53,6 +56,16 @@ class BonusThroughBody(Struct, frozen=True, forbid_unknown_fields=True):
     through: date
 
 
+class WindowBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A planned outage, as it was signed last."""
+
+    outage_id: Name
+    begins: Instant
+    ends: Instant
+    reference: Label = ""
+    set_by: Label = ""
+
+
 class PositionBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the head-end's last rows leave an account.
 
@@ -62,7 +75,8 @@ class PositionBody(Struct, frozen=True, forbid_unknown_fields=True):
     `notice_age_ms` are differences of `running_ms` up to the head-end's last row. `dated_at` is when the transition was
     written, if that time was proven; `standing_at` when the newest entry with a line `standing` was.
     Lock-out and holds: signed, not released. `posting_sequence` is the highest number of its postings and
-    `posting_missing` the numbers below it that are not among them.
+    `posting_missing` the numbers below it that are not among them. `arrears` are the open claims of a post-paid
+    account, which must be there, empty when nothing is owed; `outages` those planned and not cancelled.
     """
 
     balance: SignedMoney
@@ -82,6 +96,8 @@ class PositionBody(Struct, frozen=True, forbid_unknown_fields=True):
     posting_sequence: Count = 0
     posting_missing: Annotated[tuple[Ordinal, ...], Meta(max_length=2 * MISSING_MAX)] = ()
     bonuses: Annotated[tuple[BonusThroughBody, ...], Meta(max_length=BONUSES_MAX)] = ()
+    arrears: Annotated[tuple[OwedBody, ...], Meta(max_length=ARREARS_MAX)] | None = None
+    outages: Annotated[tuple[WindowBody, ...], Meta(max_length=OUTAGES_MAX)] = ()
 
 
 class AccountResyncBody(Body, frozen=True):
@@ -102,7 +118,7 @@ class AccountResyncBody(Body, frozen=True):
 
 def account_resync(body: AccountResyncBody, said: Said) -> Resynced:
     """Where the head-end knows the account to stand. Raises CommandRefused(bad_payload)."""
-    known = None if body.position is None else _position(body.position)
+    known = None if body.position is None else _position(body.position, said.at)
     return Resynced(said.at, said.command_id, body.run, body.epoch, body.seq, body.head, body.currency, known)
 
 
@@ -111,7 +127,14 @@ def _held(body: HeldBody) -> Hold:
     return Hold(body.hold_id, body.kind, utc_ms_of(body.until), amount_nano, body.rungs, body.set_by, body.reason)
 
 
-def _position(body: PositionBody) -> Position:
+def _outage(body: WindowBody) -> Outage:
+    begins_utc_ms, ends_utc_ms = utc_ms_of(body.begins), utc_ms_of(body.ends)
+    assert begins_utc_ms is not None
+    assert ends_utc_ms is not None
+    return Outage(body.outage_id, begins_utc_ms, ends_utc_ms, body.reference, body.set_by)
+
+
+def _position(body: PositionBody, at: Moment) -> Position:
     return Position(
         body.register_wh,
         utc_ms_of(body.at),
@@ -130,4 +153,6 @@ def _position(body: PositionBody) -> Position:
         body.posting_sequence,
         tuple(sorted(set(body.posting_missing))),
         tuple((bonus.reference, iso_day(bonus.through)) for bonus in body.bonuses),
+        None if body.arrears is None else tuple(claim_of(owed, at) for owed in body.arrears),
+        tuple(_outage(outage) for outage in body.outages),
     )

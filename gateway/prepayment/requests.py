@@ -25,12 +25,12 @@ from gateway.prepayment.events import (
     TopUp,
     TopUpReversal,
 )
-from gateway.prepayment.ledger import EntryKind, Verdict
+from gateway.prepayment.ledger import Verdict
 from gateway.prepayment.operations import MeterTestEnded, Operation
 from gateway.prepayment.outages import OutageCancelled, OutagePlanned
-from gateway.prepayment.position import Position, Resynced
+from gateway.prepayment.position import Resynced
 from gateway.prepayment.posting import BonusSet, Posting
-from gateway.prepayment.rollback import resync_records, resynced
+from gateway.prepayment.resync import resync
 from gateway.prepayment.schedule import ScheduleSet, schedule_set
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import Taken, refused
@@ -95,7 +95,7 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
         case AccountClosed():
             return agreement.closed(account, request)
         case Resynced():
-            return _resync(account, request)
+            return resync(account, request)
         case ArrearsNoticed():
             return unpaid.noticed(account, request, terms)
         case ArrearsPaid():
@@ -114,34 +114,3 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
             return bonus.bonus_set(account, request)
         case _:
             return operate(account, request, terms)
-
-
-def _resync(account: Account, request: Resynced) -> Taken | Verdict:
-    """The head-end knows better: only while rollback is suspected, and only if it knows as much as it did then."""
-    suspicion, known = account.suspicion, request.position
-    if suspicion is None:
-        return refused("not_suspected")
-    if request.currency != account.currency:
-        return refused("wrong_currency", expected=account.currency, got=request.currency)
-    if request.seq < suspicion.seq:
-        return refused("stale_command", seq=request.seq, suspected_seq=suspicion.seq)
-    if known is not None and not _consistent(account, known):
-        return refused("total_mismatch", last_sequence=account.top_up_sequence)
-    return Taken(
-        lambda a: resynced(a, request),
-        kind=EntryKind.RESYNC,
-        reference=request.command_id,
-        told=lambda before, after: resync_records(before, after, request),
-    )
-
-
-def _consistent(account: Account, known: Position) -> bool:
-    """Totals grow with their sequences, on both sides."""
-    ours = (
-        (account.top_up_sequence, account.top_up_total_nano, known.top_up_sequence, known.top_up_total_nano),
-        (account.reversal_sequence, account.reversal_total_nano, known.reversal_sequence, known.reversal_total_nano),
-    )
-    return all(
-        (sequence < theirs, sequence > theirs) == (total < their_total, total > their_total)
-        for sequence, total, theirs, their_total in ours
-    )

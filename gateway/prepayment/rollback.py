@@ -23,6 +23,7 @@ from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Spending, Start, Supply, Suspicion
 from gateway.prepayment.events import Confirmed, Hold, Moment, Restarted, Suspected, SuspicionCause, TimeTrust
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Record, Transition
+from gateway.prepayment.outages import Outage
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.posting import bonuses_after, numbers_of, only_ours_nano
@@ -36,6 +37,7 @@ LEAVE_MS = 120_000
 """How long a start leaves the switch as it was found while nobody has confirmed the books."""
 LOST_EPOCHS_MAX = 16
 HOLDS_KEPT_MAX = 32
+OUTAGES_KEPT_MAX = 32
 
 
 def restarted(account: Account, event: Restarted) -> Account:
@@ -158,31 +160,60 @@ def resynced(account: Account, request: Resynced) -> Account:
     over = (request.epoch,) if request.epoch not in ("", request.run) else ()
     account = replace(account, suspicion=None, start=None, lost_epochs=given_up((*account.lost_epochs, *over)))
     known = request.position
-    if known is None or account.supply.state is SupplyState.TERMINATED:
+    if known is None:
         return replace(account, withheld_nano=0)
+    if account.supply.state is SupplyState.TERMINATED:
+        return _ended(account, known)
     after = replace(
+        _counters(account, known),
+        lockout=account.lockout if known.lockout is None else known.lockout,
+        holds=_holds(account, known),
+        outages=_outages(account, known),
+        arrears=account.arrears if known.arrears is None else known.arrears,
+        supply=_supply(known, request.at, account.policy),
+        armed=account.armed or account.waits_on_site,
+        ordered=None,
+    )
+    return _balanced(account, _from_register(after, known, request.at), known)
+
+
+def _counters(account: Account, known: Position) -> Account:
+    """The totals and numbers of either side, whichever is further."""
+    return replace(
         account,
         top_up_sequence=max(account.top_up_sequence, known.top_up_sequence),
         top_up_total_nano=max(account.top_up_total_nano, known.top_up_total_nano),
         reversal_sequence=max(account.reversal_sequence, known.reversal_sequence),
         reversal_total_nano=max(account.reversal_total_nano, known.reversal_total_nano),
         withheld_nano=0,
-        lockout=account.lockout if known.lockout is None else known.lockout,
-        holds=_holds(account, known),
         postings=replace(account.postings, numbers=account.postings.numbers.union(numbers_of(known))),
         bonuses=bonuses_after(account.bonuses, known),
-        supply=_supply(known, request.at, account.policy),
-        armed=account.armed or account.waits_on_site,
-        ordered=None,
     )
-    after = _from_register(after, known, request.at)
+
+
+def _balanced(before: Account, after: Account, known: Position) -> Account:
+    """Their balance, and what only these books know of it."""
     wanted_nano = (
         known.balance_nano
         + (after.top_up_total_nano - known.top_up_total_nano)
         - (after.reversal_total_nano - known.reversal_total_nano)
-        + only_ours_nano(account.postings, account.bonuses, known)
+        + only_ours_nano(before.postings, before.bonuses, known)
     )
     return replace(after, adjusted_nano=after.adjusted_nano + wanted_nano - after.balance_nano)
+
+
+def _ended(account: Account, known: Position) -> Account:
+    """A contract that has ended here stays ended; where it has on both sides, its money is theirs.
+
+    An image from before a change of holder ends the old contract anew, at the register of today: what lies beyond the
+    register of the first end is the next holder's, and is charged to them from there.
+    """
+    if known.state is not SupplyState.TERMINATED:
+        return replace(account, withheld_nano=0)
+    after = replace(_counters(account, known), arrears=account.arrears if known.arrears is None else known.arrears)
+    if known.register_wh is not None:
+        after = replace(after, settled_register_wh=known.register_wh)
+    return _balanced(account, after, known)
 
 
 def resync_records(before: Account, after: Account, request: Resynced) -> tuple[Record, ...]:
@@ -206,6 +237,10 @@ def resync_records(before: Account, after: Account, request: Resynced) -> tuple[
         ("in_state_ms", at.running_ms - after.supply.since.running_ms),
     )
     records: tuple[Record, ...] = (Happening(at, after.account_id, "rollback.resynced", detail),)
+    ended = after.supply.state is SupplyState.TERMINATED
+    if ended and after.balance_nano > 0 and after.balance_nano != before.balance_nano:
+        due = (("balance_nano", after.balance_nano), ("currency", after.currency))
+        records = (*records, Happening(at, after.account_id, "account.refund_due", due))
     if before.supply.state is after.supply.state:
         return records
     moved = Transition(
@@ -237,6 +272,12 @@ def _holds(account: Account, known: Position) -> tuple[Hold, ...]:
     """What either side knows: a hold too many does no harm until it is released, one too few may."""
     theirs = {hold.hold_id for hold in known.holds}
     return (*known.holds, *(hold for hold in account.holds if hold.hold_id not in theirs))[:HOLDS_KEPT_MAX]
+
+
+def _outages(account: Account, known: Position) -> tuple[Outage, ...]:
+    """Windows of either side; theirs of one id. One too many only lets a term end later."""
+    theirs = {outage.outage_id for outage in known.outages}
+    return (*known.outages, *(one for one in account.outages if one.outage_id not in theirs))[:OUTAGES_KEPT_MAX]
 
 
 def _from_register(account: Account, known: Position, at: Moment) -> Account:

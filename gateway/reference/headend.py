@@ -53,6 +53,12 @@ SETTLING = frozenset(
         Command.POWER_SET,
         Command.METER_REPLACE,
         Command.ACCOUNT_ROLLOVER,
+        Command.ACCOUNT_OPEN,
+        Command.ACCOUNT_CLOSE,
+        Command.ARREARS_NOTICE,
+        Command.ARREARS_PAID,
+        Command.OUTAGE_PLAN,
+        Command.OUTAGE_CANCEL,
     }
 )
 """What stays in force and an old image may have forgotten."""

@@ -12,12 +12,21 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from gateway.commands.agreement import PolicySetBody, PowerSetBody, TariffSetBody
-from gateway.commands.books import BonusThroughBody, HeldBody, PositionBody
+from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
+from gateway.commands.arrears import ArrearsNoticeBody, ArrearsPaidBody, OwedBody
+from gateway.commands.books import BonusThroughBody, HeldBody, PositionBody, WindowBody
 from gateway.commands.claims import Body
 from gateway.commands.contract import AccountRolloverBody
 from gateway.commands.fieldwork import MeterReplaceBody
-from gateway.commands.protection import HoldReleaseBody, HoldSetBody, LockoutReleaseBody, LockoutSetBody
+from gateway.commands.protection import (
+    HoldReleaseBody,
+    HoldSetBody,
+    LockoutReleaseBody,
+    LockoutSetBody,
+    OutageCancelBody,
+    OutagePlanBody,
+)
+from gateway.prepayment.money import parse_money, wire_money
 from gateway.prepayment.posting import Numbers, PostingKind
 from gateway.prepayment.supply import SupplyState
 
@@ -48,6 +57,15 @@ class Known(Struct):
     discontinuous: int = 0
     power_w: int | None = None
     rolled_over: bool = False
+    opened_ms: int = 0
+    before_end: tuple[SupplyState, int, str | None] | None = None
+
+    def reopened(self) -> Known:
+        """The account as it stood before its contract ended."""
+        if self.before_end is None:
+            return self
+        state, since_ms, dated_at = self.before_end
+        return replace(self, state=state, since_ms=since_ms, dated_at=dated_at)
 
 
 class Signed(Struct):
@@ -61,9 +79,39 @@ class Signed(Struct):
     powers_due: list[PowerSetBody] = field(default_factory=list)
     meter: MeterReplaceBody | None = None
     rollover: AccountRolloverBody | None = None
+    close: AccountCloseBody | None = None
+    opening: AccountOpenBody | None = None
+    arrears: dict[str, OwedBody] = field(default_factory=dict)
+    outages: dict[str, WindowBody] = field(default_factory=dict)
 
     def take(self, body: Body) -> None:
         """A command that was applied."""
+        match body:
+            case PowerSetBody(at=None):
+                self.power = body
+            case PowerSetBody():
+                self.powers_due = [*self.powers_due, body][-8:]
+            case MeterReplaceBody():
+                self.meter = body
+            case AccountRolloverBody():
+                self.rollover = body
+            case AccountCloseBody():
+                self.close = body
+            case AccountOpenBody():
+                self.opening = body
+            case PolicySetBody():
+                self.policy = body
+            case TariffSetBody():
+                self.tariffs = [*self.tariffs, body][-8:]
+            case ArrearsNoticeBody():
+                said = {name: getattr(body, name) for name in OwedBody.__struct_fields__}
+                self.arrears[body.arrears_id] = OwedBody(**said)
+            case ArrearsPaidBody():
+                self._paid(body)
+            case _:
+                self._protect(body)
+
+    def _protect(self, body: Body) -> None:
         match body:
             case LockoutSetBody():
                 self.lockout = body.reason
@@ -75,20 +123,21 @@ class Signed(Struct):
                 )
             case HoldReleaseBody():
                 self.holds.pop(body.hold_id, None)
-            case PowerSetBody(at=None):
-                self.power = body
-            case PowerSetBody():
-                self.powers_due = [*self.powers_due, body][-8:]
-            case MeterReplaceBody():
-                self.meter = body
-            case AccountRolloverBody():
-                self.rollover = body
-            case PolicySetBody():
-                self.policy = body
-            case TariffSetBody():
-                self.tariffs = [*self.tariffs, body][-8:]
+            case OutagePlanBody():
+                window = WindowBody(body.outage_id, body.begins, body.ends, body.reference, body.set_by)
+                self.outages[body.outage_id] = window
+            case OutageCancelBody():
+                self.outages.pop(body.outage_id, None)
             case _:
                 pass
+
+    def _paid(self, body: ArrearsPaidBody) -> None:
+        owed = self.arrears.pop(body.arrears_id, None)
+        if owed is None or body.amount is None:
+            return
+        left_nano = parse_money(owed.amount) - parse_money(body.amount)
+        if left_nano > 0:
+            self.arrears[body.arrears_id] = replace(owed, amount=wire_money(left_nano))
 
 
 def learn(accounts: dict[str, Known], row: dict[str, Any]) -> None:
@@ -101,6 +150,8 @@ def learn(accounts: dict[str, Known], row: dict[str, Any]) -> None:
     if kind == "entry":
         _entry(known, row)
     elif kind == "transition":
+        if row["target"] == SupplyState.TERMINATED and row["rule"] != "resynced":
+            known.before_end = (SupplyState(row["source"]), known.since_ms, known.dated_at)
         known.state = SupplyState(row["target"])
         known.since_ms = at["running_ms"]
         known.dated_at = at["utc"] if at["trust"] == _PROVEN else None
@@ -136,6 +187,7 @@ def carried(old: Known, new: Known, *, lost_ms: int, resynced_ms: int) -> Known:
         name: max(old.bonuses.get(name, ""), new.bonuses.get(name, "")) for name in {**old.bonuses, **new.bonuses}
     }
     merged.power_w = old.power_w if new.power_w is None else new.power_w
+    merged.opened_ms = old.opened_ms + moved_ms
     merged.rolled_over = old.rolled_over or new.rolled_over
     merged.at = old.at  # a resync names the register of the lost branch
     merged.standing_at = new.standing_at or old.standing_at
@@ -144,6 +196,8 @@ def carried(old: Known, new: Known, *, lost_ms: int, resynced_ms: int) -> Known:
         merged.since_ms = old.since_ms + moved_ms
         merged.notice_ms = None if old.notice_ms is None else old.notice_ms + moved_ms
         merged.dated_at = old.dated_at
+        if old.before_end is not None:
+            merged.before_end = (old.before_end[0], old.before_end[1] + moved_ms, old.before_end[2])
     return merged
 
 
@@ -166,6 +220,8 @@ def position(known: Known, signed: Signed, running_ms: int) -> PositionBody:
         holds=tuple(signed.holds.values()),
         posting_sequence=known.posting_sequence,
         posting_missing=known.posting_missing,
+        arrears=tuple(signed.arrears.values()),
+        outages=tuple(signed.outages.values()),
         bonuses=tuple(BonusThroughBody(name, date.fromisoformat(day)) for name, day in known.bonuses.items()),
     )
 
@@ -198,6 +254,7 @@ def _entry(known: Known, row: dict[str, Any]) -> None:
         known.at = at["utc"] if at["trust"] in _DATED else None
     if row["kind"] == "opening":
         known.state, known.since_ms = SupplyState.NORMAL, at["running_ms"]
+        known.opened_ms = at["running_ms"]
     if row["kind"] in _POSTED:
         numbers = Numbers(known.posting_sequence, known.posting_missing).with_number(row["detail"]["sequence"])
         if numbers is not None:

@@ -10,15 +10,16 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from gateway.commands import Body, Command
-from gateway.commands.agreement import PowerSetBody
+from gateway.commands.agreement import AccountCloseBody, PowerSetBody
 from gateway.commands.books import AccountResyncBody
-from gateway.commands.contract import AccountRolloverBody
 from gateway.errors import ConfigError
 from gateway.headend.payloads import VerdictMessage
+from gateway.prepayment.events import CloseCause
+from gateway.prepayment.supply import SupplyState
 from gateway.reference.book import Content
 from gateway.reference.branches import Branch
-from gateway.reference.headend import HeadEnd
-from gateway.reference.known import Signed, position
+from gateway.reference.headend import SETTLED, HeadEnd
+from gateway.reference.known import Known, Signed, position
 
 _HANDED_OVER = ("", "account_exists", "account_closed")
 """The change of holder is done, now or long ago."""
@@ -28,7 +29,7 @@ def orders(content: Content, run: str, account_ids: Iterable[str]) -> list[tuple
     """The commands that resync these accounts in the gateway's run, in order. Raises ConfigError for an unknown one."""
     trail = content.trail
     chosen = tuple(account_ids)
-    found: list[tuple[Command, Body]] = [(Command.ACCOUNT_ROLLOVER, body) for body in _rollovers(content, chosen)]
+    found = _contracts(content, chosen)
     for account_id in chosen:
         owed = _owed(content, account_id)
         known = owed.accounts.get(account_id)
@@ -46,8 +47,12 @@ def orders(content: Content, run: str, account_ids: Iterable[str]) -> list[tuple
             found += [(Command.POWER_SET, power)] if power is not None else []
             found += [(Command.POWER_SET, due) for due in signed.powers_due]
             found += [(Command.METER_REPLACE, signed.meter)] if signed.meter is not None else []
-            stands = position(known, signed, owed.running_ms)
+            ends_after = _ends_after(known, signed)
+            stands = position(known.reopened() if ends_after else known, signed, owed.running_ms)
             body = AccountResyncBody(account_id, run, owed.epoch, owed.seq, owed.head, known.currency, stands)
+            if ends_after and signed.close is not None:
+                found += [(Command.ACCOUNT_RESYNC, body), (Command.ACCOUNT_CLOSE, signed.close)]
+                continue
         found.append((Command.ACCOUNT_RESYNC, body))
     return found
 
@@ -57,14 +62,29 @@ def _owed(content: Content, account_id: str) -> Branch:
     return trail.owed if trail.owed is not None and account_id in trail.owed.accounts else trail.main
 
 
-def _rollovers(content: Content, account_ids: Iterable[str]) -> list[AccountRolloverBody]:
-    """The changes of holder that the rows tell, oldest first: an image that lacks one lacks the account of today."""
-    found = []
+def _contracts(content: Content, account_ids: Iterable[str]) -> list[tuple[Command, Body]]:
+    """Contracts that ended, and those signed for after them, oldest first: an image may lack either (S2-02, S2-03)."""
+    found: list[tuple[int, int, Command, Body]] = []
     for account_id in account_ids:
-        known, signed = _owed(content, account_id).accounts.get(account_id), content.signed.get(account_id)
-        if known is not None and known.rolled_over and signed is not None and signed.rollover is not None:
-            found.append((known.since_ms, structs.replace(signed.rollover, at=None)))
-    return [body for _, body in sorted(found, key=lambda one: one[0])]
+        known, signed = _owed(content, account_id).accounts.get(account_id), content.signed.get(account_id, Signed())
+        if known is None:
+            continue
+        if signed.opening is not None:
+            found.append((known.opened_ms, 1, Command.ACCOUNT_OPEN, signed.opening))
+        if known.rolled_over and signed.rollover is not None:
+            again = structs.replace(signed.rollover, at=None)
+            found.append((known.since_ms, 0, Command.ACCOUNT_ROLLOVER, again))
+        elif known.state is SupplyState.TERMINATED and not known.rolled_over and not _ends_after(known, signed):
+            body = signed.close or AccountCloseBody(account_id, "ended before, as the rows say")
+            found.append((known.since_ms, 0, Command.ACCOUNT_CLOSE, body))
+    return [(command, body) for _, _, command, body in sorted(found, key=lambda one: one[:2])]
+
+
+def _ends_after(known: Known, signed: Signed) -> bool:
+    """An end for arrears is held against terms: it comes after the resync that brings back the day they count from."""
+    close = signed.close
+    ended = known.state is SupplyState.TERMINATED and known.before_end is not None
+    return ended and close is not None and close.cause is CloseCause.DELINQUENCY
 
 
 def accounts(content: Content) -> set[str]:
@@ -95,6 +115,7 @@ async def resync(
         if command is Command.ACCOUNT_ROLLOVER and verdict.reason not in _HANDED_OVER:
             waiting.add(account_id)
             verdicts.append(verdict)
-        if command is Command.ACCOUNT_RESYNC:
+        unsettled = command is Command.ACCOUNT_CLOSE and verdict.status not in SETTLED
+        if command is Command.ACCOUNT_RESYNC or (unsettled and verdict.reason != "account_closed"):
             verdicts.append(verdict)
     return verdicts

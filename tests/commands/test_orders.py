@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from gateway.commands.agreement import AccountCloseBody, AccountOpenBody, PolicySetBody, PowerSetBody, TariffSetBody
-from gateway.commands.books import AccountResyncBody, BonusThroughBody, HeldBody, PositionBody
+from gateway.commands.arrears import OwedBody
+from gateway.commands.books import AccountResyncBody, BonusThroughBody, HeldBody, PositionBody, WindowBody
 from gateway.commands.claims import LAST_UTC_MS, Body, Command, Reason
 from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.documents import DocumentBody
@@ -32,6 +33,7 @@ from gateway.config.policies import PolicyDocument, to_policy
 from gateway.config.tariffs import TariffDocument, to_tariff
 from gateway.errors import CommandRefused
 from gateway.prepayment import events
+from gateway.prepayment.arrears import Arrears, Proof
 from gateway.prepayment.events import Hold, HoldKind, Moment, Opening, TimeTrust
 from gateway.prepayment.export import DocumentKind
 from gateway.prepayment.outages import Outage, OutageCancelled, OutagePlanned
@@ -39,7 +41,7 @@ from gateway.prepayment.periods import BillingClass
 from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.posting import BonusSet, Posting, PostingKind
 from gateway.prepayment.schedule import Rule, ScheduleSet, Service
-from gateway.prepayment.supply import SupplyState
+from gateway.prepayment.supply import Commodity, SupplyState
 from gateway.prepayment.voltage import VoltageCheckBegun
 from tests.commands.arrears import ARREARS
 from tests.commands.operations import OPERATIONS
@@ -57,6 +59,13 @@ POSITION = PositionBody(
         HeldBody("h-1", HoldKind.DISPUTE, None, "180.25", (), "utility", "case 7"),
         HeldBody("h-2", HoldKind.COMPLAINT, NOON, "0", (SupplyState.LIMITED,)),
     ),
+)  # fmt: skip
+NEXT, THIRD = date(2026, 3, 2), date(2026, 3, 3)
+OWING = PositionBody(
+    "0", SupplyState.SUSPENDED, 1,
+    arrears=(OwedBody("c-1", Commodity.GAS, "7.5", DAY, NEXT, Proof.UNPROVEN, date(2026, 3, 5), "letter", THIRD,
+                      date(2026, 3, 4), 30, ("F1",)),),
+    outages=(WindowBody("o-1", NOON, NOON + timedelta(seconds=2), "works 7", "utility/M. R."),),
 )  # fmt: skip
 HEAD = "ab" * 32
 
@@ -120,6 +129,12 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
          NOW_MS + 1000, NOW_MS + 2000, "fire",
          (Hold("h-1", HoldKind.DISPUTE, None, 180_250_000_000, (), "utility", "case 7"),
           Hold("h-2", HoldKind.COMPLAINT, NOW_MS, rungs=(SupplyState.LIMITED,)))))),
+    (Command.ACCOUNT_RESYNC, AccountResyncBody("a", "run-run-", "e", 5, HEAD, "CHF", OWING),
+     Resynced(AT, "j-1", "run-run-", "e", 5, HEAD, "CHF", Position(
+         None, None, 0, 0, 0, 0, 0, SupplyState.SUSPENDED, 1,
+         arrears=(Arrears("c-1", Commodity.GAS, 7_500_000_000, "2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04",
+                          Proof.UNPROVEN, "2026-03-05", 30, ("F1",), "letter", AT),),
+         outages=(Outage("o-1", NOW_MS, NOW_MS + 2000, "works 7", "utility/M. R."),)))),
     (Command.READ_NOW, ReadNowBody("a"), ReadNow(AT, "j-1", "a")),
     *OPERATIONS,
     *ARREARS,

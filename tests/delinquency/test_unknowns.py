@@ -237,6 +237,6 @@ def test_a_resync_with_a_rung_of_the_other_ladder_begins_at_the_first(theirs: Su
     """Threat 4: a head-end that has no row of a change names the first rung it knows; nobody is worse off by it."""
     home = debtor()
     home.post(Suspected(home.at(), SuspicionCause.FORK, "epoch", 5))
-    known = Position(0, home.now_ms, 0, 0, 0, 0, 0, theirs, 0)
+    known = Position(0, home.now_ms, 0, 0, 0, 0, 0, theirs, 0, arrears=())
     verdict = home.said(Resynced(home.at(), "r-1", "run-1", "epoch", 9, "ab" * 32, "EUR", known))
     assert (verdict.reason, home.state) == ("", ours)

@@ -101,7 +101,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
             Position,
             {
                 "notice_age_ms": None, "dated_utc_ms": None, "standing_utc_ms": None, "lockout": None, "holds": (),
-                "posting_sequence": 0, "posting_missing": (), "bonuses_through": (),
+                "posting_sequence": 0, "posting_missing": (), "bonuses_through": (), "arrears": None, "outages": (),
             },
         ),
         (Rule, {"guards": ()}),

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from tests.simulation.chain import Chain
+from tests.simulation.kept import Kept
 from tests.simulation.known import position
 from tests.simulation.signer import Order, Signer
 from tests.simulation.till import NANO, Till, Wish, money, nano_of
@@ -73,7 +74,7 @@ class Center:
         self._later = later
         self._now_ms = now_ms
         self._wishes: dict[str, Wish] = {}
-        self._signed: dict[str, dict[str, Any]] = {}
+        self._signed: dict[str, Kept] = {}
         self._person_comes = False
         self._resynced: set[str] = set()
         self._ack_due = False
@@ -292,21 +293,10 @@ class Center:
     def _remember(self, order: Order) -> None:
         """What rows do not tell: lock-outs and holds that we signed."""
         body = order.body
-        kept = self._signed.setdefault(str(body.get("account_id", "")), {"lockout": None, "holds": {}})
-        match order.typ:
-            case "lockout_set":
-                kept["lockout"] = body["reason"]
-            case "lockout_release":
-                kept["lockout"] = None
-            case "hold_set":
-                kept["holds"][body["hold_id"]] = {name: body[name] for name in body if name != "account_id"}
-            case "hold_release":
-                kept["holds"].pop(body["hold_id"], None)
-            case "account_resync":
-                self._resynced.add(body["account_id"])
-                kept["carried"] = body.get("position", {})
-            case _:
-                pass
+        kept = self._signed.setdefault(str(body.get("account_id", "")), Kept())
+        kept.take(order.typ, body)
+        if order.typ == "account_resync":
+            self._resynced.add(body["account_id"])
 
     def _call_somebody(self) -> None:
         """A fork or a suspicion is for a person, who comes after a while, and again until it is settled."""
@@ -330,14 +320,15 @@ class Center:
         self._call_somebody()
 
     def _resync(self, account_id: str) -> None:
-        kept = self._signed.get(account_id, {"lockout": None, "holds": {}})
-        signed = {"lockout": kept["lockout"], "holds": list(kept["holds"].values())}
+        kept = self._signed.get(account_id, Kept())
         body = {
             "account_id": account_id, "run": self.status["epoch"], "currency": "CHF",
             "epoch": self.rows[-1]["epoch"], "seq": len(self.rows), "head": self.hashes[-1],
         }  # fmt: skip
-        if (known := position(self.rows, account_id, signed, kept.get("carried", {}))) is not None:
+        if (known := position(self.rows, account_id, kept.signed(), kept.carried)) is not None:
             body["position"] = known
+        for typ, again in kept.contracts(account_id, known):
+            self.command(typ, again)
         self.command("account_resync", body)
 
     def _go_on_with_the_other(self) -> None:
