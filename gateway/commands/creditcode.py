@@ -101,11 +101,6 @@ def decode(key: bytes, place: Place, text: str) -> Credit:
     return Credit(sequence, total_minor * CENT_NANO)
 
 
-Decode = Callable[[bytes, Place, str], Credit]
-SCHEMES: Mapping[int, Decode] = {DIGITS: decode}
-"""The kinds of token a person may type, by their number of digits: STS (20) and OpenPAYGO (9, 15) will be lines."""
-
-
 def groups_of(text: str) -> tuple[str, ...]:
     """The groups as they were typed, each with its right check digit. Raises CommandRefused, naming what is wrong."""
     if len(text) > TEXT_MAX:
@@ -123,6 +118,24 @@ def groups_of(text: str) -> tuple[str, ...]:
     if wrong:
         raise _wrong_groups(wrong)
     return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A kind of token that a person may type; both raise CommandRefused."""
+
+    check: Callable[[str], object]
+    """Refuses what is only a slip of the pen, without a key: that is no guess."""
+    decode: Callable[[bytes, Place, str], Credit]
+
+
+SCHEMES: Mapping[int, Scheme] = {DIGITS: Scheme(groups_of, decode)}
+"""By the number of digits. STS (20) and OpenPAYGO (9, 15) will be lines here (docs/credit-code.md, the seam)."""
+
+
+def scheme_of(text: str) -> Scheme:
+    """The kind of token this is; one of no known length is for the credit code to complain about."""
+    return SCHEMES.get(sum(map(str.isdigit, text[:TEXT_MAX])), SCHEMES[DIGITS])
 
 
 def _wrong_groups(places: list[int]) -> CommandRefused:

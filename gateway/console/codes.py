@@ -37,6 +37,28 @@ CODES: Mapping[str, str] = {
     "password_special": "E-AUT-18",
     "unknown_user": "E-AUT-19",
     "too_many_users": "E-AUT-20",
+    # top-ups
+    "code_length": "E-TOP-01",
+    "code_characters": "E-TOP-02",
+    "code_groups": "E-TOP-03",
+    "code_not_genuine": "E-TOP-04",
+    "which_account": "E-TOP-05",
+    "total_mismatch": "E-TOP-06",
+    "sequence_gap": "E-TOP-07",
+    "above_cap": "E-TOP-08",
+    "balance_above_cap": "E-TOP-09",
+    "books_unconfirmed": "E-TOP-10",
+    "account_closed": "E-TOP-11",
+    # envelopes
+    "malformed": "E-ENV-01",
+    "too_large": "E-ENV-02",
+    "bad_signature": "E-ENV-03",
+    "unknown_key": "E-ENV-04",
+    "wrong_audience": "E-ENV-05",
+    "not_allowed": "E-ENV-06",
+    "busy": "E-ENV-07",
+    "stale_command": "E-ENV-08",
+    "expired": "E-ENV-09",
     # meters
     "meter_failed": "E-MET-01",
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from gateway.clock import SystemClock
-from gateway.commands import Keyring
+from gateway.commands import Command, Keyring
 from gateway.config.loader import Configuration, beside
 from gateway.documents.key import DeviceKey
 from gateway.documents.seal import Document
@@ -24,7 +24,7 @@ from gateway.headend.timesync import TimeSync
 from gateway.headend.topics import Topics
 from gateway.headend.uplink import Uplink
 from gateway.prepayment.export import DocumentAsked
-from gateway.store import Store
+from gateway.store import Answer, Store
 from gateway.teller import Teller
 
 LinkFactory = Callable[[Broker, Sequence[str], Will, SystemClock, OnTrouble], Link]
@@ -103,6 +103,10 @@ class Headend:
     def away(self) -> str:
         """Why there is no connection; "" while there is one, or before the first attempt ended."""
         return self._away
+
+    async def present(self, token: bytes, only: frozenset[Command] | None = None) -> Answer:
+        """Carry out a signed command that was brought by hand, `only` these; as if the broker had. CommandRefused."""
+        return await self._downlink.present(token, only)
 
     async def run(self) -> None:
         """Serve until cancelled; an error of the store ends it (ExceptionGroup), the connection's never do."""

@@ -220,4 +220,7 @@ def test_a_forged_number_nought_is_refused() -> None:
 
 def test_forty_digits_are_decoded_by_this_scheme() -> None:
     """The seam: a kind of token is one line of SCHEMES, found by its number of digits."""
-    assert creditcode.SCHEMES[40] is decode
+    code = VECTORS[0][3]
+    assert creditcode.scheme_of(code) is creditcode.SCHEMES[40]
+    assert creditcode.scheme_of(code).decode(KEY, PLACE, code) == VECTORS[0][2]
+    assert creditcode.scheme_of("123") is creditcode.SCHEMES[40]  # which says how many are missing
