@@ -57,6 +57,7 @@ async def serve(desk: Desk) -> None:
         async with asyncio.TaskGroup() as group_of_lines:
             await _Lines(desk, group_of_lines).accept(listening)
     finally:
+        listening.close()
         if path.exists() and path.stat().st_ino == mine:
             path.unlink()
 
@@ -124,8 +125,11 @@ class _Lines:
 
     async def accept(self, listening: socket.socket) -> None:
         """Take lines until cancelled."""
-        server = await asyncio.start_unix_server(self._opened, sock=listening, limit=LINE_MAX_BYTES)
+        server = await asyncio.start_unix_server(
+            self._opened, sock=listening, limit=LINE_MAX_BYTES, start_serving=False
+        )
         try:
+            await server.start_serving()
             await asyncio.Event().wait()
         finally:
             server.close()
