@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.terminal.verbs import Verb
+from gateway.terminal.views import look
 
-AREAS: tuple[tuple[Verb, ...], ...] = ()
+AREAS: tuple[tuple[Verb, ...], ...] = (look.VERBS,)
 """The `VERBS` of each file in `views/`."""
 
 VERBS: Mapping[str, Verb] = {verb.name: verb for area in AREAS for verb in area}
