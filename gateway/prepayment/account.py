@@ -114,7 +114,8 @@ class Account:
     `wraps_at_wh` is where the register of a meter that was hung later wraps (None: as the installation says).
     `delivery_point` is the POD or PDR, which never moves to another account's ledger (S2-11); "" when nobody said.
     `armed`: entitled to supply again, and an open switch waits for somebody on site (decision 14). `plant_power_w` is
-    what is generated behind a production point at most (S4-15); 0: nothing, or nobody said.
+    what is generated behind a production point at most (S4-15); 0: nothing, or nobody said. `low_told_at` is how often
+    money had come when low credit was told last (None: never).
     """
 
     account_id: str
@@ -164,6 +165,8 @@ class Account:
     armed: bool = False
     voltage_check: VoltageCheck | None = None
     plant_power_w: int = 0
+    unread_end: bool = False
+    low_told_at: int | None = None
 
     @property
     def credit_nano(self) -> int:

@@ -16,7 +16,9 @@ from gateway.prepayment import civil, delinquency
 from gateway.prepayment.account import Account, Outcome, Spending, Supply, Terms
 from gateway.prepayment.arrears import Reconnected
 from gateway.prepayment.bonus import pay
+from gateway.prepayment.charging import charged
 from gateway.prepayment.contract import closing, passed, read
+from gateway.prepayment.ending import left_open, read_after
 from gateway.prepayment.events import (
     Confirmed,
     Contact,
@@ -30,7 +32,6 @@ from gateway.prepayment.events import (
 )
 from gateway.prepayment.fieldwork import reminded
 from gateway.prepayment.holds import disputed_nano
-from gateway.prepayment.intervals import advance, rebased_export
 from gateway.prepayment.ladder import (
     PREPAID,
     Effect,
@@ -38,18 +39,17 @@ from gateway.prepayment.ladder import (
     Rule,
     Situation,
     by_state,
-    days_left,
     decide,
     situation_of,
     slot_left_ms,
     term_left_ms,
 )
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Record, Transition, Verdict
-from gateway.prepayment.notices import notice, template_of
+from gateway.prepayment.notices import notice, tell, template_of
 from gateway.prepayment.power import limit_w
 from gateway.prepayment.protection import holding
-from gateway.prepayment.rating import Rated, rate, standing
-from gateway.prepayment.register import Case, Judgement, Span, judge
+from gateway.prepayment.rating import Rated, standing
+from gateway.prepayment.register import judge
 from gateway.prepayment.requests import Request, take
 from gateway.prepayment.rollback import begun, confirmed, suspected, waited
 from gateway.prepayment.rollover import due as rollover_due
@@ -125,7 +125,9 @@ def _reading(account: Account, reading: Reading, terms: Terms) -> Outcome:
         rated_power_w=terms.rated_power_w,
         wraps_at_wh=account.wraps_at_wh or terms.wraps_at_wh,
     )
-    outcome = _charged(account, judged, reading, terms)
+    if account.supply.state is SupplyState.TERMINATED:
+        account, judged = read_after(account, judged)
+    outcome = charged(account, judged, reading, terms)
     if judged.events:
         happened = tuple(Happening(reading.at, account.account_id, what, detail) for what, detail in judged.events)
         outcome = replace(outcome, records=(*outcome.records, *happened))
@@ -148,64 +150,6 @@ def _handed_over(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     return replace(outcome, account=handed.account, records=records, intervals=intervals, opened=handed.opened)
 
 
-def _charged(account: Account, judged: Judgement, reading: Reading, terms: Terms) -> Outcome:
-    """Rate what the register says was used, and keep the load curve."""
-    if account.supply.state is SupplyState.TERMINATED:
-        return Outcome(replace(account, register=judged.register))
-    began = Outcome(account)
-    known = [span for span in judged.spans if span.case is None]
-    if judged.register.cases_opened != account.register.cases_opened and judged.register.wh is not None:
-        began = post_charges(began, reading.at)  # a charge never spans a difference that stays open (I5)
-        resumed_wh = judged.register.wh - sum(span.wh for span in known)
-        began = replace(began, account=replace(began.account, settled_register_wh=resumed_wh))
-        account = began.account
-    after, alarms = _rated(replace(account, register=judged.register), known, terms)
-    if judged.spans:
-        # The load curve follows what was rated, not the register: it adds up across wraps, segments and cases.
-        rated_wh = after.usage.wh + sum(span.wh for span in judged.spans if span.case is not None)
-        curve = after.intervals
-        if judged.register.segment != account.register.segment:  # whatever leapt, it was no export (decision 6)
-            curve = replace(rebased_export(curve, None, reading.export_wh), open_estimated=True)
-        curve, finished = advance(curve, reading.at, rated_wh, reading.export_wh)
-        began = replace(began, intervals=finished)
-        after = replace(after, intervals=curve)
-    if account.settled_register_wh is None and known and judged.register.wh is not None:
-        after = replace(after, settled_register_wh=judged.register.wh - known[-1].wh)
-    outcome = _alarmed(replace(began, account=after), alarms, reading.at)
-    for span in judged.spans:
-        if span.case is not None:
-            outcome = _case_charged(outcome, span, span.case, reading.at, terms)
-    return outcome
-
-
-def _rated(account: Account, spans: list[Span], terms: Terms) -> tuple[Account, tuple[str, ...]]:
-    usage, lines = account.usage, account.unsettled
-    alarms = () if spans else account.alarms
-    for span in spans:
-        rated = rate(usage, span.before, span.after, span.wh, account.tariffs, terms.calendars)
-        usage, lines = rated.usage, merge(lines, rated.lines)
-        alarms = tuple(dict.fromkeys((*alarms, *rated.alarms))) if rated.alarms else alarms
-    return replace(account, usage=usage, unsettled=lines), alarms
-
-
-def _case_charged(outcome: Outcome, span: Span, case: Case, at: Moment, terms: Terms) -> Outcome:
-    """Charge an open case in an entry of its own: its registers lie before those of the entries around it (I5)."""
-    outcome = post_charges(outcome, at)
-    account, _ = _rated(outcome.account, [span], terms)
-    return post_charges(replace(outcome, account=account), at, case)
-
-
-def _alarmed(outcome: Outcome, alarms: tuple[str, ...], at: Moment) -> Outcome:
-    """Put rating alarms on record once, when they appear."""
-    account = outcome.account
-    if alarms == account.alarms:
-        return outcome
-    fresh = tuple(
-        Happening(at, account.account_id, f"tariff.{alarm}") for alarm in alarms if alarm not in account.alarms
-    )
-    return replace(outcome, account=replace(account, alarms=alarms), records=(*outcome.records, *fresh))
-
-
 def _day_changes(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     """At a new civil day: standing charge, what the day before cost, a settlement; only in proven time (I16)."""
     account = outcome.account
@@ -225,7 +169,7 @@ def _day_changes(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     account = replace(account, spending=spending)
     outcome = post_charges(replace(outcome, account=account), at)
     caught_up = sum(line.days for line in rated.lines if line.component == "standing") > 1
-    return _told_again(outcome, at) if caught_up else outcome
+    return _told_again(outcome, at, terms) if caught_up else outcome
 
 
 def _complete_days(spending: Spending, today: str, charged_nano: int) -> tuple[int, ...]:
@@ -237,7 +181,7 @@ def _complete_days(spending: Spending, today: str, charged_nano: int) -> tuple[i
     return (*spending.days_nano, charged_nano - spending.day_began_nano)[-_DAYS_KEPT:]
 
 
-def _told_again(outcome: Outcome, at: Moment) -> Outcome:
+def _told_again(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     """Days of standing charge came at once: a debt that nobody knew of escalates nothing before it was told.
 
     Only once on each rung, so that hiding the time again and again puts nothing off for ever (threat 24).
@@ -247,9 +191,7 @@ def _told_again(outcome: Outcome, at: Moment) -> Outcome:
     if template is None or account.balance_nano >= 0 or supply.notice_running_ms != supply.since.running_ms:
         return outcome
     account = replace(account, supply=replace(supply, notice_running_ms=at.running_ms))
-    limited_w = limit_w(account.contract_power_w, account.policy) if template == "limited" else None
-    told = notice(account, at, template, days=None, limited_w=limited_w)
-    return replace(outcome, account=account, records=(*outcome.records, told))
+    return replace(outcome, account=account, records=(*outcome.records, notice(account, terms, at, template)))
 
 
 def _with_charge(account: Account, rated: Rated) -> Account:
@@ -279,8 +221,10 @@ def _taken(account: Account, taken: Taken, at: Moment, terms: Terms) -> Outcome:
     outcome = Outcome(after, (*settled.records, *entries, *told), verdict=taken.verdict)
     if taken.transition is None:
         return outcome
-    moved = _move(replace(outcome, opened=taken.opens), taken.transition, situation_of(after, terms, at))
-    return closing(moved, at) if taken.transition.target is SupplyState.TERMINATED else moved
+    if taken.transition.target is not SupplyState.TERMINATED:
+        return _move(outcome, taken.transition, situation_of(after, terms, at))
+    outcome = left_open(replace(outcome, opened=taken.opens), at, terms)
+    return closing(_move(outcome, taken.transition, situation_of(outcome.account, terms, at)), at)
 
 
 def _evaluate(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
@@ -338,8 +282,8 @@ def _move(outcome: Outcome, rule: Rule, situation: Situation) -> Outcome:
     records: tuple[Record, ...] = (*outcome.records, transition, *delinquency.dropped(outcome.account, rule, at))
     template = template_of(rule.name, account)
     if template is not None:
-        left = days_left(account, account.balance_nano) if account.policy.delinquency is None else None
-        records = (*records, notice(account, at, template, days=left, limited_w=limited_w))
+        account, said = tell(account, situation.terms, at, template)
+        records = (*records, *said)
     return replace(outcome, account=account, records=records)
 
 
@@ -374,8 +318,8 @@ def _warned(outcome: Outcome, situation: Situation) -> Outcome:
     if left_ms is None or left_ms > account.policy.grace_warn_before_ms:
         return outcome
     account = replace(account, supply=replace(account.supply, grace_warned=True))
-    told = notice(account, at, "grace_expiring", days=None, limited_w=None)
-    return replace(outcome, account=account, records=(*outcome.records, told))
+    warning = notice(account, situation.terms, at, "grace_expiring")
+    return replace(outcome, account=account, records=(*outcome.records, warning))
 
 
 def _held(outcome: Outcome, blocked: str, situation: Situation) -> Outcome:

@@ -62,6 +62,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
                 "domestic": True, "contract_id": "", "wraps_at_wh": None, "parallel": None, "agenda": Agenda(),
                 "schedule": None,
                 "arrears": (), "ordered": None, "armed": False, "voltage_check": None, "plant_power_w": 0,
+                "low_told_at": None,
             },
         ),
         (Supply, {"notice_running_ms": None, "dated_on": None, "grace_warned": False, "held_by": ""}),

@@ -25,6 +25,7 @@ from gateway.prepayment.rating import Line, Usage
 from gateway.prepayment.register import Span
 from gateway.prepayment.step import apply, next_deadline_ms, settle
 from gateway.prepayment.supply import Control, SupplyState, SwitchState
+from tests.prepayment.test_notices import told_facts
 from tests.prepayment.worlds import DAY_MS, HOUR_MS, NANO, TERMS, at, opened, policy, tariff, world
 
 S = SupplyState
@@ -36,6 +37,7 @@ def account(state: SupplyState, balance_nano: int, **supply: object) -> Account:
     """An account on a rung since Monday morning, read at the start, with notice given then."""
     made = world(balance_nano).account
     anchors = {"notice_running_ms": 0, "dated_on": "2026-03-02", **supply}
+    made = replace(made, low_told_at=None)
     return replace(made, supply=Supply(state, at(), **anchors))  # type: ignore[arg-type]
 
 
@@ -86,8 +88,9 @@ def test_a_change_of_rung_is_recorded_with_its_evidence_and_told(
     assert moved == Transition(
         at(ms), "CH-1", state, target, rule, "test@1", balance_nano, "CHF", 0, limited_w, evidence
     )
-    limit = (("limit_w", 495), ("limit_percent", 15)) if limited_w else ()
-    told = [Notice(at(ms), "CH-1", template, balance_nano, "CHF", limit)] if template else []
+    term_ms = 72 * HOUR_MS if target is S.GRACE else 11 * DAY_MS - 9 * HOUR_MS  # ten days, from midnight
+    facts = told_facts(template or "", balance_nano, ms + term_ms)
+    told = [Notice(at(ms), "CH-1", template, balance_nano, "CHF", facts)] if template else []
     assert only(records, Notice) == told
 
 
@@ -128,7 +131,8 @@ def test_the_end_of_grace_is_announced_once(left_ms: int, warned: bool) -> None:
     made = account(S.GRACE, -NANO)
     now = at(72 * HOUR_MS - left_ms)
     outcome = apply(replace(made, spending=Spending(today_of(now))), Tick(now), TERMS)
-    told = [Notice(now, "CH-1", "grace_expiring", -NANO, "CHF", ())] if warned else []
+    facts = told_facts("grace_expiring", -NANO, 72 * HOUR_MS)
+    told = [Notice(now, "CH-1", "grace_expiring", -NANO, "CHF", facts)] if warned else []
     assert only(outcome.records, Notice) == told
     assert outcome.account.supply.grace_warned is warned
     again = apply(outcome.account, Tick(now), TERMS)
@@ -259,8 +263,10 @@ def test_days_of_standing_charge_that_come_at_once_are_told_before_they_escalate
     made = replace(made, usage=replace(made.usage, standing_through="2026-03-02"), contact_running_ms=days * DAY_MS)
     now = at(days * DAY_MS)
     outcome = apply(made, Tick(now), TERMS)
-    limit = (("limit_w", 495), ("limit_percent", 15)) if template == "limited" else ()
-    told = [Notice(now, "CH-1", template, balance_nano - days * NANO, "CHF", limit)] if template else []
+    owed_nano = balance_nano - days * NANO
+    ends_ms = 72 * HOUR_MS if template == "grace" else 11 * DAY_MS - 9 * HOUR_MS
+    facts = told_facts(template or "", owed_nano, ends_ms)
+    told = [Notice(now, "CH-1", template, owed_nano, "CHF", facts)] if template else []
     assert only(outcome.records, Notice) == told
     (entry,) = only(outcome.records, Entry)
     assert isinstance(entry, Entry)
@@ -296,7 +302,7 @@ def test_alarms_of_all_that_a_reading_explains_are_told() -> None:
     old = tariff(tariff_id="old", valid_from="2026-03-01", valid_to="2026-03-03", calendar="none")
     made = replace(world().account, tariffs=(old,))
     spans = [Span(at(), at(1), 5), Span(at(3 * DAY_MS), at(3 * DAY_MS + 1), 5), Span(at(), at(1), 5)]
-    after_all, alarms = step._rated(made, spans, TERMS)
+    after_all, alarms = charging.rated(made, spans, TERMS)
     assert alarms == ("tariff_calendar_missing", "tariff_expired")
     assert (after_all.usage.wh, sum(line.wh for line in after_all.unsettled)) == (15, 15)
 
