@@ -147,7 +147,7 @@ ACTIONS = (
     Action("login", Role.NOBODY, _login, LoginBody),
     Action("logout", Role.NOBODY, _logout),
     Action("passwd", Role.VIEWER, _passwd, PasswdBody),
-    Action("user_add", Role.SUPERVISOR, _user_add, UserBody, proven=True),
-    Action("user_remove", Role.SUPERVISOR, _user_remove, NameBody, proven=True),
-    Action("user_list", Role.SUPERVISOR, _user_list),
+    Action("user.add", Role.SUPERVISOR, _user_add, UserBody, proven=True),
+    Action("user.remove", Role.SUPERVISOR, _user_remove, NameBody, proven=True),
+    Action("user.list", Role.SUPERVISOR, _user_list),
 )
