@@ -25,7 +25,7 @@ DEFAULT_CONFIG = Path("/etc/prepaid-gateway/gateway.toml")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # These two have a command line of their own; everything after their name belongs to it.
+    # These have a command line of their own; everything after their name belongs to it.
     if arguments[:1] == ["demo"]:
         from gateway.demo import main as demo
 
@@ -34,6 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from gateway.reference.cli import main as headend
 
         return headend(arguments[1:])
+    if arguments[:1] == ["console"]:
+        from gateway.terminal.cli import main as console
+
+        return console(arguments[1:])
     options = _parser().parse_args(arguments)
     try:
         match options.command:
@@ -107,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--verbose", action="store_true", help="also log what happens at each poll")
     commands.add_parser("demo", help="simulated meters, a broker, the real daemon and a head-end on this machine")
     commands.add_parser("headend", help="the reference head-end: keys, sign and send, watch, acknowledge, verify")
+    commands.add_parser("console", help="the technician's console, at this terminal or on a serial port")
     _add_documents(commands)
     commands.add_parser("version", help="print the version")
     return parser

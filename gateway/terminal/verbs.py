@@ -57,7 +57,10 @@ class Say(Protocol):
 class Talk(Protocol):
     """The line and the daemon, for a verb that is a conversation (a guided replacement, a log-in)."""
 
-    say: Say
+    @property
+    def say(self) -> Say:
+        """The words of the line."""
+        ...
 
     def ask(self, do: str, **args: object) -> Data:
         """Ask the daemon; raises `Refused` with code, reason and detail when it says no."""
