@@ -60,11 +60,12 @@ class AccountOpenBody(Body, frozen=True):
 
 
 class AccountCloseBody(Body, frozen=True):
-    """The contract ends."""
+    """The contract ends; `final_register_wh` is what was read on site, for a meter that does not answer itself."""
 
     account_id: Name
     reason: Label
     cause: CloseCause = CloseCause.CUSTOMER_REQUEST
+    final_register_wh: Count | None = None
 
 
 class TariffSetBody(Body, frozen=True):
@@ -115,7 +116,7 @@ def account_open(body: AccountOpenBody, said: Said) -> AccountOpened:
 
 def account_close(body: AccountCloseBody, said: Said) -> AccountClosed:
     """The account to close."""
-    return AccountClosed(said.at, said.command_id, body.reason, body.cause)
+    return AccountClosed(said.at, said.command_id, body.reason, body.cause, body.final_register_wh)
 
 
 def tariff_set(body: TariffSetBody, said: Said) -> TariffSet:

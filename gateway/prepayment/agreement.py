@@ -6,15 +6,10 @@ from dataclasses import replace
 
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Supply, Terms
-from gateway.prepayment.agenda import CertificateDue
-from gateway.prepayment.certificate import CertificateReason
-from gateway.prepayment.contract import now, opening_due
-from gateway.prepayment.delinquency import close_refusal
-from gateway.prepayment.events import AccountClosed, AccountOpened, CloseCause, Opening, PolicySet, TariffSet
-from gateway.prepayment.holds import protecting
+from gateway.prepayment.contract import opening_due
+from gateway.prepayment.events import AccountOpened, Opening, PolicySet, TariffSet
 from gateway.prepayment.intervals import IntervalState, advance
-from gateway.prepayment.ladder import Effect, Rule
-from gateway.prepayment.ledger import Entry, EntryKind, Verdict, VerdictStatus
+from gateway.prepayment.ledger import Entry, EntryKind, Verdict
 from gateway.prepayment.money import wire_money
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.power import valid_power_w
@@ -26,7 +21,6 @@ from gateway.prepayment.tariff import Tariff
 
 TARIFFS_MAX = 8
 NEW_ID = "an id names one contract for ever, also one that ended or is due: choose another account_id"
-_CLOSE = Rule("closed", tuple(SupplyState), SupplyState.TERMINATED, Effect.INFORM, ())
 
 
 def open_account(event: AccountOpened, terms: Terms) -> Outcome | Verdict:
@@ -182,25 +176,3 @@ def policy_set(account: Account, request: PolicySet, terms: Terms) -> Taken | Ve
     if policy.initiator is not account.policy.initiator:
         return refused("other_initiator", initiator=account.policy.initiator.value)
     return Taken(lambda a: replace(a, policy=policy))
-
-
-def closed(account: Account, request: AccountClosed) -> Taken | Verdict:
-    """The end of the contract; refused while a protective hold is in force."""
-    protection = protecting(account, request.at)
-    if protection is not None:
-        return refused("held", hold=protection.hold_id)
-    refusal = close_refusal(account, request.at) if request.cause is CloseCause.DELINQUENCY else None
-    if refusal is not None:
-        return refusal
-    detail = (
-        ("reason", request.reason),
-        ("register_wh", account.register.wh if account.register.wh is not None else -1),
-        *((("cause", request.cause.value),) if request.cause is CloseCause.DELINQUENCY else ()),
-    )
-    final = CertificateDue(request.command_id, CertificateReason.TERMINATION, None, request.reason)
-    return Taken(
-        lambda a: a,
-        verdict=Verdict(VerdictStatus.APPLIED, "", detail),
-        transition=_CLOSE,
-        told=lambda before, _after: (now(before, request.at, final),),
-    )

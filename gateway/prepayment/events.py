@@ -306,12 +306,16 @@ class CloseCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccountClosed:
-    """The contract ends: final reading, supply open, credit reported for refund."""
+    """The contract ends: final reading, supply open, credit reported for refund.
+
+    `final_register_wh` is what somebody read on site when the meter itself does not answer.
+    """
 
     at: Moment
     command_id: str
     reason: str
     cause: CloseCause = CloseCause.CUSTOMER_REQUEST
+    final_register_wh: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,41 @@ def plausible_wh(elapsed_ms: int, rated_power_w: int, quantum_wh: int) -> int:
     return -(-rated_power_w * OVERLOAD_PERCENT * max(elapsed_ms, 0) // (100 * _MS_PER_H)) + 2 * quantum_wh
 
 
+def ended(register: Register, at: Moment, rated_power_w: int) -> Judgement:
+    """A contract ends: an absence is charged if the time tells how long it was, or is left for a person to settle.
+
+    No reading of this contract will follow that could charge it.
+    """
+    judged = Judgement(register)
+    if at.trust.dated:
+        judged = _judge_unobserved(judged, at, rated_power_w)
+    cases, events = [], list(judged.events)
+    for case in judged.register.cases:
+        if case.kind is CaseKind.UNOBSERVED:
+            events.append(("register.discontinuity", (*_case_detail(case, register.segment), ("wh", case.wh))))
+        cases.append(replace(case, kind=CaseKind.DISCONTINUITY))
+    return replace(judged, register=replace(judged.register, cases=tuple(cases)), events=tuple(events))
+
+
+def after_end(before: Register, judged: Judgement, *, owed: bool) -> Judgement:
+    """A reading after the end of a contract charges nothing; `owed`: the last was missed, so the rest is a case."""
+    register = judged.register
+    events = tuple(event for event in judged.events if event[0] != "register.unobserved_charged")
+    cases = tuple(case for case in register.cases if case.kind is CaseKind.DISCONTINUITY)
+    register = replace(register, cases=cases)
+    opened = register.cases_opened != before.cases_opened and any(case.case_id > before.cases_opened for case in cases)
+    wh = 0 if register.wh is None or before.wh is None else register.wh - before.wh
+    if not owed or opened or wh <= 0 or before.at is None or register.at is None:
+        return replace(judged, register=register, spans=(), events=events)
+    number, observed_ms = register.cases_opened + 1, register.at.running_ms - before.at.running_ms
+    assert before.wh is not None
+    assert register.wh is not None
+    case = Case(number, CaseKind.DISCONTINUITY, before.wh, register.wh, wh, before.at, register.at, observed_ms)
+    register = replace(register, cases=(*cases, case)[-CASES_MAX:], cases_opened=number)
+    detail = (*_case_detail(case, register.segment), ("wh", wh))
+    return replace(judged, register=register, spans=(), events=(*events, ("register.discontinuity", detail)))
+
+
 def _troubled(register: Register, trouble: str, what: str, reading: Reading) -> Judgement:
     events: tuple[Found, ...] = ()
     if register.trouble != trouble:

@@ -37,16 +37,16 @@ def meter_replaced(account: Account, request: MeterReplaced, terms: Terms) -> Ta
         return _taken(account, request, 0, lambda a: (_rehung(a, request, _fresh(request)), ()))
     used_wh = request.old_end_wh - register.wh
     wraps_at_wh = account.wraps_at_wh or terms.wraps_at_wh
-    if used_wh < 0 and wraps_at_wh is not None and used_wh + wraps_at_wh <= _most_wh(register, at, terms):
+    if used_wh < 0 and wraps_at_wh is not None and used_wh + wraps_at_wh <= most_wh(register, at, terms):
         used_wh += wraps_at_wh
-    if 0 <= used_wh <= _most_wh(register, at, terms):
+    if 0 <= used_wh <= most_wh(register, at, terms):
         return _taken(account, request, used_wh, lambda a: _exchanged(a, request, used_wh, terms))
     case = _mistaken(register, request, terms)
     if case is not None:
         across_wh = request.old_end_wh - case.from_wh + case.to_wh - request.new_start_wh
         return _taken(account, request, across_wh, lambda a: _settled(a, request, case, across_wh, terms), case.case_id)
-    most_wh = register.wh + _most_wh(register, at, terms)
-    return refused("implausible_register", old_end_wh=request.old_end_wh, last_wh=register.wh, most_wh=most_wh)
+    highest_wh = register.wh + most_wh(register, at, terms)
+    return refused("implausible_register", old_end_wh=request.old_end_wh, last_wh=register.wh, most_wh=highest_wh)
 
 
 def _refusal(account: Account, request: MeterReplaced) -> Verdict | None:
@@ -65,7 +65,7 @@ def _refusal(account: Account, request: MeterReplaced) -> Verdict | None:
     return None
 
 
-def _most_wh(register: Register, at: Moment, terms: Terms) -> int:
+def most_wh(register: Register, at: Moment, terms: Terms) -> int:
     """What the old meter may have counted since its last reading: rated power over the time, by whichever clock."""
     assert register.at is not None
     elapsed_ms = max(at.running_ms - register.at.running_ms, REFRESH_MS)

@@ -13,6 +13,7 @@ from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.arrears import ArrearsNoticed, ArrearsPaid, ReconnectAllowed, SupplyOrdered
 from gateway.prepayment.contract import power_set
 from gateway.prepayment.dispatch import operate
+from gateway.prepayment.ending import closed
 from gateway.prepayment.events import (
     AccountClosed,
     HoldReleased,
@@ -93,7 +94,7 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
         case LockoutReleased():
             return protection.lockout_released(account)
         case AccountClosed():
-            return agreement.closed(account, request)
+            return closed(account, request, terms)
         case Resynced():
             return resync(account, request)
         case ArrearsNoticed():

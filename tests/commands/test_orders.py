@@ -121,6 +121,8 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
      events.AccountOpened(AT, "j-1", "a", "m", "CHF", 3_000, to_policy(POLICY, ""), to_tariff(TARIFF, ""),
                           kind=Opening.ACTIVATION, plant_power_w=9_999_999)),
     (Command.ACCOUNT_CLOSE, AccountCloseBody("a", "moved"), events.AccountClosed(AT, "j-1", "moved")),
+    (Command.ACCOUNT_CLOSE, AccountCloseBody("a", "moved", final_register_wh=7),
+     events.AccountClosed(AT, "j-1", "moved", final_register_wh=7)),
     (Command.ACCOUNT_RESYNC, AccountResyncBody("a", "run-run-", "e", 5, HEAD, "CHF"),
      Resynced(AT, "j-1", "run-run-", "e", 5, HEAD, "CHF", None)),
     (Command.ACCOUNT_RESYNC, AccountResyncBody("a", "run-run-", "e", 5, HEAD, "CHF", POSITION),

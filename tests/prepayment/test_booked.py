@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gateway.prepayment import step
+from gateway.prepayment import charging
 from gateway.prepayment.account import Account, Outcome, Spending, Supply
 from gateway.prepayment.events import Moment, Reading, Tick, TimeTrust
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Notice
@@ -57,10 +57,10 @@ def test_only_new_alarms_are_told_beside_what_else_is() -> None:
     """Decision 5: one that goes on is not told again; nothing that was on record is lost."""
     known = Happening(at(), "CH-1", "register.readable", ())
     began = Outcome(replace(world().account, alarms=("a",)), (known,))
-    outcome = step._alarmed(began, ("a", "b"), at(5))
+    outcome = charging.alarmed(began, ("a", "b"), at(5))
     assert outcome.records == (known, Happening(at(5), "CH-1", "tariff.b", ()))
     assert outcome.account.alarms == ("a", "b")
-    assert step._alarmed(outcome, ("a", "b"), at(6)) is outcome
+    assert charging.alarmed(outcome, ("a", "b"), at(6)) is outcome
 
 
 def in_grace(ms: int) -> Account:

@@ -61,7 +61,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
                 "bonuses": (), "delivery_point": "", "commodity": Commodity.ELECTRICITY, "voltage": Voltage.LV,
                 "domestic": True, "contract_id": "", "wraps_at_wh": None, "parallel": None, "agenda": Agenda(),
                 "schedule": None,
-                "arrears": (), "ordered": None, "armed": False, "voltage_check": None, "plant_power_w": 0,
+                "arrears": (), "ordered": None, "armed": False, "voltage_check": None, "plant_power_w": 0, "unread_end": False,
                 "low_told_at": None,
             },
         ),
@@ -145,7 +145,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
         (Ordered, {"slot_utc_ms": None}),
         (ArrearsPaid, {"amount_nano": None}),
         (SupplyOrdered, {"queue": False, "affected_heard": False}),
-        (AccountClosed, {"cause": CloseCause.CUSTOMER_REQUEST}),
+        (AccountClosed, {"cause": CloseCause.CUSTOMER_REQUEST, "final_register_wh": None}),
         (
             Usage,
             {

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.prepayment import civil, step
+from gateway.prepayment import charging, civil
 from gateway.prepayment.account import Account, Spending, Start, Supply, Terms
 from gateway.prepayment.entitlement import control
 from gateway.prepayment.events import (
