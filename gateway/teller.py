@@ -211,11 +211,12 @@ class Teller:
             if account.start is not None or account.suspicion is not None or account.withheld_nano:
                 await self.post(account_id, Confirmed(self._clock.now()))
 
-    async def suspect(self, epoch: str, seq: int) -> None:
-        """The head-end has a row that this store does not: an old image, a lost store or a clone (threats 3, 4)."""
-        cause = SuspicionCause.FORK if self._known else SuspicionCause.LOST
+    async def suspect(self, epoch: str, seq: int) -> bool:
+        """The head-end has a row that this store does not: an old image, a clone (threats 3, 4). True: it is news."""
+        cause, news = SuspicionCause.FORK if self._known else SuspicionCause.LOST, False
         for account_id in tuple(self._accounts):
-            await self.post(account_id, Suspected(self._clock.now(), cause, epoch, seq))
+            news |= bool((await self.post(account_id, Suspected(self._clock.now(), cause, epoch, seq))).records)
+        return news
 
     async def note(self, what: str, detail: Detail = ()) -> None:
         """Put something on record that happened to the gateway itself (a clock step, a key change, junk counted)."""

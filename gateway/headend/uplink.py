@@ -170,7 +170,11 @@ class Uplink:
 
     async def _fork(self, body: AckBody) -> None:
         fork = (body.epoch, body.seq, body.head)
-        if fork in self._forks or len(self._forks) >= FORKS_NOTED_MAX:
+        if fork in self._forks:
+            return
+        if len(self._forks) >= FORKS_NOTED_MAX:
+            if await self._teller.suspect(body.epoch, body.seq):
+                self._forks.clear()  # the suspicion they were noted for has ended, this is another one
             return
         self._forks.add(fork)
         ours = await self._store.row(body.seq)

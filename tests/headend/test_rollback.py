@@ -10,10 +10,15 @@ from unittest.mock import AsyncMock
 import pytest
 
 from gateway.commands import Command
+from gateway.commands.link import AckBody
 from gateway.commands.protection import HoldSetBody, LockoutSetBody
+from gateway.errors import CommandRefused
 from gateway.headend.link import TAKEN_OVER
+from gateway.headend.topics import Topics
+from gateway.headend.uplink import FORKS_NOTED_MAX, Uplink
 from gateway.prepayment.events import HoldKind, Reading, SuspicionCause
 from gateway.prepayment.money import NANO
+from gateway.prepayment.position import Resynced
 from gateway.reference.branches import report, two_alive
 from gateway.reference.cli import main
 from gateway.reference.headend import HeadEnd
@@ -145,6 +150,37 @@ async def test_a_lost_store_credits_a_sale_once_and_never_a_life(world: World) -
             assert gateway.balance_nano == truth_nano + 5 * NANO - 40 * 250_000
             assert gateway.teller.accounts[ACCOUNT].withheld_nano == 0
             assert (await headend.topup(ACCOUNT, "1.00", "CHF")).status == "applied"
+
+
+async def test_a_clone_is_suspected_however_many_came_before_it(world: World) -> None:
+    """Threat 4, I23: forks are noted only so often, but a suspicion that a resync has ended may begin again."""
+    async with world.gateway() as gateway:
+        uplink = Uplink(AsyncMock(), gateway.store, gateway.teller, Topics("gw-1"), sleep=asyncio.sleep)
+
+        async def fork(epoch: str, seq: int) -> None:
+            with pytest.raises(CommandRefused):
+                await uplink.acknowledge(AckBody(epoch, seq, "ab" * 32))
+
+        async def noted() -> int:
+            return sum(b"headend.fork" in row for row in await gateway.happenings())
+
+        for seq in range(100, 100 + FORKS_NOTED_MAX + 5):
+            await fork("clone-1", seq)
+        assert await noted() == FORKS_NOTED_MAX
+        known = gateway.teller.accounts[ACCOUNT].suspicion
+        assert known is not None
+        assert known.seq == 100 + FORKS_NOTED_MAX + 4, "a resync must know as much as the newest of them"
+        await gateway.teller.post(
+            ACCOUNT, Resynced(gateway.clock.now(), "r", gateway.store.epoch, "clone-1", 999, "ab" * 32, "CHF", None)
+        )
+        assert suspicion(gateway) == ""
+        for seq in (200, 201):
+            await fork("clone-1", seq)
+            assert (suspicion(gateway), await noted()) == ("", FORKS_NOTED_MAX), "of a branch given up: no news"
+        await fork("clone-2", 210)
+        assert suspicion(gateway) != ""
+        await fork("clone-2", 211)
+        assert await noted() == FORKS_NOTED_MAX + 1
 
 
 async def test_two_gateways_of_one_name_are_told_apart(world: World, capsys: pytest.CaptureFixture[str]) -> None:
