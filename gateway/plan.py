@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway import plan_arrears, plan_ladder, shipped
+from gateway.config.loader import Configuration
 from gateway.config.settings import (
     AccountTable,
     HeadendTable,
@@ -82,6 +83,7 @@ def lines(installation: Installation) -> list[str]:
         for one in opened
     ]
     text += ["", "Head-end", *_headend(settings.headend)]
+    text += ["", "Console", *_console(configuration)]
     warnings = [*installation.warnings, *_absent_ports(settings.bus)]
     tables = [point.account for point in installation.points if point.account is not None]
     if any(_by_itself(table, stored.get(table.id), installation) for table in tables):
@@ -255,6 +257,23 @@ def _headend(headend: HeadendTable) -> list[str]:
     return [
         f"  {headend.host}:{headend.port}, {security}, {who}",
         f"  signatures of {headend.keys} count; the journal's cursor {record}",
+    ]
+
+
+def _console(configuration: Configuration) -> list[str]:
+    table = configuration.settings.console
+    if not table.enabled:
+        return ["  none (enabled = false)"]
+    who = f"group {table.group}" if table.group else "the gateway's own group"
+    parts = [f"{table.password_length} characters"]
+    parts += ["a capital"] * table.password_capital + ["a digit"] * table.password_digit
+    parts += ["a special one"] * table.password_special
+    key = configuration.service_key
+    without = "no one-time and no credit codes: without service_key nobody can log in for the first time"
+    return [
+        f"  {configuration.console}, for {who}",
+        f"  passwords of at least {', '.join(parts)}",
+        f"  one-time and credit codes with the key {key}" if key else f"  {without}",
     ]
 
 

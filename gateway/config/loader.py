@@ -26,6 +26,9 @@ from gateway.prepayment.calendar import Calendar, Moratorium
 from gateway.prepayment.policy import Policy
 from gateway.prepayment.tariff import Tariff
 
+SOCKET_MAX_BYTES = 103
+"""The name of a Unix socket has 107 bytes at most, and the draft of it is `.new` longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
@@ -282,7 +285,31 @@ def _check_files(file: Path, settings: Settings, findings: Findings) -> Path:
             findings.refuse(f"there is no file {path}", file=str(file), key=f"[headend] {key}", hint=hint)
         elif name and (wrong := _unusable(key, path, beside(file, headend.key))):
             findings.refuse(f"{path}: {wrong[0]}", file=str(file), key=f"[headend] {key}", hint=wrong[1])
+    _check_console(file, settings, findings)
     return beside(file, headend.keys)
+
+
+def _check_console(file: Path, settings: Settings, findings: Findings) -> None:
+    console = settings.console
+    socket = beside(file, console.socket) if console.socket else beside(file, settings.gateway.data) / "console.sock"
+    if console.enabled and len(os.fsencode(socket)) > SOCKET_MAX_BYTES:
+        say = findings.refuse if console.socket else findings.warn
+        say(f"{socket} is longer than the {SOCKET_MAX_BYTES} bytes a socket's name may have", key="[console] socket")
+    if not console.service_key:
+        return
+    key = beside(file, console.service_key)
+    try:
+        mode = key.stat().st_mode
+    except OSError:
+        hint = "`prepaid-gateway headend service-key` makes it, at the utility"
+        findings.refuse(f"there is no file {key}", file=str(file), key="[console] service_key", hint=hint)
+        return
+    if mode & 0o077:
+        hint = f"chmod 600 {key}, owned by the gateway's user"
+        findings.refuse(f"{key}: others may read it", file=str(file), key="[console] service_key", hint=hint)
+    elif not os.access(key, os.R_OK):
+        hint = "mode 600 and owned by the gateway's user"
+        findings.refuse(f"{key}: this user may not read it", file=str(file), key="[console] service_key", hint=hint)
 
 
 def _unusable(key: str, path: Path, private: Path) -> tuple[str, str] | None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from gateway.config.loader import SOCKET_MAX_BYTES
 from gateway.console.codes import code_of
 from gateway.console.desk import Desk, answer
 from gateway.console.session import Session
@@ -31,7 +32,6 @@ WRITE_S = 10.0
 PAUSE_S = 0.005
 """After each answer: a flood of asks leaves the loop to the meters."""
 AGAIN_S = 60.0
-ADDRESS_MAX_BYTES = 107
 _NOBODY_ASKED = 0
 
 log = structlog.get_logger()
@@ -67,7 +67,7 @@ def listen(path: Path, group: str = "") -> socket.socket:
 
     It is made beside its place and renamed: others may never connect, and only what nobody listens on is replaced.
     """
-    if len(os.fsencode(path)) > ADDRESS_MAX_BYTES - len(".new"):
+    if len(os.fsencode(path)) > SOCKET_MAX_BYTES:
         raise OSError(f"{path}: is too long for a socket; name a shorter one in [console] socket")
     _refuse_taken(path)
     draft = path.with_name(f"{path.name}.new")
