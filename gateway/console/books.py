@@ -31,6 +31,7 @@ SCAN_ROWS = 5_000
 SLICE = 250
 ROWS_MAX = 100
 HOURS_MAX = 31 * 24
+_HUNDREDTH_NANO = 10_000_000
 
 _rows = msgspec.json.Decoder(Body)
 _quarters = msgspec.json.Decoder(Quarter)
@@ -276,7 +277,7 @@ async def _why(desk: Desk, _session: Session, body: AccountBody) -> Why:
         left_s=None if ahead.left_ms is None else ahead.left_ms // 1000,
         not_before="" if ahead.not_before_utc_ms is None else instant(ahead.not_before_utc_ms),
         held_by=ahead.held_by,
-        missing=wire_money(ahead.missing_nano) if ahead.missing_nano else "",
+        missing=wire_money(_payable(ahead.missing_nano)) if ahead.missing_nano else "",
         limit_w=wanted.limit_w,
         lockout=account.lockout or "",
         armed=account.armed,
@@ -285,6 +286,11 @@ async def _why(desk: Desk, _session: Session, body: AccountBody) -> Why:
         holds=hold_lines(desk, account),
         history=tuple(history),
     )
+
+
+def _payable(nano: int) -> int:
+    """The least amount of whole hundredths that is enough: who is told less than is missing pays in vain."""
+    return -(-nano // _HUNDREDTH_NANO) * _HUNDREDTH_NANO
 
 
 async def _ledger(desk: Desk, _session: Session, body: RowsBody) -> Ledger:

@@ -186,7 +186,7 @@ def _values(path: str, value: Any, raw: Any) -> Iterator[ValueLine]:  # noqa: AN
         for name, inner in value.items():
             found = raw.get(name, _ABSENT) if isinstance(raw, dict) else _ABSENT
             yield from _values(f"{path}.{name}" if path else name, inner, found)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
+    elif isinstance(value, list | tuple) and value and isinstance(value[0], dict):
         for number, inner in enumerate(value):
             held = raw[number] if isinstance(raw, list) and number < len(raw) else _ABSENT
             yield from _values(f"{path}[{inner.get('id', number)}]", inner, held)
