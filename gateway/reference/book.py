@@ -54,6 +54,8 @@ class Content(Struct):
     place: Place = field(default_factory=Place)
     trail: Trail = field(default_factory=Trail)
     signed: dict[str, Signed] = field(default_factory=dict)
+    codes: dict[str, list[Total]] = field(default_factory=dict)
+    """Every credit code that was made, by account: a gateway that takes another one has been tampered with."""
 
 
 class Book:

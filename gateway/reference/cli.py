@@ -11,7 +11,7 @@ import asyncio
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,21 @@ from typing import Any
 import msgspec
 
 from gateway.commands import Body, Command, Role
+from gateway.commands.creditcode import Place
 from gateway.commands.keys import parse_keys
 from gateway.commands.kinds import KINDS
 from gateway.config.document import choices
+from gateway.console import servicekey
+from gateway.console.servicekey import Use
 from gateway.errors import ConfigError, GatewayError
 from gateway.headend.link import SESSION_S, Broker
 from gateway.headend.payloads import Live, VerdictMessage
 from gateway.prepayment.money import parse_money, wire_money
+from gateway.reference import service
 from gateway.reference.book import Book
 from gateway.reference.branches import report
 from gateway.reference.chain import Checked, verify_lines
+from gateway.reference.codes import issue, never_made
 from gateway.reference.headend import SETTLED, HeadEnd, NoAnswer
 from gateway.reference.options import parser
 from gateway.reference.resync import resync
@@ -42,17 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command of the head-end; the exit code."""
     options = parser().parse_args(argv)
     try:
-        match options.what:
-            case "keys":
-                return _keys(options)
-            case "verify":
-                return _verify(options)
-            case "sign":
-                return _sign(options)
-            case "branches":
-                return _branches(options)
-            case _:
-                return asyncio.run(_online(options))
+        alone = _ALONE.get(options.what)
+        return asyncio.run(_online(options)) if alone is None else alone(options)
     except NoAnswer as silence:
         print(f"no answer: {silence}", file=sys.stderr)
         return NO_ANSWER
@@ -142,17 +138,38 @@ def _verify(options: argparse.Namespace) -> int:
     if not chain.seq:
         print(f"{options.file}: holds no row", file=sys.stderr)
         return REFUSED
+    if options.book:
+        with options.file.open("rb") as lines:
+            strange = never_made(_kept(options.book), (msgspec.json.decode(line) for line in lines if line.strip()))
+        print("\n".join(strange), file=sys.stderr, end="\n" * bool(strange))
+        if strange:
+            return REFUSED
     print(f"{options.file}: whole up to row {chain.seq}, epoch {chain.epoch}, head {chain.head}")
     return APPLIED
 
 
 def _branches(options: argparse.Namespace) -> int:
     """Print the branches; 1 when there is more than one."""
-    if not options.book.exists():
-        raise ConfigError("there is no such book", file=str(options.book))
-    trail = Book(options.book).read().trail
+    trail = _kept(options.book).read().trail
     print("\n".join(report(trail)))
     return REFUSED if trail.others else APPLIED
+
+
+def _kept(path: Path) -> Book:
+    """A book that must be there."""
+    if not path.exists():
+        raise ConfigError("there is no such book", file=str(path))
+    return Book(path)
+
+
+def _code(options: argparse.Namespace) -> int:
+    """Print a code on its own line; what it is worth, and why it is this one, beside it."""
+    key = servicekey.key_for(servicekey.derive(servicekey.read(options.master), options.gateway), Use.CREDIT)
+    place = Place(options.gateway, options.account, options.currency)
+    made = issue(Book(options.book), place, key, options.amount)
+    print(f"number {made.sequence}, lifetime total {made.total} {options.currency}: {made.said}", file=sys.stderr)
+    print(made.code)
+    return APPLIED
 
 
 def _sign(options: argparse.Namespace) -> int:
@@ -274,3 +291,15 @@ def _print_live(live: Live) -> None:
 
 def _nothing(_: object) -> None:
     pass
+
+
+_ALONE: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "keys": _keys,
+    "verify": _verify,
+    "sign": _sign,
+    "branches": _branches,
+    "code": _code,
+    "service-key": service.service_key,
+    "otp": service.one_time_code,
+}
+"""What needs no broker."""

@@ -31,6 +31,7 @@ from gateway.prepayment.money import parse_money, wire_money
 from gateway.reference.book import Book, Pending, Place, Total
 from gateway.reference.branches import Branches, two_alive
 from gateway.reference.chain import Chain, Checked, Taken
+from gateway.reference.codes import further, never_made
 from gateway.reference.known import Signed
 from gateway.reference.quarters import Quarters
 from gateway.reference.sign import Signer
@@ -186,7 +187,7 @@ class HeadEnd:
         with self.book.change() as content:
             content.pending.pop(account_id, None)
             if verdict.status in SETTLED:
-                content.topups[account_id] = pending.after
+                further(content, account_id, pending.after)
         return verdict
 
     async def command(self, command: Command, body: Body, *, timeout_s: float = ANSWER_WITHIN_S) -> VerdictMessage:
@@ -318,6 +319,8 @@ class HeadEnd:
             if other and self._acknowledges:
                 self.book.keep_other(row.epoch, msgspec.json.encode(row.body, order="sorted"))
             self._on_row(row)
+        for strange in never_made(self.book, (row.body for row in rows)):
+            self._trouble(strange)
         if adopted:
             self.trouble = ""
         elif taken is Taken.BROKEN or (other and rows):

@@ -7,16 +7,20 @@ from pathlib import Path
 
 from gateway.commands import Command, Role
 from gateway.prepayment.money import parse_money
+from gateway.reference import service
 
 EXAMPLES = """examples:
   headend keys private.pem --public config/headend-keys.toml
   headend watch --gateway gw-1 --private private.pem > journal.jsonl
   headend topup CH-0001 20.00 CHF --gateway gw-1 --private private.pem
+  headend code CH-0001 20.00 CHF --gateway gw-1 --master master.key --book gw-1-book.json
   headend send power_set account_id=CH-0001 contract_power_w=4500 --gateway gw-1 --private private.pem
   headend send tariff_set account_id=CH-0001 tariff=@tariff.toml --gateway gw-1 --private private.pem
   headend verify journal.jsonl
   headend branches gw-1-book.json
   headend resync --gateway gw-1 --private private.pem
+  headend service-key --master master.key --gateway gw-1 --out gw-1.key
+  headend otp --master master.key --gateway gw-1 --name rossi --role technician 1234 5678 9012
 
 Give every command the --kid and --issuer of the key, and --host, --ca ... of the broker.
 A top-up that got no answer is kept in the book: the same command sends it again and sells nothing more.
@@ -48,6 +52,13 @@ def parser() -> argparse.ArgumentParser:
     topup.add_argument("account", help="the account's id, such as CH-0001")
     topup.add_argument("amount", type=_amount, help="a decimal above zero such as 20.00")
     topup.add_argument("currency", nargs="?", default="CHF", help="default: CHF")
+    code = commands.add_parser("code", help="sell credit as 40 digits to be read out; booked as sold at once")
+    code.add_argument("account", help="the account's id, such as CH-0001")
+    code.add_argument("amount", nargs="?", type=_amount, default="", help="default: the last code, or sale, again")
+    code.add_argument("currency", nargs="?", default="CHF", help="default: CHF")
+    code.add_argument("--gateway", required=True, help="the gateway's id")
+    code.add_argument("--master", type=Path, required=True, help="the utility's master secret, 64 hex digits")
+    code.add_argument("--book", type=Path, required=True, help="the same book as for topup")
     watch = commands.add_parser("watch", help="print rows (stdout) and live values (stderr), check, acknowledge")
     watch.add_argument("--no-ack", action="store_true", help="only look: acknowledge nothing, answer no time ask")
     watch.add_argument("--seconds", type=float, help="stop after this long")
@@ -61,6 +72,8 @@ def parser() -> argparse.ArgumentParser:
     branches.add_argument("book", type=Path, help="the head-end's book, such as gw-1-book.json")
     verify = commands.add_parser("verify", help="check an exported journal, one row on each line")
     verify.add_argument("file", type=Path, help="what `watch` wrote")
+    verify.add_argument("--book", type=Path, help="also tell credit codes in it that this book never made")
+    service.add_parsers(commands)
     for one in (sign, send, topup, watch, ack, resync):
         _names(one)
         _connection(one)
