@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from gateway.commands.claims import Body, Currency, Label, Money, Name, Said
+from gateway.commands.claims import ONE_LINE, Body, Currency, Label, Money, Name, Said
 from gateway.errors import CommandRefused
 from gateway.prepayment.arrears import (
     INVOICES_MAX,
@@ -22,9 +22,9 @@ from gateway.prepayment.events import Moment
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.supply import Commodity, SupplyState
 
-Reference = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+LegalRef = Annotated[str, Meta(min_length=1, max_length=80, pattern=ONE_LINE)]
 """The decision or letter that an order rests on."""
-Invoice = Annotated[str, Meta(max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+Invoice = Annotated[str, Meta(max_length=40, pattern=ONE_LINE)]
 LetterDays = Annotated[int, Meta(ge=0, le=366)]
 
 
@@ -43,7 +43,7 @@ class ArrearsNoticeBody(Body, frozen=True):
     issued_on: date
     proof: Proof
     final_term_on: date
-    legal_ref: Reference
+    legal_ref: LegalRef
     sent_on: date | None = None
     notified_on: date | None = None
     letter_days: LetterDays = 0
@@ -60,7 +60,7 @@ class OwedBody(Struct, frozen=True, forbid_unknown_fields=True):
     issued_on: date
     proof: Proof
     final_term_on: date
-    legal_ref: Reference
+    legal_ref: LegalRef
     sent_on: date | None = None
     notified_on: date | None = None
     letter_days: LetterDays = 0
@@ -81,7 +81,7 @@ class SupplyLimitBody(Body, frozen=True):
 
     account_id: Name
     arrears_id: Name
-    legal_ref: Reference
+    legal_ref: LegalRef
     queue: bool = False
     affected_parties_heard: bool = False
 
@@ -91,7 +91,7 @@ class SupplySuspendBody(Body, frozen=True):
 
     account_id: Name
     arrears_id: Name
-    legal_ref: Reference
+    legal_ref: LegalRef
     queue: bool = False
     affected_parties_heard: bool = False
 

@@ -22,9 +22,9 @@ from gateway.commands.claims import (
     Said,
     SignedMoney,
     Token,
+    iso_day,
     utc_ms_of,
 )
-from gateway.commands.postings import iso_day
 from gateway.commands.protection import Rungs
 from gateway.prepayment.arrears import ARREARS_MAX
 from gateway.prepayment.bonus import BONUSES_MAX

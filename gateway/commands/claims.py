@@ -7,7 +7,7 @@ with its currency beside it (decision 1). The JSON Schema of the contract is gen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Generic, TypeVar
 
@@ -18,13 +18,15 @@ from gateway.prepayment.events import Moment
 
 MAX_TOKEN_BYTES = 16 * 1024
 LAST_UTC_MS = 253_370_764_800_000  # 9999-01-01
+YEARS = (1970, 9998)
 MAX_INTEGER = 2**53 - 1  # beyond it JavaScript, and others, round
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
 """Ids of gateways, accounts, meters, holds, commands: they appear in topics, so no slash and no wildcard."""
 NameOrNone = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$(?!\n)")]
+ONE_LINE = r"^[^\x00-\x1f\x7f]*$(?!\n)"
 LABEL_MAX = 200
-Label = Annotated[str, Meta(max_length=LABEL_MAX, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+Label = Annotated[str, Meta(max_length=LABEL_MAX, pattern=ONE_LINE)]
 """One line of text for people."""
 DeliveryPoint = Annotated[str, Meta(pattern=r"^[A-Z0-9]{0,33}$(?!\n)")]
 """A POD or PDR ("IT001E12345678", 14 digits, 33 places in Switzerland); "" when nobody said."""
@@ -150,3 +152,10 @@ def utc_ms_of(instant: datetime | None) -> int | None:
         hint = "an instant lies between 1970 and 9998, so that every time zone can show it"
         raise CommandRefused(Reason.BAD_PAYLOAD, instant=instant.isoformat(), hint=hint)
     return utc_ms
+
+
+def iso_day(day: date) -> str:
+    """The civil day as ISO text. Raises CommandRefused for a year that no calendar of ours shows."""
+    if not YEARS[0] <= day.year <= YEARS[1]:
+        raise CommandRefused(Reason.BAD_PAYLOAD, day=day.isoformat(), hint="a day lies between 1970 and 9998")
+    return day.isoformat()

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from gateway.commands.claims import Body, Said
+from gateway.commands.claims import Body, NameOrNone, Said
 from gateway.prepayment.export import Channel, DocumentAsked, DocumentKind, Form, Locale, Resolution
 
-AccountOrAll = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$(?!\n)")]
+AccountOrAll = NameOrNone
 """An account's id; "" is the whole gateway."""
 
 

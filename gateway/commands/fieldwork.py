@@ -7,8 +7,18 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from gateway.commands.claims import LAST_UTC_MS, Body, Count, Instant, Label, Name, Reason, Said, utc_ms_of
-from gateway.errors import CommandRefused
+from gateway.commands.claims import (
+    LAST_UTC_MS,
+    ONE_LINE,
+    Body,
+    Count,
+    Instant,
+    Label,
+    Name,
+    Said,
+    iso_day,
+    utc_ms_of,
+)
 from gateway.prepayment.agenda import JobKind, JobState, MeterTestOutcome, ReadingSource
 from gateway.prepayment.operations import (
     JobAssigned,
@@ -20,8 +30,7 @@ from gateway.prepayment.operations import (
     ReadingValidated,
 )
 
-YEARS = (1970, 9998)
-Serial = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+Serial = Annotated[str, Meta(min_length=1, max_length=40, pattern=ONE_LINE)]
 """A serial number as the meter itself reports it."""
 PerMillion = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 
@@ -139,7 +148,7 @@ def meter_test_end(body: MeterTestEndBody, said: Said) -> MeterTestEnded:
         said.at,
         said.command_id,
         body.test_id,
-        _day(body.test_day),
+        iso_day(body.test_day),
         body.outcome,
         body.technician,
         body.error_ppm,
@@ -149,7 +158,7 @@ def meter_test_end(body: MeterTestEndBody, said: Said) -> MeterTestEnded:
 
 def reading_manual(body: ReadingManualBody, said: Said) -> ManuallyRead:
     """A reading by eye. Raises CommandRefused(bad_payload)."""
-    return ManuallyRead(said.at, said.command_id, body.value_wh, _day(body.read_on), body.source)
+    return ManuallyRead(said.at, said.command_id, body.value_wh, iso_day(body.read_on), body.source)
 
 
 def reading_validate(body: ReadingValidateBody, said: Said) -> ReadingValidated:
@@ -166,10 +175,3 @@ def job_assign(body: JobAssignBody, said: Said) -> JobAssigned:
 def job_state(body: JobStateBody, said: Said) -> JobMoved:
     """How far the job is."""
     return JobMoved(said.at, said.command_id, body.job_id, body.state, body.technician)
-
-
-def _day(day: date) -> str:
-    """The civil day as ISO text. Raises CommandRefused for a year that no calendar of ours shows."""
-    if not YEARS[0] <= day.year <= YEARS[1]:
-        raise CommandRefused(Reason.BAD_PAYLOAD, day=day.isoformat(), hint="a day lies between 1970 and 9998")
-    return day.isoformat()

@@ -7,17 +7,29 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from gateway.commands.claims import Body, Count, Currency, Money, Name, Ordinal, Reason, Said, SignedMoney
+from gateway.commands.claims import (
+    ONE_LINE,
+    Body,
+    Count,
+    Currency,
+    Money,
+    Name,
+    NameOrNone,
+    Ordinal,
+    Reason,
+    Said,
+    SignedMoney,
+    iso_day,
+)
 from gateway.errors import CommandRefused
 from gateway.prepayment.money import parse_money
 from gateway.prepayment.posting import BonusSet, Posting, PostingKind
 
-YEARS = (1970, 9998)
-LegalRef = Annotated[str, Meta(max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+LegalRef = Annotated[str, Meta(max_length=80, pattern=ONE_LINE)]
 """The clause, decision or case an amount rests on."""
-Reference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
+Reference = Name
 """The issuer's own number of a posting or a bonus; another posting names it to reverse or supersede it."""
-ReferenceOrNone = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$(?!\n)")]
+ReferenceOrNone = NameOrNone
 
 
 class PostingBody(Body, frozen=True, rename={"from_day": "from", "to_day": "to"}):
@@ -104,10 +116,3 @@ def _total(body: BonusSetBody) -> int:
 
 def _day(day: date | None) -> str | None:
     return None if day is None else iso_day(day)
-
-
-def iso_day(day: date) -> str:
-    """The civil day as ISO text. Raises CommandRefused for a year that no calendar of ours shows."""
-    if not YEARS[0] <= day.year <= YEARS[1]:
-        raise CommandRefused(Reason.BAD_PAYLOAD, day=day.isoformat(), hint="a day lies between 1970 and 9998")
-    return day.isoformat()
