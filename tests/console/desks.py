@@ -35,9 +35,7 @@ async def opened(folder: Path, text: str = GOOD, clock: SystemClock | None = Non
 
     running = loop.create_task(app.run(installation, clock=clock or SystemClock(), stop=stop, front=front))
     try:
-        await asyncio.wait({running, handed}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            await running
+        running.add_done_callback(lambda _: handed.done() or handed.cancel())
         yield await handed
     finally:
         stop.set()
