@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.prepayment.account import Account
-from gateway.prepayment.events import TopUp, TopUpReversal
+from gateway.prepayment.events import Detail, TopUp, TopUpReversal
 from gateway.prepayment.ledger import EntryKind, Verdict, VerdictStatus
 from gateway.prepayment.money import wire_money
 from gateway.prepayment.rollback import withholds
@@ -60,8 +60,12 @@ def top_up(account: Account, request: TopUp) -> Taken | Verdict:
             return refused("books_unconfirmed", last_sequence=account.top_up_sequence)
         own_nano = gained_nano if request.amount_nano is None else request.amount_nano
         withheld_nano, gained_nano = gained_nano - own_nano, own_nano
-    if account.balance_nano + gained_nano > account.policy.balance_max_nano:
+    balance_nano = account.balance_nano + gained_nano
+    if balance_nano > account.policy.balance_max_nano:
         return refused("balance_above_cap", cap=f"{wire_money(account.policy.balance_max_nano)} {account.currency}")
+    # What the customer's receipt says, so that the row of the verdict alone is enough for it (requirements 4.6).
+    paid: Detail = (("channel", request.channel), ("credited_nano", gained_nano), ("balance_nano", balance_nano))
+    verdict = _credited(request)
     return Taken(
         lambda a: replace(
             a,
@@ -69,7 +73,7 @@ def top_up(account: Account, request: TopUp) -> Taken | Verdict:
             top_up_total_nano=request.total_nano,
             withheld_nano=a.withheld_nano + withheld_nano,
         ),
-        _credited(request),
+        replace(verdict, detail=(*verdict.detail, *paid)),
         EntryKind.TOP_UP,
         request.command_id,
     )

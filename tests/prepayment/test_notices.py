@@ -176,3 +176,17 @@ def test_a_balance_that_hangs_about_the_threshold_tells_once(crossings: int) -> 
             w.post(Tick(w.now()))
         assert w.notices() == ["low"] * crossing
         w.top_up(w.register_wh * 250_000 - w.top_up_total_nano)
+
+
+def test_the_verdict_on_a_top_up_says_what_a_receipt_needs() -> None:
+    """S0-12, S0-15, 4.6: number, how it was paid, what came and what the balance is then."""
+    w = World(opened(-3 * NANO))
+    verdict = w.top_up(20 * NANO).verdict
+    assert verdict is not None
+    assert dict(verdict.detail) == {
+        "sequence": 1,
+        "total_nano": 20 * NANO,
+        "channel": "web",
+        "credited_nano": 20 * NANO,
+        "balance_nano": 17 * NANO,
+    }
