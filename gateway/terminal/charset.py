@@ -22,9 +22,6 @@ _ASCII = str.maketrans(
         "\u2212": "-",
         "\u2026": "...",
         "\u20ac": "EUR",
-        "\u00a0": " ",
-        "\u202f": " ",
-        "\u2009": " ",
         "\u00b0": " deg",
         "\u00b7": ".",
         "\u00d7": "x",
@@ -48,9 +45,9 @@ class Charset(Enum):
 
     def plain(self, text: str) -> str:
         """The text as this screen can show it: nothing that moves a cursor, accents as well as they can be written."""
-        text = "".join(
-            " " if character == "\t" else "?" if _unprintable(character) else character for character in text
-        )
+        if text.isascii() and text.isprintable():
+            return text
+        text = "".join(map(_printable, text))
         if self is Charset.UTF_8 or text.isascii():
             return text
         if self is Charset.LATIN_1:
@@ -77,9 +74,12 @@ def of_environment(environment: Mapping[str, str]) -> Charset:
     return Charset.LATIN_1 if kind in {"iso88591", "iso885915"} else Charset.ASCII
 
 
-def _unprintable(character: str) -> bool:
-    """Controls, and marks that turn the direction of text around."""
-    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+def _printable(character: str) -> str:
+    """Spaces of all kinds are spaces; controls, and marks that turn the direction of text around, are `?`."""
+    kind = unicodedata.category(character)
+    if kind == "Zs" or character == "\t":
+        return " "
+    return "?" if kind in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} else character
 
 
 def _ascii(text: str) -> str:

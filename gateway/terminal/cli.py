@@ -29,6 +29,8 @@ from gateway.terminal.words import Words
 EXIT_USAGE = 2
 EXIT_CONFIG = 78
 DEFAULT_CONFIG = Path("/etc/prepaid-gateway/gateway.toml")
+BESIDE_STORE = "console.sock"
+"""Where the daemon has its socket when the configuration names none: in the folder of the store."""
 WIDTH, HEIGHT = 80, 24
 
 
@@ -78,9 +80,12 @@ def _line(options: argparse.Namespace, table: dict[str, Any], *, terminal: bool)
 def _socket(options: argparse.Namespace, table: dict[str, Any]) -> Path:
     if options.socket is not None:
         return Path(options.socket)
-    console = table.get("console")
-    named = console.get("socket") if isinstance(console, dict) else None
-    return options.config.parent / named if isinstance(named, str) else Path(DEFAULT_SOCKET)
+    for section, key, name in (("console", "socket", ""), ("gateway", "data", BESIDE_STORE)):
+        found = table.get(section)
+        named = found.get(key) if isinstance(found, dict) else None
+        if isinstance(named, str) and named:
+            return Path(options.config).parent / named / name
+    return Path(DEFAULT_SOCKET)
 
 
 def _table(config: Path) -> dict[str, Any]:

@@ -177,6 +177,9 @@ def _latin(held: bytes) -> list[Key | str]:
 
 def _one(character: str) -> Key | str:
     """The character, if it takes exactly one cell of a screen: the cursor is counted by characters."""
-    if unicodedata.category(character)[0] in "CM" or unicodedata.category(character) in {"Zl", "Zp"}:
+    kind = unicodedata.category(character)
+    if kind == "Zs":
+        return " "  # a no-break space out of a document is a space here
+    if kind[0] in "CMZ" or unicodedata.east_asian_width(character) in "WF":
         return Key.NOISE
-    return Key.NOISE if unicodedata.east_asian_width(character) in "WF" else character
+    return character
