@@ -12,18 +12,15 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import structlog
 
 from gateway import __version__
 from gateway.clock import SystemClock
-from gateway.config.loader import Configuration
-from gateway.console.access import Access, Outside
-from gateway.console.desk import Desk
-from gateway.console.server import serve
+from gateway.console.door import Front, serve
 from gateway.documents.key import load_or_make
 from gateway.errors import CommandRefused, ConfigError, GatewayError
 from gateway.headend.run import Headend, LinkFactory
@@ -39,8 +36,9 @@ from gateway.prepayment.supply import SupplyState
 from gateway.store import Store, copies
 from gateway.teller import Teller
 
-Front = Callable[[Desk], Coroutine[Any, Any, None]]
-"""Serves the console until cancelled."""
+if TYPE_CHECKING:
+    from gateway.console.access import Outside
+    from gateway.console.desk import Desk
 
 EXIT_FAILED = 1
 _M_ARENA_MAX = -8  # malloc.h
@@ -113,11 +111,10 @@ async def run(
     link_factory: LinkFactory | None = None,
     bus_factory: BusFactory = build_bus,
     front: Front = serve,
-    outside: Outside | None = None,
 ) -> None:
     """The whole daemon until `stop` is set. Raises ConfigError or StoreError at the start, an ExceptionGroup later.
 
-    `outside` and `front` are the console's: what is not deterministic there, and how it is reached.
+    `front` is how the console is reached.
     """
     configuration = installation.configuration
     store = await Store.open(configuration.store, configuration.copy)
@@ -141,8 +138,12 @@ async def run(
             device=device,
         )
         plant.watch(headend.live)
-        access = _access(configuration, clock, teller, outside)
-        desk = Desk(installation, store, teller, clock, plant, headend, device, access)
+
+        def desk(outside: Outside | None = None) -> Desk:
+            from gateway.console.desk import open_desk
+
+            return open_desk(installation, store, teller, clock, plant, headend, device, outside)
+
         try:
             async with asyncio.TaskGroup() as group:
                 for bus in plant.buses.values():
@@ -152,7 +153,7 @@ async def run(
                 group.create_task(supervisor.watch(), name="watchdog")
                 group.create_task(keeper.keep(), name="backup")
                 if configuration.settings.console.enabled:
-                    group.create_task(front(desk), name="console")
+                    group.create_task(front(configuration, clock, desk), name="console")
                 group.create_task(_ended(stop, headend, supervisor), name="stop")
                 supervisor.ready(installation)
         except* _Stopped:
@@ -161,18 +162,6 @@ async def run(
     finally:
         await store.close()
     log.info("gateway.stopped")
-
-
-def _access(configuration: Configuration, clock: SystemClock, teller: Teller, outside: Outside | None) -> Access:
-    return Access(
-        configuration.store.parent,
-        configuration.settings.gateway.id,
-        configuration.settings.console,
-        clock,
-        teller.note,
-        service_key=configuration.service_key,
-        outside=outside,
-    )
 
 
 async def _ended(stop: asyncio.Event, headend: Headend, supervisor: _Supervisor) -> None:

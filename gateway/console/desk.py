@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.clock import SystemClock
-from gateway.console.access import Access
+from gateway.console.access import Access, Outside
 from gateway.console.codes import code_of
 from gateway.console.session import Session
 from gateway.console.wire import Answer, Ask, Role
@@ -27,7 +27,7 @@ from gateway.plant import Plant
 from gateway.store import Store
 from gateway.teller import Teller
 
-__all__ = ["Action", "Desk", "Nothing", "Run", "Session", "answer"]
+__all__ = ["Action", "Desk", "Nothing", "Run", "Session", "answer", "open_desk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,30 @@ class Desk:
     headend: Headend
     device: DeviceKey
     access: Access
+
+
+def open_desk(
+    installation: Installation,
+    store: Store,
+    teller: Teller,
+    clock: SystemClock,
+    plant: Plant,
+    headend: Headend,
+    device: DeviceKey,
+    outside: Outside | None = None,
+) -> Desk:
+    """The desk of a running daemon."""
+    configuration = installation.configuration
+    access = Access(
+        configuration.store.parent,
+        configuration.settings.gateway.id,
+        configuration.settings.console,
+        clock,
+        teller.note,
+        service_key=configuration.service_key,
+        outside=outside,
+    )
+    return Desk(installation, store, teller, clock, plant, headend, device, access)
 
 
 Run = Callable[[Desk, Session, Any], Awaitable[object]]

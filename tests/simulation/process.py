@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gateway import app
 from gateway.clock import SystemClock
+from gateway.config.loader import Configuration
 from gateway.console.access import Outside
 from gateway.console.desk import Desk
+from gateway.console.door import OpenDesk
 from gateway.errors import CommitUnknown, StoreError
 from gateway.meters.bus import Bus
 from tests.simulation.broker import SimLink
@@ -99,7 +101,6 @@ class Process:
             link_factory=self._link,
             bus_factory=lambda table, _installation, clock: self._bus(table.id, clock),
             front=self._front,
-            outside=Outside(_in_line, world.chance(f"console {self.life}").randrange),
         )
         for call in world.on.started if computer.wired else ():
             call()
@@ -184,9 +185,10 @@ class Process:
             self.computer.machine.ask_servers()
             self._world.later(ASKED_EVERY_S, lambda: self._ask_servers(life))
 
-    async def _front(self, desk: Desk) -> None:
+    async def _front(self, _: Configuration, __: SystemClock, open_desk: OpenDesk) -> None:
         """No socket in this world: actors ask at the desk itself, as long as this life lasts."""
-        self.desk = desk
+        draw = self._world.chance(f"console {self.life}").randrange
+        self.desk = open_desk(Outside(_in_line, draw))
         await asyncio.get_running_loop().create_future()
 
     def _link(self, *arguments: object) -> SimLink:
