@@ -181,6 +181,14 @@ def _paid_and_not_restored(site: Owing) -> None:
     site.commit()
 
 
+def _paid_too_much_and_not_said(site: Owing) -> None:
+    site.noticed()
+    site.signed("arrears_paid", {"arrears_id": "N1", "currency": "CHF", "amount": "20.01"})
+    site.snapshot["arrears"] = []
+    site.stepped("paid", "NOTICED", "REGULAR")
+    site.commit()
+
+
 def _regular_and_owing(site: Owing) -> None:
     site.noticed()
     site.stepped("paid", "NOTICED", "REGULAR")
@@ -291,6 +299,7 @@ def _closed_over_somebody(site: Owing) -> None:
         (_all_of_it_disputed, "I8"),
         (_disputed_and_not_restored, "I10"),
         (_paid_and_not_restored, "I10"),
+        (_paid_too_much_and_not_said, "I8"),
         (_regular_and_owing, "I9"),
         (_debt_of_nobody, "I14"),
         (_notice_leaves_no_time, "I8"),

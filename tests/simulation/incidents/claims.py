@@ -116,7 +116,7 @@ def paid_in_full(world: World, chance: random.Random) -> None:
 
 @incident(FAMILY, 2.0)
 def bad_payment(world: World, chance: random.Random) -> None:
-    """More than was owed, in another currency, of a claim nobody knows: refused."""
+    """In another currency, nothing at all, or of a claim nobody knows: refused. More than was owed pays all of it."""
     one = _one(world, chance)
     body = {"account_id": world.center.account_id, "arrears_id": one.arrears_id if one else "nobody"}
     wrong = ({"amount": "9999.00"}, {"currency": "EUR"}, {"arrears_id": "other"}, {"amount": "0.00"})

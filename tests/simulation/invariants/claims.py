@@ -121,6 +121,9 @@ class Claims:
             case.holds[body["hold_id"]] = self._held(case, body, true_ms)
         elif command == "hold_release":
             case.holds.pop(body["hold_id"], None)
+        elif command == "account_resync" and (known := body.get("position")) is not None:
+            case.unpaid_nano = {one["arrears_id"]: nano_of(one["amount"]) for one in known["arrears"]}
+            case.notices |= {one["arrears_id"]: one for one in known["arrears"]}
         elif command == "account_close" and body.get("cause") == "delinquency":
             case.ends = row["command_id"]
         elif command in ASKS:
@@ -146,8 +149,9 @@ class Claims:
     def _paid(self, case: Case, row: Row, body: dict[str, Any]) -> None:
         known_nano = case.unpaid_nano.pop(body["arrears_id"], 0)
         left_nano = known_nano - (nano_of(body["amount"]) if "amount" in body else known_nano)
-        if left_nano < 0 or not known_nano:
-            self._violated("I8", f"row {row['seq']}: more is paid than was owed")
+        said = row.get("detail", {})
+        if max(0, -left_nano) != nano_of(said.get("excess", "0.0")) or not known_nano:
+            self._violated("I8", f"row {row['seq']}: {known_nano} nano were owed, it says {said}")
         if left_nano > 0:
             case.unpaid_nano[body["arrears_id"]] = left_nano
 
