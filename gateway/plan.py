@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
-from gateway import plan_arrears, plan_ladder, shipped
+from gateway import plan_arrears, plan_ladder, plan_warnings, shipped
+from gateway.clock import SystemClock
 from gateway.config.loader import Configuration
 from gateway.config.settings import (
     AccountTable,
@@ -28,6 +30,7 @@ from gateway.errors import StoreError
 from gateway.installation import Installation, load, opening, terms
 from gateway.meters.profile import WhenDead
 from gateway.point import Point, busy_share
+from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.agreement import open_account
 from gateway.prepayment.events import Moment, TimeTrust
@@ -52,16 +55,20 @@ _RECONNECT = (
 )
 
 
-def main(file: Path) -> int:
-    """Print the plan; ConfigError when there is none."""
-    for line in lines(load(file)):
+def main(file: Path, today: date | None = None) -> int:
+    """Print the plan; ConfigError when there is none. `today` None: what the clock of this machine shows."""
+    installation = load(file)
+    if today is None:
+        zone = installation.configuration.settings.gateway.timezone
+        today = civil.local_date(SystemClock().now().utc_ms, zone)
+    for line in lines(installation, today):
         hanging = " " * (len(line) - len(line.lstrip(" -")) + 12)
         print("\n".join(textwrap.wrap(line, _WIDTH, subsequent_indent=hanging)) or line)
     return 0
 
 
-def lines(installation: Installation) -> list[str]:
-    """The whole plan."""
+def lines(installation: Installation, today: date | None = None) -> list[str]:
+    """The whole plan; without a day nothing is said of what ends."""
     configuration = installation.configuration
     settings = configuration.settings
     stored, remark = _stored(configuration.store)
@@ -84,7 +91,10 @@ def lines(installation: Installation) -> list[str]:
     ]
     text += ["", "Head-end", *_headend(settings.headend)]
     text += ["", "Console", *_console(configuration)]
-    warnings = [*installation.warnings, *_absent_ports(settings.bus)]
+    named = [(account.id, account.policy, account.tariff) for account in settings.account]
+    terms_in_use = plan_warnings.in_use(named, configuration.policies, configuration.tariffs, stored)
+    of_terms = plan_warnings.warnings(terms_in_use, configuration.calendars, today)
+    warnings = [*installation.warnings, *of_terms, *_absent_ports(settings.bus)]
     tables = [point.account for point in installation.points if point.account is not None]
     if any(_by_itself(table, stored.get(table.id), installation) for table in tables):
         warnings.append(_RECONNECT)
@@ -139,12 +149,16 @@ def _serial(serial: str | None) -> str:
     return "" if serial is None else f", serial number {serial}"
 
 
+def _gas(point: Point) -> bool:
+    return point.account is not None and point.account.commodity is Commodity.GAS
+
+
 def _supply(point: Point) -> str:
     match point.table.switch:
         case None:
-            return "no switch"
+            return "no switch" if not _gas(point) else "no valve"
         case MeterSwitch():
-            return "the relay inside the meter"
+            return "the relay inside the meter" if not _gas(point) else "the valve inside the meter"
         case OutputSwitch(channel=channel, energised=energised):
             return f"output {channel} of the meter; while it is on, the supply is {energised}"
         case RelaySwitch(model=model, bus=bus, address=address, channel=channel, energised=energised):
@@ -155,7 +169,7 @@ def _supply(point: Point) -> str:
 def _limit(point: Point) -> str:
     match point.table.limiter:
         case None:
-            return "none: the rung LIMITED is skipped"
+            return "none: gas has no rung of less power" if _gas(point) else "none: the rung LIMITED is skipped"
         case ThresholdLimiter():
             acts_on = point.profile.limit.acts_on if point.profile.limit is not None else ""
             return "a power threshold in the meter" + (f", acts on {acts_on}" if acts_on else "")
@@ -183,13 +197,20 @@ def _account(point: Point, table: AccountTable, stored: Account | None, installa
         policy_from = _kept("policy", policy.policy_id, table.policy)
         tariff_from = _kept("tariff", tariff.tariff_id, table.tariff)
     return [
-        f"  {table.id}  meter {table.meter}, contract {power_w} W, available {available_power_w(power_w)} W",
+        f"  {table.id}  meter {table.meter}{_power(table if stored is None else stored, power_w)}",
         f"      supplies {_delivery(table if stored is None else stored)}",
         f"      account {state}",
         f"      policy  {policy.policy_id}@{policy.version}, {policy_from}",
         f"      tariff  {tariff.ref}, {tariff_from}: {_prices(tariff)}",
         *_ladder(point, table, stored, installation),
     ]
+
+
+def _power(known: AccountTable | Account, power_w: int) -> str:
+    """Gas has no power that anybody contracts."""
+    if known.commodity is Commodity.GAS:
+        return ""
+    return f", contract {power_w} W, available {available_power_w(power_w)} W"
 
 
 def _delivery(known: AccountTable | Account) -> str:
@@ -225,7 +246,10 @@ def _ladder(point: Point, table: AccountTable, stored: Account | None, installat
     power_w = table.contract_power_w if stored is None else stored.contract_power_w
     limiter = point.table.limiter
     limits = "written to the meter" if isinstance(limiter, ThresholdLimiter) else "by switching"
-    opens = "no switch: nothing happens" if point.table.switch is None else "the switch opens"
+    gas = (table if stored is None else stored).commodity is Commodity.GAS
+    opens = "the valve closes" if gas else "the switch opens"
+    if point.table.switch is None:
+        opens = f"no {'valve' if gas else 'switch'}: nothing happens"
     if policy.delinquency is None:
         can_limit = limiter is not None and table.commodity is Commodity.ELECTRICITY
         lines = plan_ladder.timeline(policy, power_w, can_limit=can_limit, opens=opens, limits=limits)

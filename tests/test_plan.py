@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_the_annotated_example_passes_and_its_plan_is_the_golden_one(
     monkeypatch.chdir(shipped.folder())
     new = "new, accounts open from the file at the first start"  # whatever /var/lib holds on this machine
     monkeypatch.setattr(plan, "_stored", lambda _: ({}, new))
-    assert plan.main(Path("gateway.toml")) == 0
+    assert plan.main(Path("gateway.toml"), date(2026, 11, 23)) == 0
     said = capsys.readouterr().out
     if os.environ.get(REWRITE):
         GOLDEN.write_text(said, encoding="utf-8")

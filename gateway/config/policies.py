@@ -141,6 +141,7 @@ def to_policy(doc: PolicyDocument, where: str) -> Policy:
         payment_proof_working_days=doc.guards.payment_proof_working_days,
         delinquency=None if doc.delinquency is None else to_delinquency(doc.delinquency, keys),
         reconnect=doc.restore.electricity,
+        example=doc.example,
         low_credit_nano=0,
         low_credit_hysteresis_nano=0,
         low_credit_days=None,

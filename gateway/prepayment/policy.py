@@ -122,7 +122,7 @@ class Policy:
     """One version of one policy; money in nano-units of `currency`, durations in ms of running time.
 
     A central initiator has `delinquency` and none of the thresholds of credit, which are zero then. Gas is always
-    armed, whatever `reconnect` says of electricity.
+    armed, whatever `reconnect` says of electricity. `example`: its thresholds are nobody's own.
     """
 
     policy_id: str
@@ -157,6 +157,7 @@ class Policy:
     posting_max_nano: int = 2_000_000_000_000
     delinquency: Delinquency | None = None
     reconnect: Reconnect = Reconnect.AUTO
+    example: bool = False
 
     @property
     def first_state(self) -> SupplyState:

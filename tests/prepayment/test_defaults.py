@@ -139,7 +139,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
             Policy,
             {
                 "payment_proof_working_days": 5, "posting_max_nano": 2_000_000_000_000, "delinquency": None,
-                "reconnect": Reconnect.AUTO,
+                "reconnect": Reconnect.AUTO, "example": False,
             },
         ),
         (Delinquency, {"hearing_required": False, "interest": None, "indemnity": None}),
