@@ -49,7 +49,7 @@ def test_orders_of_the_console_need_no_numbers_and_take_none(tmp_path: Path) -> 
     async def story() -> None:
         counter = Counter(tmp_path / "store.db")
         teller = await counter.start("CH-1")
-        at = counter.clock.now()
+        at, balance_nano = counter.clock.now(), None
         for number, (command, body) in enumerate(
             [
                 (Command.LOCKOUT_SET, LockoutSetBody("CH-1", "work")),
@@ -61,7 +61,8 @@ def test_orders_of_the_console_need_no_numbers_and_take_none(tmp_path: Path) -> 
                 at_console(command, body, issuer="console", command_id=f"console-{number}", at=at)
             )
             assert answer.status is VerdictStatus.APPLIED, answer
-        assert answer.balance_nano == 25 * NANO
+            balance_nano = answer.balance_nano
+        assert balance_nano == 25 * NANO
         signed = await teller.execute(counter.order(Command.LOCKOUT_SET, LockoutSetBody("CH-1", "again")))
         assert signed.status is VerdictStatus.APPLIED
         await counter.stop()

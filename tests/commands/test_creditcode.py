@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 
 from gateway.commands import creditcode
 from gateway.commands.creditcode import Credit, Place, decode, encode, groups_of
+from gateway.console.lock import PER_DAY_MAX, WAITS_MIN
 from gateway.errors import CommandRefused
-from gateway.prepayment.money import CENT_NANO, NANO
+from gateway.prepayment.money import CENT_NANO, NANO, wire_money
 
 KEY = bytes(range(32))
 PLACE = Place("gw-1", "CH-0001", "CHF")
@@ -66,6 +68,19 @@ def test_the_vectors_of_the_document(key: bytes, place: Place, credit: Credit, c
     """The table in docs/credit-code.md holds, both ways: a code once printed is good for ever (decision 4)."""
     assert encode(key, place, credit) == code
     assert decode(key, place, code) == credit
+
+
+def test_the_document_has_the_same_table_and_the_same_numbers() -> None:
+    """docs/credit-code.md says what the program does: vectors, bits, and what the lock makes of guessing."""
+    text = (Path(__file__).parents[2] / "docs" / "credit-code.md").read_text(encoding="utf-8")
+    for _, place, credit, code in VECTORS:
+        names = f"| {place.gateway_id} | {place.account_id} | {place.currency} | {credit.sequence} |"
+        assert f"{names} {wire_money(credit.total_nano)} |" in text
+        assert f"`{code}`" in text
+    bits = (creditcode.TAG_BITS, creditcode.SEQUENCE_BITS, creditcode.TOTAL_BITS)
+    assert all(f"| {number} |" in text for number in bits)
+    assert pytest.approx(8e14, rel=0.02) == 2**59 / 730
+    assert (WAITS_MIN[-1], PER_DAY_MAX) == (720, 13)
 
 
 @given(PLACES, CREDITS, st.binary(min_size=32, max_size=32))

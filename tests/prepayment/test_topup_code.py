@@ -90,10 +90,11 @@ def test_the_highest_cap_still_takes_the_code() -> None:
     assert (verdict.status, account.balance_nano) == (VerdictStatus.APPLIED, 500 * NANO)
 
 
-@pytest.mark.parametrize("waiting", [{"suspicion": LOST}, {"start": Start(0, known=False)}])
-def test_books_that_may_be_lost_take_the_next_code_only(waiting: dict[str, Suspicion | Start]) -> None:
+@pytest.mark.parametrize(
+    "account", [replace(opened(0), suspicion=LOST), replace(opened(0), start=Start(0, known=False))]
+)
+def test_books_that_may_be_lost_take_the_next_code_only(account: Account) -> None:
     """Threat 3: how much of a leap in the total was bought last no code tells, so nothing is credited on a guess."""
-    account = replace(opened(0), **waiting)
     same, verdict = entered(account, 2, 40 * NANO)
     assert (verdict.status, verdict.reason) == (VerdictStatus.REFUSED, "books_unconfirmed")
     assert same == account

@@ -94,13 +94,15 @@ def _read(name: str) -> str:
     """The text of a file; a device, a pipe or something large is not read at all."""
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise Refused(*fault("file_unreadable", file=name, complaint="not a file"))
+            raw = os.read(descriptor, 2 * ENVELOPE_MAX_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:  # a name with a zero byte is the latter
         raise Refused(*fault("file_unreadable", file=name, complaint=str(error)[:200])) from error
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise Refused(*fault("file_unreadable", file=name, complaint="not a file"))
-        raw = file.read(2 * ENVELOPE_MAX_BYTES + 1)
     if len(raw) > 2 * ENVELOPE_MAX_BYTES:
         raise Refused(*fault("envelope_too_long", bytes=found.st_size, most=ENVELOPE_MAX_BYTES))
     return raw.decode("ascii", "replace")
