@@ -85,29 +85,26 @@ def find(tokens: Sequence[Token], verbs: Iterable[Verb]) -> tuple[Verb, int]:
     """The verb with the most words that the line begins with, each word abbreviated as far as it stays the only one."""
     known = {tuple(verb.name.split()): verb for verb in verbs}
     typed = [token.text.lower() for token in tokens]
-    left = list(known)
-    best: Verb | None = None
-    used = depth = 0
-    while depth < len(typed):
-        exact = [name for name in left if len(name) > depth and name[depth] == typed[depth]]
-        found = exact or [name for name in left if len(name) > depth and name[depth].startswith(typed[depth])]
-        words = sorted({name[depth] for name in found})
-        if not words:
-            break
-        if len(words) > 1:
-            if best is not None:
-                break  # `meter s...` may be the argument of `meter`
-            raise Refused(*fault("ambiguous_verb", typed=_shown(typed, depth), choices=", ".join(words)))
-        left, depth = found, depth + 1
-        whole = next((name for name in left if len(name) == depth), None)
-        if whole is not None:
-            best, used = known[whole], depth
-    if best is None:
-        if depth:  # `meter` alone, where only `meter show` and others are verbs
-            choices = ", ".join(" ".join(name) for name in sorted(left))
-            raise Refused(*fault("ambiguous_verb", typed=_shown(typed, depth - 1), choices=choices))
-        raise Refused(*fault("unknown_verb", typed=typed[0][:40]))
-    return best, used
+    begun = [name for name in known if _begins(name, typed)]
+    whole = [name for name in begun if len(name) <= len(typed)]
+    longest = max(map(len, whole), default=0)
+    # Without an argument behind it, `m` is also the beginning of a longer verb.
+    found = [name for name in (begun if longest in {0, len(typed)} else whole) if len(name) >= longest]
+    for depth in range(longest or 1):  # what is typed in full is meant: `meter` is not `meters`
+        exact = [name for name in found if name[depth : depth + 1] == (typed[depth],)]
+        found = exact or found
+    meant = {name[: len(typed)] for name in found}
+    if len(meant) == 1 and (name := meant.pop()) in known:
+        return known[name], len(name)
+    if not found:
+        raise Refused(*fault("unknown_verb", typed=" ".join(typed[:2])[:40]))
+    choices = ", ".join(" ".join(name) for name in sorted(found))
+    raise Refused(*fault("ambiguous_verb", typed=" ".join(typed[: max(longest, 1)])[:60], choices=choices))
+
+
+def _begins(name: Sequence[str], typed: Sequence[str]) -> bool:
+    """Whether each typed word is the beginning of the verb's word at its place."""
+    return all(word.startswith(part) for word, part in zip(name, typed, strict=False) if part) and bool(typed[0])
 
 
 def usage(verb: Verb) -> str:
@@ -209,7 +206,3 @@ def _fitting(verb: Verb, word: Word, text: str) -> str:
 def _is_number(text: str) -> bool:
     digits = text.removeprefix("-")
     return digits.isascii() and digits.isdigit() and len(digits) <= _INTEGER_MAX_CHARS
-
-
-def _shown(typed: Sequence[str], depth: int) -> str:
-    return " ".join(typed[: depth + 1])[:60]

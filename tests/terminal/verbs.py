@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from unittest import mock
 
 from gateway.console.wire import Role
 from gateway.terminal import cli
@@ -42,8 +43,8 @@ VERBS = (
 
 def main() -> int:
     """`prepaid-gateway console` with these verbs."""
-    cli.VERBS = {verb.name: verb for verb in VERBS}
-    return cli.main(sys.argv[1:])
+    with mock.patch.object(cli, "VERBS", {verb.name: verb for verb in VERBS}):
+        return cli.main(sys.argv[1:])
 
 
 if __name__ == "__main__":
