@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gateway import shipped
-from gateway.config import cross, document
+from gateway.config import cross, document, telling
 from gateway.config.calendars import load_calendar, load_moratorium
 from gateway.config.findings import Findings
+from gateway.config.messages import Messages
 from gateway.config.policies import load_policy
 from gateway.config.reading import settings_of
 from gateway.config.settings import AccountTable, Settings
@@ -42,6 +43,7 @@ class Configuration:
     calendars: Mapping[str, Calendar]
     origins: Mapping[str, Path]
     keys: Path
+    messages: Mapping[str, Messages] = field(default_factory=dict)
 
     @property
     def store(self) -> Path:
@@ -89,7 +91,8 @@ def load(file: Path, findings: Findings) -> Configuration | None:
         _agree(account, settings, policies.get(account.policy), tariffs.get(account.tariff), str(file), findings)
     _check_calendars(policies, tariffs, calendars, origins, findings)
     keys = _check_files(file, settings, findings)
-    found = Configuration(file, settings, folders, policies, tariffs, calendars, origins, keys)
+    messages = telling.check(settings, file, lambda kind, name: find(kind, name, folders), findings)
+    found = Configuration(file, settings, folders, policies, tariffs, calendars, origins, keys, messages)
     if settings.gateway.backup and not _is_folder(found.copy.parent):
         folder = found.copy.parent
         findings.warn(f"there is no folder {folder}, so no copy of the store is kept", key="[gateway] backup")

@@ -14,6 +14,7 @@ from gateway.config.findings import Findings
 from gateway.config.quantities import parse_energy_wh, parse_power_w
 from gateway.config.settings import (
     AccountTable,
+    AlertsTable,
     ConsoleTable,
     GatewayTable,
     HeadendTable,
@@ -21,6 +22,7 @@ from gateway.config.settings import (
     RtuBus,
     Settings,
     TcpBus,
+    UtilityTable,
 )
 from gateway.errors import ConfigError
 
@@ -42,9 +44,15 @@ _EXPECTED = {
     "switch": '{ kind = "meter" }, { kind = "relay", ... } or { kind = "output", ... }',
     "word_order": '"big" or "little"',
     "limiter": '{ kind = "threshold" } or { kind = "switched", ... }',
+    "email": 'an address like "anna@example.org"',
+    "phone": 'a number with its country, like "+41791234567"',
+    "from": 'the address that messages come from, like "avvisi@utility.example"',
+    "tls": '"starttls", "tls" or "none" under [alerts.email], true or false under [headend]',
+    "language": 'two letters like "it", as the files in messages/ are called',
     "group": "the name of a group of this machine, without spaces",
     "password_length": "a number of characters from 4 to 64",
 }
+_PERSONAL = ("email", "phone")
 _KINDS = {
     "kind": 'kind = "rtu" or "tcp"',
     "switch.kind": 'kind = "meter", "relay" or "output"',
@@ -71,9 +79,20 @@ def settings_of(table: Table, file: str, findings: Findings) -> Settings | None:
     meters = _many(table, "meter", MeterTable, file, findings)
     accounts = _many(table, "account", AccountTable, file, findings)
     console = _one(table, "console", ConsoleTable, file, findings) if "console" in table else ConsoleTable()
+    utility = _one(table, "utility", UtilityTable, file, findings) if "utility" in table else None
+    alerts = _one(table, "alerts", AlertsTable, file, findings) if "alerts" in table else None
     if gateway is None or headend is None or console is None or len(findings.errors) > before:
         return None
-    return Settings(gateway=gateway, headend=headend, bus=buses, meter=meters, account=accounts, console=console)
+    return Settings(
+        gateway=gateway,
+        headend=headend,
+        bus=buses,
+        meter=meters,
+        account=accounts,
+        console=console,
+        utility=utility,
+        alerts=alerts,
+    )
 
 
 def _one(table: Table, name: str, kind: type[T], file: str, findings: Findings) -> T | None:
@@ -108,6 +127,8 @@ def _converted(item: Table, label: str, kind: Any, file: str, findings: Findings
         return document.convert(item, kind, where=file)
     except ConfigError as error:
         message = str(error).removeprefix(f"{file}: ").removeprefix(f"{error.key}: ").removesuffix(f"; {error.hint}")
+        if error.key.rpartition(".")[2] in _PERSONAL:
+            message = "is none"  # this text goes into logs
         key = f"{label} {error.key}".strip()
         hint = error.hint if error.hint.startswith("did you mean") else _expected(label, error.key) or error.hint
         findings.refuse(message + _unit_trouble(item, error.key), file=file, key=key, hint=hint)

@@ -175,6 +175,80 @@ class ConsoleTable(Struct, frozen=True, forbid_unknown_fields=True):
     password_special: bool = True
 
 
+Line = Annotated[str, Meta(max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+"""Text that people read in messages."""
+
+
+class ContactTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[utility.policy.NAME]`: what accounts of this policy are told instead (S0-14); empty: as `[utility]` says."""
+
+    name: Line = ""
+    telephone: Line = ""
+    url: Line = ""
+    opening: Line = ""
+
+
+class UtilityTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[utility]`: whom messages to the customer are from and where help is (S0-06, S1-21, S4-22)."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+    telephone: Line
+    url: Line
+    opening: Line = ""
+    policy: dict[str, ContactTable] = field(default_factory=dict)
+
+
+Mailbox = Annotated[str, Meta(max_length=254, pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$(?!\n)")]
+"""An e-mail address; no names around it, no spaces, ASCII."""
+Phone = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}$(?!\n)")]
+"""E.164: plus, country, number."""
+
+
+class EmailTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[alerts.email]`: the mail server. `tls`: "starttls", "tls" from the first byte, "none" on loopback only."""
+
+    host: PathText
+    sender: Mailbox = field(name="from")
+    port: Port = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    ca: PathText = ""
+    username: str = ""
+    password_file: PathText = ""
+
+
+class SmsTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[alerts.sms]`: a modem on a serial port of its own. `pin_file` holds the PIN of its SIM; empty: it has none."""
+
+    port: PathText
+    baud: Annotated[int, Meta(ge=1_200, le=921_600)] = 115_200
+    pin_file: PathText = ""
+
+
+class RecipientTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[alerts.recipient]]`: somebody who is told of an account. Personal data: it is in no row and no log."""
+
+    account: Name
+    language: Annotated[str, Meta(pattern=r"^[a-z]{2}$(?!\n)")]
+    email: Mailbox | None = None
+    phone: Phone | None = None
+
+
+class AlertsTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[alerts]`: messages to the customer by channels of this gateway, beside the head-end's.
+
+    `quiet`: "21:00-07:00" in the gateway's zone, kept by what can wait; empty: none. What could not be sent within
+    `give_up_h` hours of running is given up.
+    """
+
+    recipient: tuple[RecipientTable, ...] = ()
+    email: EmailTable | None = None
+    sms: SmsTable | None = None
+    quiet: str = ""
+    give_up_h: Annotated[int, Meta(ge=1, le=168)] = 48
+    per_recipient_day: Annotated[int, Meta(ge=1, le=1_000)] = 12
+    per_channel_hour: Annotated[int, Meta(ge=1, le=10_000)] = 60
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All of gateway.toml."""
 
@@ -184,3 +258,5 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     headend: HeadendTable
     account: tuple[AccountTable, ...] = field(default=())
     console: ConsoleTable = ConsoleTable()
+    utility: UtilityTable | None = None
+    alerts: AlertsTable | None = None
