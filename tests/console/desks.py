@@ -10,8 +10,10 @@ from typing import Any
 
 from gateway import app
 from gateway.clock import SystemClock
+from gateway.config.loader import Configuration
 from gateway.console.actions import ACTIONS
 from gateway.console.desk import Desk, answer
+from gateway.console.door import OpenDesk
 from gateway.console.session import Session
 from gateway.console.wire import Answer, Ask, Role
 from gateway.installation import load
@@ -29,8 +31,8 @@ async def opened(folder: Path, text: str = GOOD, clock: SystemClock | None = Non
     handed: asyncio.Future[Desk] = loop.create_future()
     stop = asyncio.Event()
 
-    async def front(desk: Desk) -> None:
-        handed.set_result(desk)
+    async def front(_: Configuration, __: SystemClock, open_desk: OpenDesk) -> None:
+        handed.set_result(open_desk())
         await asyncio.Event().wait()
 
     running = loop.create_task(app.run(installation, clock=clock or SystemClock(), stop=stop, front=front))
