@@ -300,6 +300,7 @@ def terms(point: Point, installation: Installation) -> Terms:
         calendars=installation.configuration.calendars,
         wraps_at_wh=point.profile.wraps_at_wh,
         voltages=point.profile.voltages,
+        serial=point.table.serial,
     )
 
 

@@ -32,7 +32,8 @@ from gateway.meters.registers import WordOrder
 from gateway.point import Point
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.arrears import Reconnected
-from gateway.prepayment.events import MeterEvent, Reading
+from gateway.prepayment.delinquency import phase_of
+from gateway.prepayment.events import MeterEvent, Moment, Reading
 from gateway.prepayment.ledger import Transition
 from gateway.teller import Teller
 
@@ -104,16 +105,23 @@ class Plant:
         account = self._teller.account_of_meter(meter_id)
         if account is None or self._live is None:
             return
+        at = self._clock.now()
         self._live.publish(
             account,
-            self._clock.now(),
+            at,
             switch=observed.switch,
             power_w=observed.power_w,
             limit_w=observed.limit_w,
             import_wh=observed.import_wh,
             defect=observed.defect,
             values=observed.values,
+            phase=phase(account, self._teller.terms(account.account_id), at),
         )
+
+
+def phase(account: Account, terms: Terms, at: Moment) -> str | None:
+    """What an order could do now to a post-paid supply; for the people who look, never for the record."""
+    return None if account.policy.delinquency is None else phase_of(account, terms, at).value
 
 
 class _Desk:

@@ -28,7 +28,7 @@ class LivePublisher:
         self._names: dict[str, str] = {}
         self._encode = msgspec.json.Encoder().encode
 
-    def publish(
+    def publish(  # noqa: PLR0913 - each is a field of the message
         self,
         account: Account,
         at: Moment,
@@ -39,6 +39,7 @@ class LivePublisher:
         import_wh: int | None,
         defect: str | None = None,
         values: Mapping[str, float | int] | None = None,
+        phase: str | None = None,
     ) -> bool:
         """Send what was observed at `at`; False when it was dropped: not connected, behind, or too soon."""
         account_id = account.account_id
@@ -60,6 +61,7 @@ class LivePublisher:
             values or {},
             _spent_today(account),
             days_left(account, account.balance_nano),
+            phase,
         )
         topic = self._names.get(account_id)
         if topic is None:

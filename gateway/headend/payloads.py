@@ -60,7 +60,10 @@ class VerdictMessage(Struct, frozen=True, omit_defaults=True):
 
 
 class Live(Struct, frozen=True, omit_defaults=True):
-    """One reading as it is shown to people: lossy, never the record. `switch` is what was read back."""
+    """One reading as it is shown to people: lossy, never the record. `switch` is what was read back.
+
+    `phase` of a post-paid supply: its rung, and what its dates allow now (REQUESTABLE, TERMINABLE).
+    """
 
     account_id: str
     at: str
@@ -77,6 +80,7 @@ class Live(Struct, frozen=True, omit_defaults=True):
     values: Mapping[str, float | int] = {}
     spent_today: str | None = None
     days_left: int | None = None
+    phase: str | None = None
 
 
 class DocumentPart(Struct, frozen=True, omit_defaults=True):

@@ -30,7 +30,7 @@ from gateway.prepayment.tenminutes import VoltageCheck
 class Terms:
     """What an account does not own: the installation at its delivery point and the calendars of this gateway.
 
-    `voltages` are the phases whose voltage the meter tells.
+    `voltages` are the phases whose voltage the meter tells; `serial` the number written in the configuration.
     """
 
     rated_power_w: int
@@ -39,6 +39,7 @@ class Terms:
     calendars: Mapping[str, Calendar]
     wraps_at_wh: int | None = None
     voltages: tuple[str, ...] = ()
+    serial: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ _Exchange = Callable[[Account], tuple[Account, tuple[Record, ...]]]
 
 def meter_replaced(account: Account, request: MeterReplaced, terms: Terms) -> Taken | Verdict:
     """Go on with another meter; refused without consent, for another serial or for an end that cannot be."""
-    refusal = _refusal(account, request)
+    refusal = _refusal(account, request, terms)
     if refusal is not None:
         return refusal
     register, at = account.register, request.at
@@ -49,14 +49,15 @@ def meter_replaced(account: Account, request: MeterReplaced, terms: Terms) -> Ta
     return refused("implausible_register", old_end_wh=request.old_end_wh, last_wh=register.wh, most_wh=highest_wh)
 
 
-def _refusal(account: Account, request: MeterReplaced) -> Verdict | None:
+def _refusal(account: Account, request: MeterReplaced, terms: Terms) -> Verdict | None:
     if not request.consent.strip():
         hint = "consent: how the customer agreed and signed the reading shown, such as the number of the signed sheet"
         return refused("no_consent", missing="consent", hint=hint)
     if not request.technician.strip():
         return refused("no_technician", missing="technician", hint="technician: who read and changed the meter")
-    if account.meter_serial is not None and request.old_serial != account.meter_serial:
-        return refused("wrong_serial", expected=account.meter_serial, got=request.old_serial)
+    expected = account.meter_serial or terms.serial
+    if expected is not None and request.old_serial != expected:
+        return refused("wrong_serial", expected=expected, got=request.old_serial)
     if request.new_serial in ("", request.old_serial):
         return refused("wrong_serial", got=request.new_serial)
     last_wh, end_wh = account.intervals.export_wh, request.old_export_end_wh

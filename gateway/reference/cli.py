@@ -36,6 +36,7 @@ from gateway.reference.chain import Checked, verify_lines
 from gateway.reference.codes import issue, never_made
 from gateway.reference.headend import SETTLED, HeadEnd, NoAnswer
 from gateway.reference.options import parser
+from gateway.reference.parcels import Parcels
 from gateway.reference.resync import resync
 from gateway.reference.sign import load_private, new_id, new_signer, save_private
 
@@ -212,9 +213,13 @@ def _headend(options: argparse.Namespace, *, follow: bool) -> HeadEnd:
 
 
 async def _online(options: argparse.Namespace) -> int:
+    save = options.save if options.what == "watch" else None
+    parcels = Parcels(save, _say) if save is not None else None
     async with _headend(options, follow=options.what == "watch") as headend:
         match options.what:
             case "watch":
+                if parcels is not None:
+                    headend.on_document = parcels.take
                 await _watch(headend, options.seconds)
                 return REFUSED if headend.trouble else APPLIED
             case "topup":
@@ -279,6 +284,10 @@ def _once() -> Callable[[str], None]:
         last = why
 
     return say
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
 
 
 def _print_row(row: Checked) -> None:

@@ -12,6 +12,7 @@ from gateway.reference import service
 EXAMPLES = """examples:
   headend keys private.pem --public config/headend-keys.toml
   headend watch --gateway gw-1 --private private.pem > journal.jsonl
+  headend watch --gateway gw-1 --private private.pem --no-ack --save documents/
   headend topup CH-0001 20.00 CHF --gateway gw-1 --private private.pem
   headend code CH-0001 20.00 CHF --gateway gw-1 --master master.key --book gw-1-book.json
   headend send power_set account_id=CH-0001 contract_power_w=4500 --gateway gw-1 --private private.pem
@@ -61,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     code.add_argument("--book", type=Path, required=True, help="the same book as for topup")
     watch = commands.add_parser("watch", help="print rows (stdout) and live values (stderr), check, acknowledge")
     watch.add_argument("--no-ack", action="store_true", help="only look: acknowledge nothing, answer no time ask")
+    watch.add_argument("--save", type=Path, metavar="DIR", help="write documents that are published into this folder")
     watch.add_argument("--seconds", type=float, help="stop after this long")
     ack = commands.add_parser("ack", help="acknowledge the journal up to one row by hand")
     ack.add_argument("--epoch", required=True, help="the row's epoch")

@@ -262,3 +262,15 @@ def test_not_a_wh_lost_or_charged_twice(
     spans = [(entry.from_register_wh, entry.to_register_wh) for entry in charges(world)]
     assert len(set(spans)) == len(spans)
     assert -sum(entry.amount_nano for entry in charges(world)) == hand.truly_wh * PRICE_NANO
+
+
+def test_the_serial_in_the_configuration_is_held_against_the_report() -> None:
+    """S4-09, S2-28: a model that reports none still has a number on its label; after a change the new one counts."""
+    world = World(opened(), terms=replace(TERMS, serial="S-1"))
+    world.read()
+    world.use(100)
+    wrong = verdict(world, report(world, old_serial="S-9"))
+    assert (wrong.reason, dict(wrong.detail)) == ("wrong_serial", {"expected": "S-1", "got": "S-9"})
+    assert verdict(world, report(world)).reason == ""
+    again = report(world, old_serial="S-2", old_end_wh=7, new_serial="S-3", command_id="r-2")
+    assert verdict(world, again).reason == ""

@@ -70,7 +70,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
         (Spending, {"day": None, "day_began_nano": None, "days_nano": ()}),
         (Start, {"leaves_switch": True}),
         (Suspicion, {"seq": 0, "leaves_switch": True}),
-        (Terms, {"wraps_at_wh": None, "voltages": ()}),
+        (Terms, {"wraps_at_wh": None, "voltages": (), "serial": None}),
         (Outcome, {"records": (), "intervals": (), "verdict": None, "reread": False, "opened": None}),
         (PowerSet, {"from_utc_ms": None}),
         (
