@@ -29,6 +29,7 @@ from gateway.meters.meter import Meter, Observation
 from gateway.meters.poll import Poll
 from gateway.meters.profile import WhenDead
 from gateway.meters.registers import WordOrder
+from gateway.meters.trial import Trial
 from gateway.point import Point
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.arrears import Reconnected
@@ -59,6 +60,7 @@ class Plant:
         self._clock = clock
         self._live: LivePublisher | None = None
         self._bus_of: dict[str, Bus] = {}
+        self._polls: dict[str, Poll] = {}
         self._witnesses: set[str] = set()
         self._latest: dict[str, Seen] = {}
         make = bus_factory or build_bus
@@ -77,6 +79,7 @@ class Plant:
                 seen=self._seen,
             )
             self.buses[table.bus].add(poll)
+            self._polls[table.id] = poll
             self._bus_of[table.id] = self.buses[table.bus]
             if point.profile.clock is not None:
                 self._witnesses.add(table.id)
@@ -90,6 +93,12 @@ class Plant:
     def latest(self, meter_id: str) -> Seen | None:
         """What was seen last of this meter in this run; None when it has not answered yet."""
         return self._latest.get(meter_id)
+
+    async def try_switch(self, meter_id: str) -> Trial | None:
+        """Open and close the supply switch of a meter: see `meters.trial`. Raises MeterError, KeyError."""
+        asked = self._polls[meter_id].trials.ask()
+        self._bus_of[meter_id].wake(meter_id)
+        return await asked
 
     def _told(self, _account_id: str, account: Account, outcome: Outcome) -> None:
         """A command or a change of rung concerns the meter now, not at its next poll."""

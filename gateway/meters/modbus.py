@@ -39,6 +39,7 @@ from gateway.clock import Clock
 from gateway.errors import MeterAnswerRefused, MeterSilent
 from gateway.meters.meter import LineAway
 from gateway.meters.planner import Line
+from gateway.meters.tap import EXCEPTIONS, Tap
 
 RECONNECT_FIRST_MS = 200
 RECONNECT_MAX_MS = 10_000
@@ -47,18 +48,6 @@ _NOISE_SHOWN_BYTES = 24
 
 # Every failure is raised with more detail here; pymodbus' own log would tell it a second time.
 logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL + 1)
-
-_EXCEPTIONS = {
-    1: "illegal function",
-    2: "illegal data address",
-    3: "illegal data value",
-    4: "device failure",
-    5: "acknowledge, still working",
-    6: "device busy",
-    8: "memory parity error",
-    10: "gateway path unavailable",
-    11: "gateway target did not answer",
-}
 
 
 class _RawResponse(ModbusPDU):
@@ -189,6 +178,22 @@ class ModbusLink:
         self._timeouts = 0
         self._retry_at_ms = 0
         self._retry_pause_ms = RECONNECT_FIRST_MS
+        self._tap: Tap | None = None
+
+    @property
+    def serial(self) -> bool:
+        """RTU on a serial port; else TCP."""
+        return self._serial
+
+    @property
+    def where(self) -> str:
+        """The port, or host and port."""
+        return self._where
+
+    def listen(self) -> Tap:
+        """The tap on this line, put on now if there is none."""
+        self._tap = self._tap or Tap(self._clock.monotonic_ms())
+        return self._tap
 
     async def read(self, unit: int, fc: int, address: int, count: int) -> bytes:
         """The `2 * count` bytes of registers (FC03, FC04), or the packed bits of coils (FC01, FC02)."""
@@ -266,7 +271,7 @@ class ModbusLink:
         if answer.function_code == fc | 0x80:
             code = answer.exception_code
             raise MeterAnswerRefused(
-                f"{self._name(unit, fc, address)}: refused by the device: {_EXCEPTIONS.get(code, 'exception')} ({code})"
+                f"{self._name(unit, fc, address)}: refused by the device: {EXCEPTIONS.get(code, 'exception')} ({code})"
             )
         self._soil()
         raise MeterAnswerRefused(f"{self._name(unit, fc, address)}: answer to function {answer.function_code} instead")
@@ -332,6 +337,7 @@ class ModbusLink:
             decoder.register(raw)
         wire = _Wire(self._params, FramerRTU(decoder) if self._serial else FramerSocket(decoder))
         wire.last_heard_ms = self._note_heard
+        wire.trace_packet = self._overheard
         try:
             async with asyncio.timeout(max(self._timeout_ms / 1000, 1.0)):
                 wire.transport, _ = await wire.call_create()
@@ -345,6 +351,11 @@ class ModbusLink:
         self._timeouts = 0
         self._heard_ms = self._clock.monotonic_ms()
         return wire
+
+    def _overheard(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus' own hook
+        if self._tap is not None and not self._tap.heard(self._clock.monotonic_ms(), data, sent=sending):
+            self._tap = None
+        return data
 
     def _note_heard(self) -> None:
         self._heard_ms = self._clock.monotonic_ms()

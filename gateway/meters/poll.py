@@ -24,6 +24,7 @@ from gateway.errors import MeterError
 from gateway.meters.breaker import FAILURES_UNTIL_SILENT
 from gateway.meters.limiter import LimiterRules, LimiterState, Phase, Sample, forgotten, step
 from gateway.meters.meter import Meter, Observation
+from gateway.meters.trial import Trials
 from gateway.meters.troubles import Troubles
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.arrears import Reconnected
@@ -104,6 +105,7 @@ class Poll:
         self._limit_at_ms = 0
         self._limit_aim_w: int | None = None
         self._cases: int | None = None
+        self.trials = Trials()
 
     async def run(self) -> int | None:
         """See `Job`: one poll; raises `MeterError` when the meter could not be read."""
@@ -128,6 +130,7 @@ class Poll:
             observed = await self._reconcile_limit(self._wanted().limit_w, observed)
         if self._meter.can_switch:
             observed = await self._reconcile_switch(observed)
+        await self._try_switch(observed)
         self._tell(observed)
         self._rereads = self._rereads + 1 if outcome.reread else 0
         waits_ms = [self._owed_again_ms(observed), self._trip_left_ms()]
@@ -140,6 +143,7 @@ class Poll:
     async def failed(self, error: MeterError) -> int | None:
         """See `Job`: the third miss in a row is put on record, once."""
         self._missed += 1
+        self.trials.failed(error)
         if self._missed >= FAILURES_UNTIL_SILENT and self._desk.account(self.meter_id) is not None:
             await self._alarm("meter.silent", str(error))
         left_ms = self._trip_left_ms() if self._meter.switch_elsewhere else None
@@ -152,6 +156,16 @@ class Poll:
         self._open_at_ms = 0
         self._limit_at_ms = 0
         self._meter.wake()
+
+    async def _try_switch(self, observed: Observation) -> None:
+        """Make the trial that somebody on site asked for, where supply is due and on."""
+        due = self._meter.can_switch and observed.switch is SwitchState.CONNECTED and not self._limiter.wants_open
+        due = due and self._wanted().switch is SwitchState.CONNECTED
+        trial = await self.trials.made(self._meter, self._clock, due=due)
+        if trial is not None:
+            self._confirmed = None if trial.closed_ms is None else SwitchState.CONNECTED
+            times = (("opened_ms", trial.opened_ms or 0), ("closed_ms", trial.closed_ms or 0))
+            await self._happened("switch.tried", *times, ("trouble", trial.trouble))
 
     def _owed_again_ms(self, observed: Observation) -> int | None:
         """A supply or a power that could not be given back is tried again soon, however long the period is."""
