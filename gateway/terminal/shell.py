@@ -125,7 +125,7 @@ class Shell:
 
     def obey(self, line: str) -> int:
         """Run one command line and print what comes of it."""
-        self._json = self._json_always
+        self._json = self._json_always or line.rstrip().endswith(" --json")  # also of what is refused below
         try:
             request = grammar.parse(line, self.verbs.values())
             if request is None:
