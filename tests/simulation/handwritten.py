@@ -65,7 +65,7 @@ class Site:
                 post_paid=post_paid,
                 gas=False,
             ),
-            process=SimpleNamespace(running=True),
+            process=SimpleNamespace(running=True, life=1),
             faulted=set(),
             played=set(),
             rots=False,

@@ -6,7 +6,9 @@ something else, a certificate may repeat it; a value that this meter never showe
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.simulation.invariants.energy import GLITCHES, OVERLOAD, QUANTUM_WH, REGISTER_FAULTS
 from tests.simulation.invariants.witness import Row, Witness
@@ -17,10 +19,15 @@ EVERY_S = 60.0
 LATE_MS = 120_000
 GLITCH_WH = int(OVERLOAD * RATED_W * 3)
 """A nonsense value that three hours of full load could explain cannot be told from a true one."""
+CLOSING, SCHEDULE = "closing-", "schedule"
 REASONS = {
     "account_rollover": "voltura", "account_close": "termination", "account_open": "activation",
     "meter_replace": "replacement", "reading_validate": "self_reading",
 }  # fmt: skip
+
+
+ZONE = ZoneInfo("Europe/Zurich")
+"""Rome keeps the same hours."""
 
 
 class Registers:
@@ -71,6 +78,9 @@ class Certificates:
         if name in self._made:
             self._violated("I3", row, f"{name} was made before")
         self._made.add(name)
+        if row["certificate_id"].startswith(CLOSING):
+            self._closing(row, true_ms)
+            return
         order = self._witness.order_of(row["certificate_id"].partition(".")[0])
         if order is None or row["account_id"] not in _accounts(order):
             self._violated("I14", row, f"nobody asked for {name}")
@@ -85,6 +95,20 @@ class Certificates:
             self._violated("I14", row, f"for {row['asked']}, asked was {wanted}")
         if wanted is not None and not self._witness.head_lied and true_ms + LATE_MS < utc_ms(wanted):
             self._violated("I16", row, f"made before its instant {wanted}")
+        self._shown(row)
+
+    def _closing(self, row: Row, true_ms: int) -> None:
+        """A period closes at midnight of the first of a month of its class, and somebody has signed the schedule."""
+        day = date.fromisoformat(row["certificate_id"].removeprefix(CLOSING))
+        orders = self._witness.world.center.orders.values()
+        mine = [one for one in orders if one.typ == "schedule_set" and one.body["account_id"] == row["account_id"]]
+        if not any(order.status == "applied" or not order.verdicts for order in mine) or row["reference"] != SCHEDULE:
+            self._violated("I14", row, "no schedule was ever signed for it")
+        due_ms = round(datetime.combine(day, datetime.min.time(), ZONE).timestamp() * 1000)
+        if day.day != 1 or utc_ms(row["asked"]) != due_ms or row["reason"] not in ("billing", "conguaglio"):
+            self._violated("I14", row, f"a period that closes on {day}, for {row['asked']}, as {row['reason']}")
+        if true_ms + LATE_MS < due_ms and not self._witness.head_lied:
+            self._violated("I16", row, f"made before {day} began")
         self._shown(row)
 
     def _declared(self, row: Row, order: Any) -> None:

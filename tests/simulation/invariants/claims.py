@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from tests.simulation.invariants.ladder import LATE_MS, RESYNCED, Civil, Policies, day_term, local
+from tests.simulation.invariants.ladder import LATE_MS, RESYNCED, ZONE, Civil, Policies, day_term, local
 from tests.simulation.invariants.witness import Row, Witness, nano_of, vouched
+from tests.simulation.protections import Protections
 from tests.simulation.world import HOUR_S
 
 ASKS = {"supply_limit": "LIMITED", "supply_suspend": "SUSPENDED"}
@@ -55,6 +56,8 @@ class Case:
     """The order that was accepted at this instant."""
     kept: str = ""
     """The order that waits for its slot."""
+    protections: Protections = field(default_factory=Protections)
+    """Outages, whose days no term of a rung counts (S4-06)."""
     replaced: str = ""
     """The order that waited until another one was accepted: the same transaction must say that it is dropped."""
     ends: str = ""
@@ -111,6 +114,7 @@ class Claims:
         if status != "applied" or order is None:
             return  # `authority.py` asks whose word it was
         body = order.body
+        case.protections.take(command, body, true_ms)
         if command == "arrears_notice":
             self._noticed(case, row, body, true_ms)
         elif command == "policy_set":
@@ -220,7 +224,8 @@ class Claims:
             term = day_term(policy["limit"]["term"])
             assert term is not None
             limited_on = local(case.since_ms - LATE_MS).date()
-            legal["the limit"] = self._civil.first_day(limited_on, term[0], working=term[1])
+            paused = case.protections.paused_days(case.since_ms, true_ms, ZONE)
+            legal["the limit"] = self._civil.first_day(limited_on, term[0], working=term[1], paused=paused)
         for event, first in legal.items():
             if today < first and not self._witness.head_lied:
                 self._violated("I9", f"row {row['seq']}: {row['rule']} on {today}, after {event} not before {first}")
@@ -238,7 +243,9 @@ class Claims:
         """Nobody's contract ends for arrears before twenty days off, or more if the letters say so (S1-14)."""
         days = max(TERMINATE_DAYS, case.policy["delinquency"]["terminate"]["after_suspension_days"])
         letters = [case.notices[one].get("letter_days", 0) for one in case.unpaid_nano if one in case.notices]
-        first = local(case.since_ms - LATE_MS).date() + timedelta(days=max([days, *letters]) + 1)
+        paused = case.protections.paused_days(case.since_ms, true_ms, ZONE)
+        suspended_on = local(case.since_ms - LATE_MS).date()
+        first = self._civil.first_day(suspended_on, max([days, *letters]), working=False, paused=paused)
         if case.state != "SUSPENDED" or not case.unpaid_nano:
             self._violated("I9", f"row {row['seq']}: the contract ends for arrears, the supply was {case.state}")
         elif local(true_ms + LATE_MS).date() < first and not (self._witness.head_lied or case.told_by_head):
