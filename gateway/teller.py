@@ -218,11 +218,11 @@ class Teller:
             news |= bool((await self.post(account_id, Suspected(self._clock.now(), cause, epoch, seq))).records)
         return news
 
-    async def note(self, what: str, detail: Detail = ()) -> None:
-        """Put something on record that happened to the gateway itself (a clock step, a key change, junk counted)."""
+    async def note(self, what: str, detail: Detail = (), account_id: str = "") -> None:
+        """Put something on record that changes nothing (a clock step, junk counted), of the gateway or an account."""
         async with self._lock:
             at = self._clock.now()
-            await self._commit(None, at, more=(Happening(at, "", what, detail),))
+            await self._commit(None, at, more=(Happening(at, account_id, what, detail),))
 
     async def checkpoint(self) -> None:
         """Save what is only in memory."""

@@ -212,6 +212,11 @@ class Store:
         if number > await self.cursor(quarters.CURSOR):
             await self._database.change(lambda raw, life: (None, cursors.move(raw, life, quarters.CURSOR, number)))
 
+    async def move_own_cursor(self, name: str, seq: int) -> None:
+        """Remember how far in the journal a reader of this gateway's own has come; never goes back."""
+        if seq > await self.cursor(name):
+            await self._database.change(lambda raw, life: (None, cursors.move(raw, life, name, seq)))
+
     async def intervals_since(self, account_id: str, utc_ms: int) -> tuple[list[Interval], int | None]:
         """An account's quarter-hours that begin at `utc_ms` or later, and the start of the oldest that is stored."""
         return await self._database.run(lambda raw: quarters.since(raw, account_id, utc_ms))
