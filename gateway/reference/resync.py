@@ -27,34 +27,42 @@ _HANDED_OVER = ("", "account_exists", "account_closed")
 
 def orders(content: Content, run: str, account_ids: Iterable[str]) -> list[tuple[Command, Body]]:
     """The commands that resync these accounts in the gateway's run, in order. Raises ConfigError for an unknown one."""
-    trail = content.trail
     chosen = tuple(account_ids)
     found = _contracts(content, chosen)
     for account_id in chosen:
-        owed = _owed(content, account_id)
-        known = owed.accounts.get(account_id)
+        known = _owed(content, account_id).accounts.get(account_id)
         signed = content.signed.get(account_id, Signed())
-        if known is None or known.state is None:
-            currency = next((o.accounts[account_id].currency for o in trail.others if account_id in o.accounts), "")
-            if not currency:
-                hint = "the book has seen " + (", ".join(sorted(accounts(content))) or "none")
-                raise ConfigError(f"account {account_id} was never seen", hint=hint)
-            body = AccountResyncBody(account_id, run, owed.epoch, owed.seq, owed.head, currency)
-        else:
-            found += [(Command.TARIFF_SET, tariff) for tariff in signed.tariffs]
-            found += [(Command.POLICY_SET, signed.policy)] if signed.policy is not None else []
-            power = signed.power if known.power_w is None else PowerSetBody(account_id, known.power_w)
-            found += [(Command.POWER_SET, power)] if power is not None else []
-            found += [(Command.POWER_SET, due) for due in signed.powers_due]
-            found += [(Command.METER_REPLACE, signed.meter)] if signed.meter is not None else []
-            ends_after = _ends_after(known, signed)
-            stands = position(known.reopened() if ends_after else known, signed, owed.running_ms)
-            body = AccountResyncBody(account_id, run, owed.epoch, owed.seq, owed.head, known.currency, stands)
-            if ends_after and signed.close is not None:
-                found += [(Command.ACCOUNT_RESYNC, body), (Command.ACCOUNT_CLOSE, signed.close)]
-                continue
-        found.append((Command.ACCOUNT_RESYNC, body))
-    return found
+        if known is None or signed.close is None or not _ends_after(known, signed):
+            found += [(None, *order) for order in _resynced(content, run, account_id)]
+            continue
+        # Its end comes after its resync, and who came after could not begin before that.
+        until = [*_resynced(content, run, account_id), (Command.ACCOUNT_CLOSE, signed.close)]
+        at = next((n for n, (ms, _, _) in enumerate(found) if ms is None or ms > known.since_ms), len(found))
+        found[at:at] = [(known.since_ms, *order) for order in until]
+    return [(command, body) for _, command, body in found]
+
+
+def _resynced(content: Content, run: str, account_id: str) -> list[tuple[Command, Body]]:
+    """Its resync, after the settings that are in force."""
+    trail, owed = content.trail, _owed(content, account_id)
+    known, signed = owed.accounts.get(account_id), content.signed.get(account_id, Signed())
+    if known is None or known.state is None:
+        currency = next((o.accounts[account_id].currency for o in trail.others if account_id in o.accounts), "")
+        if not currency:
+            hint = "the book has seen " + (", ".join(sorted(accounts(content))) or "none")
+            raise ConfigError(f"account {account_id} was never seen", hint=hint)
+        nothing = AccountResyncBody(account_id, run, owed.epoch, owed.seq, owed.head, currency)
+        return [(Command.ACCOUNT_RESYNC, nothing)]
+    found: list[tuple[Command, Body]] = [(Command.TARIFF_SET, tariff) for tariff in signed.tariffs]
+    found += [(Command.POLICY_SET, signed.policy)] if signed.policy is not None else []
+    power = signed.power if known.power_w is None else PowerSetBody(account_id, known.power_w)
+    found += [(Command.POWER_SET, power)] if power is not None else []
+    found += [(Command.POWER_SET, due) for due in signed.powers_due]
+    found += [(Command.METER_REPLACE, signed.meter)] if signed.meter is not None else []
+    stood = known.reopened() if _ends_after(known, signed) else known
+    stands = position(stood, signed, owed.running_ms)
+    body = AccountResyncBody(account_id, run, owed.epoch, owed.seq, owed.head, known.currency, stands)
+    return [*found, (Command.ACCOUNT_RESYNC, body)]
 
 
 def _owed(content: Content, account_id: str) -> Branch:
@@ -62,22 +70,22 @@ def _owed(content: Content, account_id: str) -> Branch:
     return trail.owed if trail.owed is not None and account_id in trail.owed.accounts else trail.main
 
 
-def _contracts(content: Content, account_ids: Iterable[str]) -> list[tuple[Command, Body]]:
+def _contracts(content: Content, account_ids: Iterable[str]) -> list[tuple[int | None, Command, Body]]:
     """Contracts that ended, and those signed for after them, oldest first: an image may lack either (S2-02, S2-03)."""
-    found: list[tuple[int, int, Command, Body]] = []
+    found: list[tuple[int | None, Command, Body]] = []
     for account_id in account_ids:
         known, signed = _owed(content, account_id).accounts.get(account_id), content.signed.get(account_id, Signed())
         if known is None:
             continue
         if signed.opening is not None:
-            found.append((known.opened_ms, 1, Command.ACCOUNT_OPEN, signed.opening))
+            found.append((known.opened_ms, Command.ACCOUNT_OPEN, signed.opening))
         if known.rolled_over and signed.rollover is not None:
             again = structs.replace(signed.rollover, at=None)
-            found.append((known.since_ms, 0, Command.ACCOUNT_ROLLOVER, again))
+            found.append((known.since_ms, Command.ACCOUNT_ROLLOVER, again))
         elif known.state is SupplyState.TERMINATED and not known.rolled_over and not _ends_after(known, signed):
             body = signed.close or AccountCloseBody(account_id, "ended before, as the rows say")
-            found.append((known.since_ms, 0, Command.ACCOUNT_CLOSE, body))
-    return [(command, body) for _, _, command, body in sorted(found, key=lambda one: one[:2])]
+            found.append((known.since_ms, Command.ACCOUNT_CLOSE, body))
+    return sorted(found, key=lambda one: one[0] or 0)
 
 
 def _ends_after(known: Known, signed: Signed) -> bool:

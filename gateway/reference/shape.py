@@ -47,6 +47,7 @@ class _Entry(_Row, kw_only=True):
 
 
 class _Transition(_Row, kw_only=True):
+    source: SupplyState
     target: SupplyState
     rule: str
 
