@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.console import books, diagnosis, hello, login, status, topup
+from gateway.console import books, buses, diagnosis, doctor, hello, login, meters, status, topup
 from gateway.console.desk import Action
 
 AREAS: tuple[tuple[Action, ...], ...] = (
@@ -13,6 +13,9 @@ AREAS: tuple[tuple[Action, ...], ...] = (
     status.ACTIONS,
     books.ACTIONS,
     diagnosis.ACTIONS,
+    meters.ACTIONS,
+    buses.ACTIONS,
+    doctor.ACTIONS,
     topup.ACTIONS,
 )
 """The `ACTIONS` of each area's file."""

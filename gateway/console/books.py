@@ -194,7 +194,7 @@ def account_of(desk: Desk, account_id: str) -> Account:
         return next(iter(accounts.values()))
     found = accounts.get(account_id)
     if found is None:
-        raise CommandRefused("unknown_account" if account_id else "which_account", account_id=account_id)
+        raise CommandRefused("unknown_account" if account_id else "account_not_named", account_id=account_id)
     return found
 
 

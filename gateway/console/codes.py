@@ -61,6 +61,16 @@ CODES: Mapping[str, str] = {
     "expired": "E-ENV-09",
     # meters
     "meter_failed": "E-MET-01",
+    "no_such_meter": "E-MET-02",
+    "which_meter": "E-MET-03",
+    "no_switch": "E-MET-04",
+    "supply_not_on": "E-MET-05",
+    "no_such_bus": "E-BUS-01",
+    "which_bus": "E-BUS-02",
+    # accounts
+    "account_not_named": "E-ACC-01",
+    "unknown_account": "E-ACC-02",
+    "no_reason": "E-REA-01",
 }
 OTHER = "E-CMD-00"
 """A refusal of the books or of a command that has no code of its own: its reason says it."""

@@ -152,7 +152,7 @@ def test_an_account_may_be_left_out_where_there_is_one(tmp_path: Path) -> None:
         assert (await ask(desk, at_line(desk), "account.show")).data.account == "CH-0002"
 
     async def two(desk: Desk) -> None:
-        assert (await ask(desk, at_line(desk), "account.show")).reason == "which_account"
+        assert (await ask(desk, at_line(desk), "account.show")).reason == "account_not_named"
         assert (await ask(desk, at_line(desk), "account.show", account="no")).reason == "unknown_account"
 
     (tmp_path / "a").mkdir()
