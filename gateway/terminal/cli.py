@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from typing import Any
 from gateway import toml
 from gateway.console.wire import DEFAULT_SOCKET
 from gateway.errors import ConfigError
-from gateway.terminal import catalogue
+from gateway.terminal import catalogue, grammar
 from gateway.terminal.charset import Charset, of_environment
 from gateway.terminal.client import Client
 from gateway.terminal.faults import fault
@@ -63,7 +62,7 @@ def _run(options: argparse.Namespace) -> int:
         height = 0 if options.command else (options.height or size.lines or HEIGHT)
         seat = Seat(line, words, height=height, idle_s=60 * options.idle_minutes)
         shell = Shell(Client(_socket(options, table)), seat, VERBS.values(), json=options.json, redraw=options.redraw)
-        return shell.once(shlex.join(options.command)) if options.command else shell.run()
+        return shell.once(grammar.joined(options.command)) if options.command else shell.run()
     except Gone:
         return INTERRUPTED
     finally:

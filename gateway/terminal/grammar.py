@@ -13,6 +13,8 @@ WORDS_MAX = 200
 _INTEGER_MAX_CHARS = 18
 _QUOTED = re.compile(r"'([^']*)'|\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
 _PIECE = re.compile(r"\\(.)|([^\s\\]|\\$)", re.DOTALL)
+_NEEDS_QUOTES = re.compile(r"[\s\\]|(^|=)['\"]")
+_QUOTABLE = re.compile(r"[\"\\]")
 _ESCAPED = re.compile(r"\\([\"\\])")
 
 VERB = "verb"
@@ -66,6 +68,14 @@ def split(line: str) -> list[Token]:
     if len(tokens) > WORDS_MAX:
         raise Refused(*fault("too_many_words", verb="", extra="", usage=""))
     return tokens
+
+
+def joined(words: Sequence[str]) -> str:
+    """The line that `split` takes apart into these words."""
+    return " ".join(
+        '"' + _QUOTABLE.sub(r"\\\g<0>", word) + '"' if _NEEDS_QUOTES.search(word) or not word else word
+        for word in words
+    )
 
 
 def parse(line: str, verbs: Iterable[Verb]) -> Request | None:

@@ -62,6 +62,10 @@ class Seat:
         Stopped on Ctrl-C, Ended on Ctrl-D, Idle after a long time, Gone with the line; Refused for more than a line.
         """
         self.editor.begin(prompt, masked=masked)
+        self.line.write(self.editor.drain())
+        self._typed = self._typed or self.line.read(0)
+        if not self._typed:
+            self._burst = 0  # whoever waits for the prompt may be as quick as they like
         while True:
             self.line.write(self.editor.drain())
             data = self._typed or self.line.read(LOOK_S)
@@ -74,7 +78,9 @@ class Seat:
             if did is None:
                 continue
             if did is Did.COMPLETE:
-                self.editor.complete(*(complete(self.editor.before) if complete else ((), "")))
+                self._burst += bool(self._typed)
+                may = complete is not None and self._burst <= BURST_MAX_LINES  # noise must not keep the daemon busy
+                self.editor.complete(*(complete(self.editor.before) if complete and may else ((), "")))
                 continue
             self.line.write(self.editor.drain())
             return self._entered(did)

@@ -165,3 +165,9 @@ def test_any_line_is_a_request_or_a_refusal(line: str) -> None:
         assert request is None or set(request.given) <= {word.name for word in request.verb.words}
     found, word = grammar.candidates(line, VERBS, names)
     assert all(one.lower().startswith(word.lower()) for one in found)
+
+
+@given(st.lists(st.text(max_size=12), max_size=8))
+def test_words_joined_are_split_into_the_same(words: list[str]) -> None:
+    """A command given as arguments of the program is the one that was meant."""
+    assert [token.text for token in grammar.split(grammar.joined(words))] == words
