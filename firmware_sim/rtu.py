@@ -1,21 +1,17 @@
 """Modbus RTU over a pty: a frame ends with 3.5 characters of silence; whatever has no good CRC is ignored.
 
-A pty has no baud rate: `line_time` adds the time the bytes of request and answer would take. The simulator keeps the
-client's side open too, so the line survives a client that closes and opens again; unplugging closes both, and a
-client gets an I/O error. Answers nobody reads are lost once the pty is full, as on a wire.
+A pty (`pty.py`) has no baud rate: `line_time` adds the time the bytes of request and answer would take.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import tty
 from typing import TYPE_CHECKING, assert_never
 
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.device import Spoil
 from firmware_sim.line import Line
+from firmware_sim.pty import Pty
 from firmware_sim.wire import crc16
 
 if TYPE_CHECKING:
@@ -39,22 +35,13 @@ class RtuLine(Line):
         self._character_s = _BITS_PER_CHARACTER / baud
         self._silence_s = silence_s(baud)
         self._line_time = line_time
-        self._master = -1
-        self._slave = -1
-        self._generation = 0
+        self._pty = Pty(path, self._on_bytes)
         self._buffer = bytearray()
         self._end_of_frame: asyncio.TimerHandle | None = None
 
     async def replug(self) -> None:
         """See `Line`: a fresh pty under the same path."""
-        if self.plugged:
-            return
-        self._generation += 1
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        _point(self.path, os.ttyname(self._slave))
-        asyncio.get_running_loop().add_reader(self._master, self._on_bytes)
+        self._pty.plug()
         self.plugged = True
 
     async def unplug(self) -> None:
@@ -62,21 +49,17 @@ class RtuLine(Line):
         if not self.plugged:
             return
         self.plugged = False
-        asyncio.get_running_loop().remove_reader(self._master)
         if self._end_of_frame is not None:
             self._end_of_frame.cancel()
         self._buffer.clear()
-        with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
-        os.close(self._master)
-        os.close(self._slave)
+        self._pty.unplug()
 
     def endpoint(self) -> dict[str, object]:
         """See `Line`."""
         return {"id": self.id, "pty": str(self.path)}
 
-    def _on_bytes(self) -> None:
-        self._buffer += os.read(self._master, 4096)
+    def _on_bytes(self, data: bytes) -> None:
+        self._buffer += data
         del self._buffer[: max(0, len(self._buffer) - _LONGEST_FRAME - 1)]
         if self._end_of_frame is not None:
             self._end_of_frame.cancel()
@@ -106,28 +89,9 @@ class RtuLine(Line):
         delay_s = reply.delay_ns / NS_PER_S
         if self._line_time:
             delay_s += (request_bytes + len(frame)) * self._character_s
-        if delay_s:
-            asyncio.get_running_loop().call_later(delay_s, self._send, frame, self._generation)
-        else:
-            self._send(frame, self._generation)
-
-    def _send(self, frame: bytes, generation: int) -> None:
-        """An answer that was on its way when the cable came out is lost."""
-        if self.plugged and generation == self._generation:
-            with contextlib.suppress(BlockingIOError):
-                os.write(self._master, frame)
+        self._pty.say(frame, delay_s)
 
 
 def silence_s(baud: int) -> float:
     """3.5 characters; fixed at 1.75 ms above 19200 baud (Modbus over serial line 1.02, 2.5.1.1)."""
     return _FASTEST_SILENCE_S if baud > _SILENCE_FIXED_ABOVE_BAUD else _SILENCE_CHARACTERS * _BITS_PER_CHARACTER / baud
-
-
-def _point(path: Path, target: str) -> None:
-    """Set the link in one step, so that a client never finds half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    with contextlib.suppress(FileNotFoundError):
-        fresh.unlink()
-    fresh.symlink_to(target)
-    fresh.replace(path)

@@ -39,7 +39,7 @@ _PLAIN = {
 }
 """Code points that mean no more than the plain character beside them."""
 _SPOKEN = "\n"
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Co"})
+_UNSEEN = frozenset({"Cc", "Cf", "Cs"})
 
 
 def plain(text: str) -> str:
@@ -70,7 +70,7 @@ def length(text: str) -> int:
 
 
 def pack(codes: bytes, fill_bits: int = 0) -> bytes:
-    """Septets, one in each byte, as octets (6.1.2.1): the first one in the lowest bits, behind so many bits of filling."""
+    """Septets, one in each byte, as octets (6.1.2.1): the first one lowest, behind so many bits of filling."""
     value = size = 0
     for code in codes:
         value |= code << size

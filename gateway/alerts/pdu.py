@@ -8,7 +8,7 @@ surrogate pair is cut in two.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ _GSM_ALONE, _GSM_PART = 160, 153
 _UCS2_ALONE, _UCS2_PART = 70, 67
 _HEADER_FILL_BITS = 1
 """A header of 6 octets is 48 bits: one more and the text begins on a septet."""
-_NUMBER = re.compile(r"\+([1-9][0-9]{5,14})")
+_NUMBER = re.compile(r"\+([1-9][0-9]{6,14})")
 _SUBMIT, _RELATIVE_VALIDITY, _REPORT_WANTED, _HEADER = 0x01, 0x10, 0x20, 0x40
 _INTERNATIONAL = 0x91
 _NO_CENTRE = "00"
@@ -54,8 +54,10 @@ class Fate(StrEnum):
     """It is on the telephone."""
     WAITING = "waiting"
     """The service centre goes on trying."""
-    LOST = "lost"
-    """The service centre has given up; or it was replaced, or is said to have gone on without a confirmation."""
+    UNSURE = "unsure"
+    """The service centre has handed it on and cannot tell whether it arrived."""
+    FAILED = "failed"
+    """The service centre has given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def _gsm_data(header: bytes, body: bytes) -> bytes:
     return bytes((taken + len(body),)) + header + pack(body, _HEADER_FILL_BITS)
 
 
-def _cut(pieces: Iterable[bytes], room: int) -> Sequence[bytes]:
+def _cut(pieces: Iterable[bytes], room: int) -> list[bytes]:
     """The pieces in as few parts as hold them in order, none of them cut."""
     parts = [b""]
     for piece in pieces:
@@ -159,7 +161,9 @@ def _unswapped(octets: bytes) -> str:
 
 
 def _fate(status: int) -> Fate:
-    """TP-Status (9.2.3.15): 0 is received by the telephone; 0x20-0x3F goes on trying; all others have ended."""
+    """TP-Status (9.2.3.15): up to 0x1F it has gone on, up to 0x3F the centre goes on trying, beyond it has given up."""
     if status == 0:
         return Fate.DELIVERED
-    return Fate.WAITING if 0x20 <= status <= 0x3F else Fate.LOST
+    if status < 0x20:
+        return Fate.UNSURE
+    return Fate.WAITING if status < 0x40 else Fate.FAILED
