@@ -13,6 +13,7 @@ import asyncio
 import ctypes
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ from gateway.store import Store, copies
 from gateway.teller import Teller
 
 if TYPE_CHECKING:
+    from gateway.alerts.run import ChannelFactory
     from gateway.console.access import Outside
     from gateway.console.desk import Desk
 
@@ -111,6 +113,7 @@ async def run(
     link_factory: LinkFactory | None = None,
     bus_factory: BusFactory = build_bus,
     front: Front = serve,
+    channel_factory: ChannelFactory | None = None,
 ) -> None:
     """The whole daemon until `stop` is set. Raises ConfigError or StoreError at the start, an ExceptionGroup later.
 
@@ -138,11 +141,17 @@ async def run(
             device=device,
         )
         plant.watch(headend.live)
+        alerts = None
+        if configuration.settings.alerts is not None:
+            from gateway.alerts.run import open_alerts
+
+            alerts = open_alerts(configuration, store, teller, clock, channel_factory)
 
         def desk(outside: Outside | None = None) -> Desk:
             from gateway.console.desk import open_desk
 
-            return open_desk(installation, store, teller, clock, plant, headend, device, outside)
+            opened = open_desk(installation, store, teller, clock, plant, headend, device, outside)
+            return replace(opened, alerts=alerts)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -152,6 +161,8 @@ async def run(
                 group.create_task(supervisor.tick(), name="ticker")
                 group.create_task(supervisor.watch(), name="watchdog")
                 group.create_task(keeper.keep(), name="backup")
+                if alerts is not None:
+                    group.create_task(alerts.run(), name="alerts")
                 if configuration.settings.console.enabled:
                     group.create_task(front(configuration, clock, desk), name="console")
                 group.create_task(_ended(stop, headend, supervisor), name="stop")

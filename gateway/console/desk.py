@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from gateway.alerts.run import Alerts
 from gateway.clock import SystemClock
 from gateway.console.access import Access, Outside
 from gateway.console.codes import code_of
@@ -42,6 +43,8 @@ class Desk:
     headend: Headend
     device: DeviceKey
     access: Access
+    alerts: Alerts | None = None
+    """None where no channel is configured."""
 
 
 def open_desk(
