@@ -80,9 +80,9 @@ def hour(utc_ms: int, zone: str) -> str:
 
 
 def span(seconds: int, formats: Formats) -> str:
-    """A span in the largest unit that divides it: "2 minuti", "10 secondi"."""
+    """A span in the largest unit of which it is at least two: "2 minuti", "10 secondi"."""
     for name, size in _SPANS:
-        if seconds >= size and seconds % size == 0:
+        if seconds >= 2 * size and seconds % size == 0:
             return str(getattr(formats, name)).format(n=seconds // size)
     return formats.seconds.format(n=seconds)
 
@@ -153,17 +153,22 @@ def sms(text: Text, known: dict[str, str]) -> str:
 
 def email(name: str, text: Text, known: dict[str, str], contact: ContactTable, messages: Messages) -> tuple[str, str]:
     """Subject and body: the text in its frame, and below it the facts that this message has."""
-    told = _first(texts_of(text.body) or texts_of(text.sms), known)
-    told = told.removeprefix(f"{known['util']}: ")
+    told = _first(texts_of(text.body), known) if text.body else _sentence(sms(text, known), known)
     labels = messages.email.facts
     certain, maybe = FIELDS[name]
     shown = [field for field in labels if field in known and field in (certain | maybe | {"pod"})]
     lines = [f"{labels[field]}: {known[field]}" for field in shown]
     if contact.opening:
         lines.append(f"{labels['opening']}: {contact.opening}")
-    body = messages.email.frame.strip().format(text=told[:1].upper() + told[1:], facts="\n".join(lines), **_own(known))
+    body = messages.email.frame.strip().format(text=told, facts="\n".join(lines), **_own(known))
     subject = text.subject.format(**known)
     return " ".join(subject.split()), body + "\n"
+
+
+def _sentence(told: str, known: dict[str, str]) -> str:
+    """The text of an SMS without the sender in front, which stands below an e-mail."""
+    told = told.removeprefix(f"{known['util']}: ")
+    return told[:1].upper() + told[1:]
 
 
 def _own(known: dict[str, str]) -> dict[str, str]:
