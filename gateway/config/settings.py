@@ -12,7 +12,7 @@ from msgspec import Meta, Struct, field
 
 from gateway.prepayment.supply import Commodity, Voltage
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
 """Ids travel in MQTT topics and file names: letters, digits, dot, hyphen, underscore."""
 PathText = Annotated[str, Meta(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 """A file, folder, port or host: one line of text."""

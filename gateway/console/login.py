@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from gateway.config.settings import Name
+from gateway.commands.claims import Name
 from gateway.console import otp
 from gateway.console.desk import Action, Desk, Nothing, Session
 from gateway.console.passwords import LONGEST

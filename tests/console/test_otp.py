@@ -19,10 +19,14 @@ from tests.console.warden import GATEWAY, KEY, MASTER, Warden, answer, refused
 SUBJECT = otp.Subject(GATEWAY, "rossi", Role.TECHNICIAN)
 
 
+def _challenge(drawn: int) -> str:
+    return otp.new_challenge(lambda _: drawn)
+
+
 def test_a_slip_of_the_finger_is_always_seen() -> None:
     """Every single wrong digit and every exchange of two neighbours shows in the check digits of what is read out."""
     for drawn in (0, 1, 1234567890, 9999999999, 5005005005):
-        right = otp.new_challenge(lambda _, drawn=drawn: drawn)
+        right = _challenge(drawn)
         assert otp.read(" ".join(right), 12) == right
         wrong = {right[:at] + digit + right[at + 1 :] for at, digit in product(range(12), "0123456789")}
         wrong |= {right[:at] + right[at + 1] + right[at] + right[at + 2 :] for at in range(11)}
@@ -42,8 +46,8 @@ def test_what_is_no_code_is_no_attempt(text: str) -> None:
 
 def test_a_code_is_for_one_person_in_one_role_at_one_gateway_for_one_challenge() -> None:
     """S4-23: change any of them, or the key, and it is another code; 14 digits, 12 of them a MAC (39.9 bits)."""
-    challenge = otp.new_challenge(lambda _: 1234567890)
-    other = otp.new_challenge(lambda _: 1234567891)
+    challenge = _challenge(1234567890)
+    other = _challenge(1234567891)
     code = otp.answer(KEY, SUBJECT, challenge)
     assert len(code) == 14
     assert code == otp.answer(KEY, SUBJECT, challenge)
