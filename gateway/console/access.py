@@ -10,6 +10,7 @@ import asyncio
 import hmac
 import math
 import secrets
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +35,9 @@ LONGEST_MS = 12 * 3_600_000
 """However busy somebody is, a session ends once."""
 CHANGE_MS = 24 * 3_600_000
 USERS_MAX = 32
+LOGINS_MAX = 20
+LOGINS_MS = 3_600_000
+"""So often one name logs in by password within so long: each log-in is a row for ever."""
 PACE_MS = 1_000
 """Between two attempts, and between two challenges: nobody waits until one of these 10^10 comes again."""
 
@@ -88,6 +92,7 @@ class Access:
         self._known: Register | None = None
         self._damaged = False
         self._ignored = 0
+        self._logins: dict[str, deque[int]] = {}
         self._turn = asyncio.Lock()
         self._paced_ms: int | None = None
 
@@ -171,6 +176,7 @@ class Access:
         user = await self._proves(session, name, password)
         if user is None:
             raise CommandRefused("wrong_login", minutes=await self.wait_min())
+        self._count_login(name)
         await self._begin(session, name, user.role, user)
 
     async def refresh(self, session: Session) -> bool:
@@ -247,6 +253,14 @@ class Access:
             return bool(found)
 
         return found[0] if await self.attempt(LockName.LOGIN, session, judge, name=name) else None
+
+    def _count_login(self, name: str) -> None:
+        """Raises CommandRefused(too_many_logins)."""
+        now_ms = self._clock.monotonic_ms()
+        times = self._logins.setdefault(name, deque(maxlen=LOGINS_MAX))
+        if len(times) == LOGINS_MAX and now_ms - times[0] < LOGINS_MS:
+            raise CommandRefused("too_many_logins", minutes=_minutes(LOGINS_MS - (now_ms - times[0])))
+        times.append(now_ms)
 
     async def _begin(self, session: Session, name: str, role: Role, user: User | None) -> None:
         await self.leave(session, "again")

@@ -37,6 +37,7 @@ CODES: Mapping[str, str] = {
     "password_special": "E-AUT-18",
     "unknown_user": "E-AUT-19",
     "too_many_users": "E-AUT-20",
+    "too_many_logins": "E-AUT-21",
     # top-ups
     "code_length": "E-TOP-01",
     "code_characters": "E-TOP-02",

@@ -341,3 +341,21 @@ def test_a_busy_session_ends_once(tmp_path: Path) -> None:
         assert warden.noted("console.logout")[-1]["cause"] == "over"
 
     asyncio.run(story())
+
+
+def test_logging_in_and_out_all_day_does_not_fill_the_journal(tmp_path: Path) -> None:
+    """A name logs in by password 20 times an hour and no more; a one-time code and other names are not held up."""
+
+    async def story() -> None:
+        warden = Warden(tmp_path)
+        await warden.enrolled()
+        for _ in range(19):
+            await warden.logged_in()
+        refusal = await refused(warden.logged_in())
+        assert (refusal.reason, refusal.detail["minutes"]) == ("too_many_logins", 60)
+        await warden.proven("rossi", Role.TECHNICIAN)
+        await warden.enrolled("bianchi")
+        warden.clock.advance(60 * MINUTE_MS)
+        await warden.logged_in()
+
+    asyncio.run(story())
