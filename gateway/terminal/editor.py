@@ -173,7 +173,9 @@ class Editor:
             self._draw()
             if not self._buffer.secret:
                 self.history.add(self._buffer.text)
-        self._say({Did.INTERRUPT: b"^C", Did.TOO_LONG: BELL}.get(did, b"") + b"\r\n")
+        if did is Did.INTERRUPT and len(self._prompt) + self._row.cursor + len("^C") < self._width:
+            self._say(b"^C")
+        self._say(BELL + b"\r\n" if did is Did.TOO_LONG else b"\r\n")
 
     def _again(self) -> None:
         self._say(self._charset.encode(self._prompt))

@@ -99,9 +99,12 @@ class Terminal:
         self._blocking = (os.get_blocking(fd_in), os.get_blocking(fd_out))
         self._signals: dict[signal.Signals, Any] = {}
         tty.setraw(fd_in, termios.TCSANOW)  # nothing here may wait for a screen that is held
+        flags = termios.tcgetattr(fd_in)
+        flags[0] = (flags[0] | termios.BRKINT) & ~termios.IGNBRK  # a break on a serial line is a hang-up: SIGINT
+        termios.tcsetattr(fd_in, termios.TCSANOW, flags)
         for fd in self._fds:
             os.set_blocking(fd, False)
-        for number in (signal.SIGHUP, signal.SIGTERM):
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             self._signals[number] = signal.signal(number, _hung_up)
 
     def fileno(self) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from gateway.terminal.charset import Charset
+from gateway.terminal.editor import Editor
+
 _SEQUENCE = re.compile(r"\x1b\[(\d*)([CDKHJ])")
 
 
@@ -66,3 +69,19 @@ class Screen:
             self.row += [" "] * (self.column + 1 - len(self.row))
             self.row[self.column] = character
             self.column += 1
+
+
+def judge(editor: Editor, screen: Screen, charset: Charset, prompt: int, *, masked: bool) -> None:
+    """Each cell right of the prompt is the character of the text at that distance from the cursor, or a mark."""
+    row = "".join(screen.row)
+    cursor = len(editor.before)
+    first = cursor - (screen.column - prompt)
+    assert first >= 0
+    for at, cell in enumerate(row[prompt:].rstrip(" ")):
+        place = first + at
+        assert place < len(editor.text), (row, editor.text)
+        one = "*" if masked else charset.cells(editor.text[place])
+        more_left, more_right = at == 0 and first > 0, prompt + at == len(row.rstrip(" ")) - 1
+        assert cell == one or (cell == "<" and more_left) or (cell == ">" and more_right), (row, editor.text)
+    shown = first + len(row) - prompt
+    assert shown >= len(editor.text.rstrip(" ")) or row.rstrip(" ").endswith(">"), (row, editor.text)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.terminal.charset import Charset
 from gateway.terminal.editor import Did, Editor
-from tests.terminal.screen import Screen
+from tests.terminal.screen import Screen, judge
 from tests.terminal.test_editor import LEFT, RIGHT, UP, edited, entered
 
 KEYS = [
@@ -121,22 +121,6 @@ def test_whatever_is_typed_the_screen_shows_the_line(
     editor.idle()
     screen.take(editor.drain(), charset.value)
     judge(editor, screen, charset, len(prompt), masked=masked)
-
-
-def judge(editor: Editor, screen: Screen, charset: Charset, prompt: int, *, masked: bool) -> None:
-    """Each cell right of the prompt is the character of the text at that distance from the cursor, or a mark."""
-    row = "".join(screen.row)
-    cursor = len(editor.before)
-    first = cursor - (screen.column - prompt)
-    assert first >= 0
-    for at, cell in enumerate(row[prompt:].rstrip(" ")):
-        place = first + at
-        assert place < len(editor.text), (row, editor.text)
-        one = "*" if masked else charset.cells(editor.text[place])
-        more_left, more_right = at == 0 and first > 0, prompt + at == len(row.rstrip(" ")) - 1
-        assert cell == one or (cell == "<" and more_left) or (cell == ">" and more_right), (row, editor.text)
-    shown = first + len(row) - prompt
-    assert shown >= len(editor.text.rstrip(" ")) or row.rstrip(" ").endswith(">"), (row, editor.text)
 
 
 @pytest.mark.parametrize("charset", Charset)

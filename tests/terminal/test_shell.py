@@ -255,10 +255,11 @@ def test_nobody_there_for_long_is_logged_out(sit: Sit) -> None:
     assert seat.IDLE_S == 600
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
 def test_a_hang_up_gives_the_terminal_back(sit: Sit, number: signal.Signals) -> None:
-    """The cable is pulled or the session ended: the process goes, and the terminal is as it was."""
+    """A cable pulled, a break (the kernel sends SIGINT), a stop: the process goes, and the terminal is as it was."""
     person = sit()
+    assert termios.tcgetattr(person._slave)[0] & termios.BRKINT
     person.process.send_signal(number)
     assert person.ends() == 0
     assert termios.tcgetattr(person._slave) == person.before
