@@ -21,6 +21,11 @@ WH_PER_KWH = 1000
 _MOST_WATTS = 10_000_000
 _MOST_SECONDS = 10_000_000
 _MOST_KWH = 10**15
+_MOST_BYTES = 1_000_000
+NETWORKS = {"none": 0, "home": 1, "searching": 2, "denied": 3, "unknown": 4, "roaming": 5}
+"""States of a modem's network, with what +CREG says of each."""
+REPORTS = {"delivered": 0x00, "unsure": 0x01, "waiting": 0x30, "failed": 0x41}
+"""What a modem's status reports may say, with the TP-Status of each."""
 
 
 class ControlError(Exception):
@@ -42,6 +47,11 @@ class Verb(StrEnum):
     SWAP = "swap"
     RELAY = "relay"
     COIL = "coil"
+    NETWORK = "network"
+    REPORTS = "reports"
+    SAYS = "says"
+    BABBLE = "babble"
+    MESSAGES = "messages"
     STATUS = "status"
     QUIT = "quit"
 
@@ -59,6 +69,11 @@ USAGE = {
     Verb.SWAP: "swap METER SERIAL [KWH]",
     Verb.RELAY: "relay METER open|close",
     Verb.COIL: "coil BOARD CHANNEL on|off",
+    Verb.NETWORK: "network MODEM STATE",
+    Verb.REPORTS: "reports MODEM FATE|none",
+    Verb.SAYS: "says MODEM LINE",
+    Verb.BABBLE: "babble MODEM BYTES",
+    Verb.MESSAGES: "messages MODEM",
     Verb.STATUS: "status",
     Verb.QUIT: "quit",
 }
@@ -87,6 +102,7 @@ class Names:
     meters: Collection[str]
     boards: Collection[str]
     profiles: Collection[str]
+    modems: Collection[str] = ()
 
 
 def parse(line: str) -> Action:
@@ -106,15 +122,18 @@ def parse(line: str) -> Action:
 
 def check(action: Action, names: Names) -> None:
     """Refuse a line that names what is not there."""
+    known: Collection[str]
     match action.verb:
         case Verb.STATUS | Verb.QUIT:
             return
         case Verb.UNPLUG | Verb.REPLUG:
-            known, what = names.lines, "line"
+            known, what = [*names.lines, *names.modems], "line"
         case Verb.FAULT | Verb.CLEAR | Verb.PLUG:
-            known, what = [*names.meters, *names.boards], "device"
+            known, what = [*names.meters, *names.boards, *names.modems], "device"
         case Verb.COIL:
             known, what = names.boards, "relay board"
+        case Verb.NETWORK | Verb.REPORTS | Verb.SAYS | Verb.BABBLE | Verb.MESSAGES:
+            known, what = names.modems, "modem"
         case _:
             known, what = names.meters, "meter"
     if action.target not in known:
@@ -146,6 +165,22 @@ def _relay(verb: Verb, words: list[str]) -> Action:
 
 def _coil(verb: Verb, words: list[str]) -> Action:
     return Action(verb, words[0], amount=_whole("channel", words[1], 0, 255), on=_either(words[2], "off", "on"))
+
+
+def _network(verb: Verb, words: list[str]) -> Action:
+    return Action(verb, words[0], word=_one_of(words[1], NETWORKS))
+
+
+def _reports(verb: Verb, words: list[str]) -> Action:
+    return Action(verb, words[0], word=_one_of(words[1], [*REPORTS, "none"]))
+
+
+def _says(verb: Verb, words: list[str]) -> Action:
+    return Action(verb, words[0], word=words[1])
+
+
+def _babble(verb: Verb, words: list[str]) -> Action:
+    return Action(verb, words[0], amount=_whole("number of bytes", words[1], 1, _MOST_BYTES))
 
 
 def _clear(verb: Verb, words: list[str]) -> Action:
@@ -197,6 +232,8 @@ def _fault_value(unit: str, word: str) -> int:
             return _whole("ms", word, 0, 600_000)
         case "code":
             return _whole("exception code", word, 1, 255)
+        case "error":
+            return _whole("CMS error", word, 0, 999)
         case _:
             return _scaled("kWh", word, WH_PER_KWH, _MOST_KWH)
 
@@ -206,6 +243,13 @@ def _kind(word: str) -> Kind:
         message = f'"{word}" is not a fault; {nearest(word, list(Kind))}'
         raise ControlError(message)
     return Kind(word)
+
+
+def _one_of(word: str, known: Collection[str]) -> str:
+    if word not in known:
+        message = f'"{word}" is not known; {nearest(word, known)}'
+        raise ControlError(message)
+    return word
 
 
 def _either(word: str, no: str, yes: str) -> bool:
@@ -252,6 +296,11 @@ _PARSERS: dict[Verb, Callable[[Verb, list[str]], Action]] = {
     Verb.SWAP: _swap,
     Verb.RELAY: _relay,
     Verb.COIL: _coil,
+    Verb.NETWORK: _network,
+    Verb.REPORTS: _reports,
+    Verb.SAYS: _says,
+    Verb.BABBLE: _babble,
+    Verb.MESSAGES: _plain,
     Verb.STATUS: _plain,
     Verb.QUIT: _plain,
 }

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     ONES = "ones"
     JUMP = "jump"
     FROZEN = "frozen"
+    CMS = "cms"
+    CHATTER = "chatter"
 
 
 class Limit(StrEnum):
@@ -58,12 +60,15 @@ SPECS = {
     Kind.CRC: Spec("RTU: the checksum is wrong", Limit.ANSWERS),
     Kind.UNIT: Spec("the answer carries another unit id", Limit.ANSWERS),
     Kind.COUNT: Spec("the answer carries one register fewer", Limit.ANSWERS),
-    Kind.EXCEPTION: Spec("a Modbus exception instead of the answer, nothing is carried out", Limit.ANSWERS, "code"),
+    Kind.EXCEPTION: Spec(
+        "a Modbus exception (modem: +CME ERROR) instead of the answer, nothing is carried out", Limit.ANSWERS, "code"
+    ),
     Kind.STUCK: Spec("a relay accepts the write and neither moves nor shows it", Limit.SECONDS),
     Kind.WELDED: Spec("a relay shows the move and current still flows", Limit.SECONDS),
     Kind.SLOW: Spec("a relay moves so much later", Limit.SECONDS, "ms"),
     Kind.REBOOT: Spec(
-        "restarts: silent for a time, keeps its energy; a relay board that is not latching drops its coils",
+        "restarts: silent for a time, keeps its energy; a relay board that is not latching drops its coils, "
+        "a modem its settings and its PIN",
         Limit.SECONDS,
         needs_limit=True,
     ),
@@ -71,6 +76,8 @@ SPECS = {
     Kind.NAN: Spec("float registers read NaN", Limit.READS),
     Kind.ONES: Spec("every register reads 0xFFFF", Limit.READS),
     Kind.JUMP: Spec("energy registers read so much more (or less)", Limit.READS, "kWh"),
+    Kind.CMS: Spec("modem: a message is refused with +CMS ERROR", Limit.ANSWERS, "error"),
+    Kind.CHATTER: Spec("modem: lines that nobody asked for around each answer", Limit.ANSWERS),
     Kind.FROZEN: Spec("energy registers show what they showed when it froze", Limit.SECONDS),
 }
 

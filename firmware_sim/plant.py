@@ -74,6 +74,20 @@ class RelaySpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ModemSpec:
+    """One modem on a pty of its own; `pin` empty: its SIM asks for none. `reference` is the first one it gives."""
+
+    id: str
+    path: str
+    pin: str = ""
+    sim: bool = True
+    network: str = "home"
+    reports: str = "delivered"
+    takes_cnmi: bool = True
+    reference: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TimedAction:
     """What happens so many ns after the start."""
 
@@ -95,6 +109,7 @@ class Scenario:
     relays: tuple[RelaySpec, ...]
     profiles: Mapping[str, Profile]
     actions: tuple[TimedAction, ...]
+    modems: tuple[ModemSpec, ...] = ()
 
     def names(self) -> control.Names:
         """What control lines may name."""
@@ -103,4 +118,5 @@ class Scenario:
             meters=[meter.id for meter in self.meters],
             boards=[relay.id for relay in self.relays],
             profiles=list(self.profiles),
+            modems=[modem.id for modem in self.modems],
         )

@@ -1,4 +1,4 @@
-"""A scenario is a TOML file: lines, meters, relay boards, loads, and what happens when, in the words of `control`.
+"""A scenario is a TOML file: lines, meters, relay boards, modems, loads, and what happens when, in words of `control`.
 
 `read` turns text into a checked `Scenario`; every error is a `ScenarioError` that names file, key and what would be
 right.
@@ -16,7 +16,7 @@ from firmware_sim import control
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.fields import Fields, ScenarioError, nearest
 from firmware_sim.models import METER_MODELS, RELAY_MODELS
-from firmware_sim.plant import Drive, LineSpec, MeterSpec, RelaySpec, Scenario, TimedAction
+from firmware_sim.plant import Drive, LineSpec, MeterSpec, ModemSpec, RelaySpec, Scenario, TimedAction
 from firmware_sim.profiles import read_profile, time_of_day_s
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def read(text: str, file: str, profiles: Mapping[str, Profile]) -> Scenario:
         lines=tuple(_line(fields) for fields in top.tables("line")),
         meters=tuple(meter for fields in top.tables("meter") for meter in _meters(fields)),
         relays=tuple(_relay(fields) for fields in top.tables("relay")),
+        modems=tuple(_modem(fields) for fields in top.tables("modem")),
         profiles={**profiles, **own},
         actions=(),
     )
@@ -163,6 +164,22 @@ def _drive(fields: Fields) -> Drive:
     return drive
 
 
+def _modem(fields: Fields) -> ModemSpec:
+    modem_id = _id(fields)
+    spec = ModemSpec(
+        id=modem_id,
+        path=fields.text("path", f"tty-{modem_id}"),
+        pin=fields.text("pin") if fields.has("pin") else "",
+        sim=fields.flag("sim", default=True),
+        network=fields.text("network", "home", choices=control.NETWORKS),
+        reports=fields.text("reports", "delivered", choices=[*control.REPORTS, "none"]),
+        takes_cnmi=fields.flag("takes_cnmi", default=True),
+        reference=fields.whole("reference", 0, most=255),
+    )
+    fields.done()
+    return spec
+
+
 def _timed(fields: Fields, names: control.Names) -> TimedAction:
     at_ns = int(fields.number("s", least=0, most=10**9) * NS_PER_S)
     line = fields.text("do")
@@ -179,12 +196,13 @@ def _check(scenario: Scenario, file: str) -> None:
     """Names resolve and are unique; unit ids are unique on their line."""
     line_ids = [line.id for line in scenario.lines]
     devices: list[MeterSpec | RelaySpec] = [*scenario.meters, *scenario.relays]
-    _unique([("line", line_id) for line_id in line_ids], file)
-    _unique([("device", device.id) for device in devices], file)
+    modem_ids = [modem.id for modem in scenario.modems]
+    _unique([("line", line_id) for line_id in [*line_ids, *modem_ids]], file)
+    _unique([("device", name) for name in [*(device.id for device in devices), *modem_ids]], file)
     _unique([(f"unit on line {device.line}", str(device.unit)) for device in devices], file)
     _unique([(f"channel of {r.id}", str(drive.channel)) for r in scenario.relays for drive in r.drives], file)
-    if not line_ids:
-        raise ScenarioError(file, "line", "is missing", "add at least one [[line]]")
+    if not line_ids and not modem_ids:
+        raise ScenarioError(file, "line", "is missing", "add at least one [[line]] or [[modem]]")
     for device in devices:
         _known(file, f"{device.id}.line", device.line, line_ids)
     for meter in scenario.meters:

@@ -22,6 +22,9 @@ from firmware_sim.fields import Fields, ScenarioError
 from firmware_sim.load import DAY_S, FixedLoad, Load, Profile
 from firmware_sim.meter import Meter
 from firmware_sim.models import METER_MODELS
+from firmware_sim.modem import FAULTS as MODEM_FAULTS
+from firmware_sim.modem import Modem
+from firmware_sim.modem_line import ModemLine
 from firmware_sim.plant import LineSpec, MeterSpec, Scenario
 from firmware_sim.profiles import read_profile, shipped_folder
 from firmware_sim.relay_board import RelayBoard
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 _RELAY_FAULTS = (Kind.STUCK, Kind.WELDED, Kind.SLOW)
 _REGISTER_FAULTS = (Kind.ZERO, Kind.NAN, Kind.ONES, Kind.JUMP, Kind.FROZEN)
+_MODEM_ONLY = (Kind.CMS, Kind.CHATTER)
 _SEED_STEP = 7919
 
 
@@ -62,7 +66,7 @@ def load_scenario(source: str | Path) -> Scenario:
 
 
 class Simulation:
-    """Lines, meters and relay boards of one scenario."""
+    """Lines, meters, relay boards and modems of one scenario."""
 
     def __init__(self, plan: Scenario, folder: Path, *, clock: Clock | None = None, seed: int = 0) -> None:
         self.scenario = plan
@@ -70,6 +74,7 @@ class Simulation:
         self.lines: dict[str, Line] = {spec.id: _line(spec, folder) for spec in plan.lines}
         self.meters: dict[str, Meter] = {}
         self.boards: dict[str, RelayBoard] = {}
+        self.modems: dict[str, Modem] = {}
         self._names = plan.names()
         self._seed = seed
         self._waiting = list(plan.actions)
@@ -84,6 +89,10 @@ class Simulation:
             board = RelayBoard(relay_spec, self.meters, self.clock, seed=seed)
             self.boards[relay_spec.id] = board
             self.lines[relay_spec.line].devices[relay_spec.unit] = board
+        for modem_spec in plan.modems:
+            modem_line = ModemLine(modem_spec, folder, self.clock, seed=seed)
+            self.lines[modem_spec.id] = modem_line
+            self.modems[modem_spec.id] = modem_line.modem
         for timed in plan.actions:
             try:
                 self._refuse_senseless(timed.action)
@@ -122,6 +131,10 @@ class Simulation:
         """The relay board of this id; KeyError if there is none."""
         return self.boards[board_id]
 
+    def modem(self, modem_id: str) -> Modem:
+        """The modem of this id; KeyError if there is none."""
+        return self.modems[modem_id]
+
     def line(self, line_id: str) -> Line:
         """The line of this id: `.host` and `.port` or `.path`, `await .unplug()`, `await .replug()`."""
         return self.lines[line_id]
@@ -145,16 +158,21 @@ class Simulation:
                 self._coil(action)
             case Verb.FAULT | Verb.CLEAR | Verb.PLUG:
                 self._fault(action)
+            case Verb.NETWORK | Verb.REPORTS | Verb.SAYS | Verb.BABBLE:
+                self._modem(self.modems[action.target], action)
+            case Verb.MESSAGES:
+                return {"messages": self.modems[action.target].messages()}
             case _:
                 self._change(self.meters[action.target], action)
         return {}
 
     def status(self) -> dict[str, object]:
         """Everything, as JSON values."""
+        devices: list[Device | Modem] = [*self.meters.values(), *self.boards.values(), *self.modems.values()]
         return {
             "t_s": round(self.clock.now_ns() / NS_PER_S, 3),
             "lines": [line.endpoint() | {"plugged": line.plugged} for line in self.lines.values()],
-            "devices": [device.status() for device in (*self.meters.values(), *self.boards.values())],
+            "devices": [device.status() for device in devices],
         }
 
     async def advance(self, seconds: float) -> None:
@@ -176,8 +194,20 @@ class Simulation:
         while self._waiting and self._waiting[0].at_ns <= self.clock.now_ns():
             await self.do(self._waiting.pop(0).action)
 
-    def _device(self, device_id: str) -> Device:
-        return self.meters.get(device_id) or self.boards[device_id]
+    def _device(self, device_id: str) -> Device | Modem:
+        return self.meters.get(device_id) or self.modems.get(device_id) or self.boards[device_id]
+
+    @staticmethod
+    def _modem(modem: Modem, action: Action) -> None:
+        match action.verb:
+            case Verb.NETWORK:
+                modem.network = action.word
+            case Verb.REPORTS:
+                modem.reports = action.word
+            case Verb.SAYS:
+                modem.unsolicited(action.word)
+            case _:
+                modem.babble(action.amount or 0)
 
     def _coil(self, action: Action) -> None:
         board = self.boards[action.target]
@@ -191,6 +221,8 @@ class Simulation:
                 device.faults.clear(action.kind)
             case Verb.PLUG if action.on:
                 device.faults.clear(Kind.SILENCE)
+                if isinstance(device, Modem):
+                    device.restart()
             case Verb.PLUG:
                 device.faults.start(Kind.SILENCE, now_ns)
             case _:
@@ -216,7 +248,11 @@ class Simulation:
         if problem:
             raise ControlError(f"{action.target} {problem}")
 
-    def _senseless_fault(self, device: Device, kind: Kind) -> str:
+    def _senseless_fault(self, device: Device | Modem, kind: Kind) -> str:
+        if isinstance(device, Modem):
+            return "" if kind in MODEM_FAULTS else "is a modem"
+        if kind in _MODEM_ONLY:
+            return "is no modem"
         if kind in _RELAY_FAULTS and not device.contacts():
             return "has no relay of its own"
         if kind in _REGISTER_FAULTS and not isinstance(device, Meter):
