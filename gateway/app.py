@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from gateway.console.desk import Desk
 
 EXIT_FAILED = 1
-_M_ARENA_MAX = -8  # malloc.h
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # malloc.h
+_LARGE_BYTES = 1 << 20
 TICK_AT_MOST_S = 60.0
 TICK_AT_LEAST_S = 0.1
 STALE_MS = 120_000
@@ -76,7 +77,7 @@ class _Stopped(Exception):
 
 def main(installation: Installation) -> int:
     """Run until SIGTERM or SIGINT; 0 after a clean stop, 1 when something failed that nobody expected."""
-    _share_one_arena()
+    _be_thrifty()
     try:
         asyncio.run(_until_signal(installation))
     except ExceptionGroup as group:
@@ -89,11 +90,15 @@ def main(installation: Installation) -> int:
     return 0
 
 
-def _share_one_arena() -> None:
-    """Threads allocate from one arena: the few there are never wait for it, and each arena costs memory for good."""
+def _be_thrifty() -> None:
+    """Threads allocate from one arena: the few there are never wait for it, and each arena costs memory for good.
+
+    What is large (8 MiB to check a password) is given back at once; by itself glibc would keep room for the next one.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 async def _until_signal(installation: Installation) -> None:
