@@ -41,10 +41,12 @@ from gateway.teller import Teller
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a poll saw last of a meter, and at which running time."""
+    """What a poll saw last of a meter, and at which running time; what is read more seldom as it was read last."""
 
     running_ms: int
     observed: Observation
+    serial: str
+    values: Mapping[str, float | int]
 
 
 BusFactory = Callable[[RtuBus | TcpBus, Installation, SystemClock], Bus]
@@ -108,7 +110,10 @@ class Plant:
                 bus.wake(account.meter_id)
 
     def _seen(self, meter_id: str, observed: Observation) -> None:
-        self._latest[meter_id] = Seen(self._clock.now().running_ms, observed)
+        before = self._latest.get(meter_id)
+        serial = observed.serial or ("" if before is None else before.serial)
+        values = observed.values if before is None else {**before.values, **observed.values}
+        self._latest[meter_id] = Seen(self._clock.now().running_ms, observed, serial, values)
         if meter_id in self._witnesses:
             self._clock.witness(f"meter:{meter_id}", observed.clock_ms)
         account = self._teller.account_of_meter(meter_id)

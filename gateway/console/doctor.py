@@ -31,6 +31,7 @@ COPY_OLD_MS = 3 * 24 * 3_600_000
 WORN_WARN, WORN_BAD = 8, 11
 """eMMC life time estimate: tenths of its life that are used, 11 is beyond (JEDEC eMMC 5.1, EXT_CSD 268)."""
 MINI_UARTS = ("ttyS0",)
+MOVING = ("ttyUSB", "ttyACM")
 CERTIFICATE_MAX_BYTES = 1_000_000
 
 
@@ -119,7 +120,7 @@ def _port(bus: RtuBus, *, parity: bool) -> Check:
     real = path.resolve().name
     if parity and real in MINI_UARTS:
         return Check("mini_uart", Found.BAD, bus.id, f"{bus.port} = {real}")
-    if real.startswith(("ttyUSB", "ttyACM")) and not bus.port.startswith("/dev/serial/"):
+    if real.startswith(MOVING) and not bus.port.startswith("/dev/serial/"):
         return Check("port_by_number", Found.WARN, bus.id, bus.port)
     return Check("port", Found.GOOD, bus.id, bus.port)
 

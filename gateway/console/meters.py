@@ -153,7 +153,7 @@ async def _show(desk: Desk, _session: Session, body: MeterBody) -> MeterShown:
     observed = seen.observed
     return replace(
         shown,
-        serial=observed.serial or "",
+        serial=seen.serial,
         seen_s=line.seen_s,
         import_wh=observed.import_wh,
         export_wh=observed.export_wh,
@@ -162,7 +162,7 @@ async def _show(desk: Desk, _session: Session, body: MeterBody) -> MeterShown:
         switch="" if observed.switch is None else observed.switch.value,
         switch_trouble=observed.switch_trouble or "",
         defect=observed.defect or "",
-        values=dict(observed.values),
+        values=dict(seen.values),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_a_meter_is_silent_after_three_of_its_periods(tmp_path: Path) -> None:
         assert latest is not None
         for age_s, silent in ((30, False), (32, True)):
             running_ms = desk.clock.now().running_ms - age_s * 1000
-            desk.plant._latest["m1"] = type(latest)(running_ms, latest.observed)
+            desk.plant._latest["m1"] = replace(latest, running_ms=running_ms)
             answered = await ask(desk, at_line(desk), "status")
             assert answered.data.points[0].silent is silent
             assert answered.data.points[0].seen_s == age_s
