@@ -80,7 +80,7 @@ async def present(link: ModbusLink, unit: int) -> bool:
 
 
 async def values(link: ModbusLink, unit: int, model: Profile, order: WordOrder | None = None) -> list[Value]:
-    """Every register of a profile, read now. Raises MeterError."""
+    """Every register of a profile, read now; what this firmware refuses has no words. Raises MeterSilent."""
     order = order or model.word_order
     spans = {name: Span(register.fc or model.read_fc, register.address, register.words)
              for name, register in model.registers.items()}  # fmt: skip
@@ -92,12 +92,29 @@ async def values(link: ModbusLink, unit: int, model: Profile, order: WordOrder |
     )
     found: dict[str, Value] = {}
     for request in requests:
-        payload = await link.read(unit, request.fc, request.address, request.count)
-        for name, span in spans.items():
-            if name in found or span.fc != request.fc or span.address < request.address or span.end > request.end:
-                continue
-            found[name] = _value(name, model, order, payload, span.address - request.address)
+        inside = [name for name, span in spans.items() if name not in found and _holds(request, span)]
+        try:
+            payload = await link.read(unit, request.fc, request.address, request.count)
+        except MeterAnswerRefused:
+            found |= {name: await _alone(link, unit, name, model, order) for name in inside}
+            continue
+        found |= {name: _value(name, model, order, payload, spans[name].address - request.address) for name in inside}
     return [found[name] for name in model.registers if name in found]
+
+
+def _holds(request: Span, span: Span) -> bool:
+    return span.fc == request.fc and request.address <= span.address and span.end <= request.end
+
+
+async def _alone(link: ModbusLink, unit: int, name: str, model: Profile, order: WordOrder) -> Value:
+    """One register by itself; without words when this firmware does not have it."""
+    register = model.registers[name]
+    fc = register.fc or model.read_fc
+    try:
+        payload = await link.read(unit, fc, register.address, register.words)
+    except MeterAnswerRefused:
+        return Value(name, fc, register.address, (), None, register.unit)
+    return _value(name, model, order, payload, 0)
 
 
 def _value(name: str, model: Profile, order: WordOrder, payload: bytes, offset: int) -> Value:
