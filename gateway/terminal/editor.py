@@ -47,6 +47,7 @@ class Editor:
         self._window = 0
         self._pasting = False
         self._tabbed = False
+        self._command = True
         self.history = History()
 
     @property
@@ -59,9 +60,10 @@ class Editor:
         """What stands left of the cursor."""
         return self._buffer.before
 
-    def begin(self, prompt: str, *, masked: bool = False) -> None:
-        """Start a line. What is masked shows as stars, is in no history and is not kept when cut."""
+    def begin(self, prompt: str, *, masked: bool = False, command: bool = True) -> None:
+        """Start a line. What is masked shows as stars and is not kept when cut; only commands are in the history."""
         self._buffer.begin(secret=masked)
+        self._command = command and not masked
         self._window = 0
         self._pasting = self._tabbed = False
         room = self._width - _PROMPT_ROOM
@@ -134,7 +136,7 @@ class Editor:
                 self._tabbed = tabbed
                 return Did.COMPLETE
             case Key.UP | Key.DOWN:
-                if not self._buffer.recall(self.history, 1 if key is Key.UP else -1):
+                if not self._command or not self._buffer.recall(self.history, 1 if key is Key.UP else -1):
                     self._say(BELL)
             case Key.CLEAR:
                 self._say(b"\x1b[H\x1b[2J")
@@ -171,7 +173,7 @@ class Editor:
             return
         if did is Did.LINE:
             self._draw()
-            if not self._buffer.secret:
+            if self._command:
                 self.history.add(self._buffer.text)
         if did is Did.INTERRUPT and len(self._prompt) + self._row.cursor + len("^C") < self._width:
             self._say(b"^C")

@@ -57,11 +57,13 @@ class Seat:
         complete: Complete | None = None,
         tick: Callable[[], Sequence[str]] | None = None,
     ) -> str:
-        """One line. `tick` is called while nothing is typed; the lines it gives are printed above this one.
+        """One line; a command is one with `complete`, and only those are in the history.
+
+        `tick` is called while nothing is typed; the lines it gives are printed above this one.
 
         Stopped on Ctrl-C, Ended on Ctrl-D, Idle after a long time, Gone with the line; Refused for more than a line.
         """
-        self.editor.begin(prompt, masked=masked)
+        self.editor.begin(prompt, masked=masked, command=complete is not None)
         self.line.write(self.editor.drain())
         self._typed = self._typed or self.line.read(0)
         if not self._typed:

@@ -19,13 +19,13 @@ PATIENCE_S = 20.0
 
 
 class Person:
-    """Starts `tests.terminal.verbs` at a pty; `seen` is every byte that came."""
+    """Starts `tests.terminal.verbs` (or the real program) at a pty; `seen` is every byte that came."""
 
-    def __init__(self, *options: str, serial: bool = False) -> None:
+    def __init__(self, *options: str, serial: bool = False, module: str = "tests.terminal.verbs") -> None:
         self.master, slave = pty.openpty()
         self.before = termios.tcgetattr(slave)
         self.slave_name = os.ttyname(slave)
-        program = [sys.executable, "-m", "tests.terminal.verbs", *options]
+        program = [sys.executable, "-m", module, *options]
         environment = {**os.environ, "TERM": "vt100", "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
         if serial:
             tty.setraw(self.master)

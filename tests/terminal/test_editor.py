@@ -165,6 +165,18 @@ def test_what_is_masked_is_nowhere() -> None:
     assert editor.text == ""
 
 
+def test_answers_are_no_commands() -> None:
+    """What is answered in a conversation (a code read out on the phone) is in no history; Up shows nothing there."""
+    editor = Editor()
+    entered(editor, b"topup code")
+    editor.begin("Code: ", command=False)
+    editor.feed(UP + b"12345 67890\r")
+    assert editor.text == "12345 67890"
+    editor.begin("> ")
+    editor.feed(UP)
+    assert (editor.text, len(editor.history)) == ("topup code", 1)
+
+
 def test_history_is_bounded() -> None:
     """No more than 100 lines and 16 KiB are kept, and they can be forgotten."""
     editor = Editor()
