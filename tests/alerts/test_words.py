@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.alerts import words
-from gateway.config.messages import FIELDS, texts_of
+from gateway.alerts.occasions import Occasion
+from gateway.config.messages import FIELDS, Formats, texts_of
 from gateway.config.settings import UtilityTable
 from gateway.config.telling import contact
 from gateway.prepayment.events import TimeTrust
@@ -149,14 +150,14 @@ def test_amounts_are_written_as_the_locale_writes_them(cents: int) -> None:
         assert words.money(cents * CENT_NANO, currency, formats) == expected, locale
 
 
-def shipped_formats(language: str) -> words.Formats:
+def shipped_formats(language: str) -> Formats:
     """Read once for each language."""
     if language not in _FORMATS:
         _FORMATS[language] = shipped(language).formats
     return _FORMATS[language]
 
 
-_FORMATS: dict[str, words.Formats] = {}
+_FORMATS: dict[str, Formats] = {}
 
 
 @given(day=st.dates(date(2026, 1, 1), date(2099, 12, 31)))
@@ -206,6 +207,6 @@ def test_what_is_not_known_is_not_said() -> None:
     assert "serial" not in words.facts(occasion("low"), replace(account(), meter_serial=None), CONTACT, messages)
 
 
-def replace_detail(message: str, detail: dict[str, object]) -> words.Occasion:
+def replace_detail(message: str, detail: dict[str, object]) -> Occasion:
     """The sample with other facts."""
-    return words.Occasion(7, "00", at(), "CH-1", message, CASES[message][0] * NANO, detail)
+    return Occasion(7, "00", at(), "CH-1", message, CASES[message][0] * NANO, detail)
