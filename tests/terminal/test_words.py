@@ -34,7 +34,7 @@ def words(language: str = "en", charset: Charset = Charset.ASCII, width: int = 8
     ],
 )
 def test_money_is_written_with_cents(amount: str, english: str, italian: str) -> None:
-    """S0-16: two places, the comma of the language, a minus kept even where the cents are gone."""
+    """Two places, the comma of the language, a minus kept even where the cents are gone."""
     assert (words().money(amount, "CHF"), words("it").money(amount, "CHF")) == (english, italian)
 
 
@@ -112,7 +112,7 @@ def test_pairs_are_aligned_and_go_on_below() -> None:
 
 
 def test_bars_show_peaks_and_gaps() -> None:
-    """S4-07: eight heights with UTF-8, six in ASCII, a gap for what is not known; never wider than the line."""
+    """Eight heights with UTF-8, six in ASCII, a gap for what is not known; never wider than the line."""
     values = [0, 1, 2, 3, 4, 5, 6, 7, None, 7]
     assert words(charset=Charset.UTF_8).spark(values) == "▁▂▃▄▅▆▇█ █"
     assert words().spark(values) == "__.--=*# #"
