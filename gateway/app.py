@@ -21,8 +21,9 @@ import structlog
 
 from gateway import __version__
 from gateway.clock import SystemClock
-from gateway.console.door import Front, serve
-from gateway.documents.key import load_or_make
+from gateway.config.loader import Configuration
+from gateway.console.door import Front, OpenDesk, serve
+from gateway.documents.key import DeviceKey, load_or_make
 from gateway.errors import CommandRefused, ConfigError, GatewayError
 from gateway.headend.run import Headend, LinkFactory
 from gateway.installation import Installation, opening, terms
@@ -38,9 +39,11 @@ from gateway.store import Store, copies
 from gateway.teller import Teller
 
 if TYPE_CHECKING:
-    from gateway.alerts.run import ChannelFactory
+    from gateway.alerts.run import Alerts, ChannelFactory
     from gateway.console.access import Outside
     from gateway.console.desk import Desk
+
+_Parts = tuple[Installation, Store, Teller, SystemClock, Plant, Headend, DeviceKey]
 
 EXIT_FAILED = 1
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # malloc.h
@@ -146,18 +149,8 @@ async def run(
             device=device,
         )
         plant.watch(headend.live)
-        alerts = None
-        if configuration.settings.alerts is not None:
-            from gateway.alerts.run import open_alerts
-
-            alerts = open_alerts(configuration, store, teller, clock, channel_factory)
-
-        def desk(outside: Outside | None = None) -> Desk:
-            from gateway.console.desk import open_desk
-
-            opened = open_desk(installation, store, teller, clock, plant, headend, device, outside)
-            return replace(opened, alerts=alerts)
-
+        alerts = _alerts(configuration, store, teller, clock, channel_factory)
+        desk = _desk(alerts, (installation, store, teller, clock, plant, headend, device))
         try:
             async with asyncio.TaskGroup() as group:
                 for bus in plant.buses.values():
@@ -178,6 +171,25 @@ async def run(
     finally:
         await store.close()
     log.info("gateway.stopped")
+
+
+def _alerts(
+    configuration: Configuration, store: Store, teller: Teller, clock: SystemClock, factory: ChannelFactory | None
+) -> Alerts | None:
+    if configuration.settings.alerts is None:
+        return None
+    from gateway.alerts.run import open_alerts
+
+    return open_alerts(configuration, store, teller, clock, factory)
+
+
+def _desk(alerts: Alerts | None, parts: _Parts) -> OpenDesk:
+    def opened(outside: Outside | None = None) -> Desk:
+        from gateway.console.desk import open_desk
+
+        return replace(open_desk(*parts, outside), alerts=alerts)
+
+    return opened
 
 
 async def _ended(stop: asyncio.Event, headend: Headend, supervisor: _Supervisor) -> None:

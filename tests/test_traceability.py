@@ -54,7 +54,7 @@ def test_ids_are_found_in_prose(text: str, ids: list[str]) -> None:
 def test_an_id_without_a_test_is_shown_as_open() -> None:
     """The page is honest: what no test names is marked, and what is postponed says where it goes."""
     page = document()
-    assert "| I18 | failed-attempt counters survive a restart | *later: issue 5" in page
+    assert "| threat 26 | malicious update, downgrade | *later: the field package" in page
     rows = {line.split(" | ")[0].removeprefix("| "): line for line in page.splitlines() if line.startswith("| ")}
     remarks = meanings()["remarks"]
     missing = set(rows) - set(named()) - set(meanings()["central"]) - {"id", "---"}

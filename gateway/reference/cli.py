@@ -29,7 +29,7 @@ from gateway.errors import ConfigError, GatewayError
 from gateway.headend.link import SESSION_S, Broker
 from gateway.headend.payloads import Live, VerdictMessage
 from gateway.prepayment.money import parse_money, wire_money
-from gateway.reference import service
+from gateway.reference import admission
 from gateway.reference.book import Book
 from gateway.reference.branches import report
 from gateway.reference.chain import Checked, verify_lines
@@ -308,7 +308,7 @@ _ALONE: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "sign": _sign,
     "branches": _branches,
     "code": _code,
-    "service-key": service.service_key,
-    "otp": service.one_time_code,
+    "service-key": admission.service_key,
+    "otp": admission.one_time_code,
 }
 """What needs no broker."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.commands import Command, Role
 from gateway.prepayment.money import parse_money
-from gateway.reference import service
+from gateway.reference import admission
 
 EXAMPLES = """examples:
   headend keys private.pem --public config/headend-keys.toml
@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="check an exported journal, one row on each line")
     verify.add_argument("file", type=Path, help="what `watch` wrote")
     verify.add_argument("--book", type=Path, help="also tell credit codes in it that this book never made")
-    service.add_parsers(commands)
+    admission.add_parsers(commands)
     for one in (sign, send, topup, watch, ack, resync):
         _names(one)
         _connection(one)

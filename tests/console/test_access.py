@@ -266,7 +266,7 @@ def test_the_file_is_the_gateways_alone_and_always_whole(tmp_path: Path, monkeyp
 
 
 def test_a_password_is_in_no_row_and_in_no_file(tmp_path: Path) -> None:
-    """S4-25: the journal names who did what, never what was typed; the file holds salted hashes."""
+    """The journal names who did what, never what was typed; the file holds salted hashes."""
 
     async def story() -> None:
         warden = Warden(tmp_path)
