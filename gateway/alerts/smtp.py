@@ -51,9 +51,8 @@ class SmtpChannel:
     async def _sent(self, message: Message) -> Result:
         try:
             client = self._client()
-            await client.connect()
-        except _BROKEN as error:
-            return Later(f"no connection to the mail server: {_named(error)}")
+        except OSError as error:
+            return Later(f"no TLS: {_named(error)}")
         try:
             return await self._hand_over(client, message)
         finally:
@@ -73,6 +72,10 @@ class SmtpChannel:
         )
 
     async def _hand_over(self, client: aiosmtplib.SMTP, message: Message) -> Result:
+        try:
+            await client.connect()
+        except _BROKEN as error:
+            return Later(f"no connection to the mail server: {_named(error)}")
         step = "log in"
         try:
             if self._table.username and self._password is not None:
@@ -123,6 +126,8 @@ def _named(error: Exception) -> str:
             return "no answer in time"
         case ssl.SSLError():
             return f"no TLS ({error.reason or type(error).__name__})"
+        case aiosmtplib.SMTPException() if isinstance(error.__cause__, OSError):
+            return _named(error.__cause__)
         case aiosmtplib.SMTPException():
             return type(error).__name__
         case OSError():

@@ -108,6 +108,7 @@ async def test_a_restart_sends_nothing_twice_and_forgets_nothing(tmp_path: Path)
         await p.tell("limited")
         await p.settle()
         assert [message.to for message in p.channel.sent] == [ANNA.to, BRUNO.to]
+    told = []
     for _ in range(3):
         async with post(tmp_path, clock=clock, recipients=(ANNA, BRUNO), state=lambda _: on(S.LIMITED)) as p:
             p.start()

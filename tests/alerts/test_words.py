@@ -132,7 +132,7 @@ def test_at_once_is_said_only_where_it_is_so() -> None:
 def test_the_customer_is_told_whom_to_call() -> None:
     """S0-06, S0-14, S1-21: CashLine+ messages show 0848 338 338, others 0848 238 238, another utility its own."""
     raw = {"name": "SES", "telephone": "0848 238 238", "url": "www.ses.ch"}
-    utility = UtilityTable(**raw, policy={"ses-cashline": type(CONTACT)(telephone="0848 338 338")})  # type: ignore[arg-type]
+    utility = UtilityTable(**raw, policy={"ses-cashline": type(CONTACT)(telephone="0848 338 338")})
     assert contact(utility, "ses-cashline") == type(CONTACT)("SES", "0848 338 338", "www.ses.ch", "")
     assert contact(utility, "prepaid").telephone == "0848 238 238"
     other = UtilityTable("EstEnergy", "800 046 200", "www.estenergy.it")
