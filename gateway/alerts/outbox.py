@@ -53,10 +53,10 @@ class Outbox:
     def __init__(self, channel: Channel, desk: Desk, recipients: Sequence[Recipient], limits: Limits) -> None:
         self.channel = channel
         self.queue = Queue(limits, desk.teller.account)
+        self.recipients = recipients
         self.last = ""
         """What became of the latest attempt: "sent", or the reason why not; "" before the first."""
         self._desk = desk
-        self._recipients = recipients
         self._grown = asyncio.Event()
         self._read_seq = 0
         self._kept_seq = 0
@@ -114,7 +114,7 @@ class Outbox:
                 self._read_seq = row.seq
                 match read(row):
                     case Occasion() as occasion:
-                        told = [one for one in self._recipients if one.account_id == occasion.account_id]
+                        told = [one for one in self.recipients if one.account_id == occasion.account_id]
                         self.queue.add(occasion, told)
                     case Outcome(channel=self.channel.name, seq=seq, recipient=recipient):
                         self.queue.done(seq, recipient)

@@ -150,6 +150,10 @@ class Queue:
         due = [job for job in self.jobs.values() if self._wait_ms(job, now, rates) == 0]
         return min(due, key=lambda job: (job.can_wait, job.tries, job.occasion.seq), default=None)
 
+    def wait_ms(self, job: Job, now: Moment) -> int:
+        """How long this one waits, at least."""
+        return self._wait_ms(job, now, self._rates(now))
+
     def left_ms(self, now: Moment) -> int | None:
         """How long until something may be due; None when nothing waits."""
         rates = self._rates(now)

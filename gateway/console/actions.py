@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.console import books, buses, diagnosis, doctor, hello, login, meters, status, topup
+from gateway.console import alerts, books, buses, diagnosis, doctor, hello, login, meters, status, topup
 from gateway.console.desk import Action
 
 AREAS: tuple[tuple[Action, ...], ...] = (
@@ -17,6 +17,7 @@ AREAS: tuple[tuple[Action, ...], ...] = (
     buses.ACTIONS,
     doctor.ACTIONS,
     topup.ACTIONS,
+    alerts.ACTIONS,
 )
 """The `ACTIONS` of each area's file."""
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
-from gateway.alerts.run import Alerts
 from gateway.clock import SystemClock
 from gateway.console.access import Access, Outside
 from gateway.console.codes import code_of
@@ -27,6 +26,9 @@ from gateway.installation import Installation
 from gateway.plant import Plant
 from gateway.store import Store
 from gateway.teller import Teller
+
+if TYPE_CHECKING:
+    from gateway.alerts.run import Alerts
 
 __all__ = ["Action", "Desk", "Nothing", "Run", "Session", "answer", "open_desk"]
 

@@ -1,0 +1,66 @@
+"""The messages to the customer: how the channels are and what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.console.wire import Role
+from gateway.terminal.verbs import Data, Say, Verb
+
+CHANNELS = tuple(f"alerts.{name}" for name in ("channel", "state", "people", "sent", "waiting", "given_up"))
+WAITING = tuple(f"alerts.{name}" for name in ("row", "channel", "account", "message", "to", "tries", "in"))
+
+
+def alerts(data: Data, say: Say) -> Iterator[str]:
+    """A line for each channel, then one for each message that waits."""
+    if not data["channels"]:
+        yield say.text("alerts.none")
+        return
+    yield from say.table(
+        CHANNELS,
+        [
+            (
+                one["channel"],
+                one["state"] or say.text("alerts.unused"),
+                str(one["recipients"]),
+                str(one["sent"]),
+                str(one["waiting"]),
+                str(one["given_up"] + one["expired"]),
+            )
+            for one in data["channels"]
+        ],
+    )
+    for one in data["channels"]:
+        if one["last"] not in ("", "sent"):
+            yield say.text("alerts.last", channel=one["channel"], last=one["last"])
+    if not data["waiting"]:
+        yield say.text("alerts.empty")
+        return
+    yield ""
+    head = (
+        "alerts.row",
+        "alerts.channel",
+        "alerts.account",
+        "alerts.message",
+        "alerts.to",
+        "alerts.tries",
+        "alerts.in",
+    )
+    yield from say.table(
+        head,
+        [
+            (
+                str(one["row"]),
+                one["channel"],
+                one["account"],
+                one["message"],
+                one["to"],
+                str(one["tries"]),
+                say.duration(one["in_s"]),
+            )
+            for one in data["waiting"]
+        ],
+    )
+
+
+VERBS = (Verb("alerts", Role.VIEWER, "alerts", do="alerts", show=alerts),)
