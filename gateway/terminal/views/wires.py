@@ -176,7 +176,7 @@ def doctor(data: Data, say: Say) -> Iterator[str]:
     """Every check, the bad ones first, with what to do about those."""
     marks = {"bad": "!!", "warn": "! ", "good": "ok"}
     for check in data["checks"]:
-        fact = " ".join(part for part in (check["about"], check["fact"]) if part)
+        fact = " ".join(part for part in (check["about"], say.instant(check["fact"])) if part)
         yield f"{marks[check['found']]} {say.text('doctor.' + check['name'])}{': ' + fact if fact else ''}"
         if check["found"] != "good":
             yield "     " + say.text(f"advice.{check['name']}")
