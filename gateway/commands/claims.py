@@ -64,6 +64,8 @@ class Command(StrEnum):
     OUTAGE_CANCEL = "outage_cancel"
     LOCKOUT_SET = "lockout_set"
     LOCKOUT_RELEASE = "lockout_release"
+    OVERRIDE_SET = "override_set"
+    OVERRIDE_END = "override_end"
     POSTING = "posting"
     BONUS_SET = "bonus_set"
     ARREARS_NOTICE = "arrears_notice"

@@ -18,6 +18,7 @@ from gateway.commands import (
     credit,
     fieldwork,
     link,
+    override,
     postings,
     protection,
     schedule,
@@ -47,6 +48,7 @@ from gateway.commands.fieldwork import (
 )
 from gateway.commands.keys import Role
 from gateway.commands.link import AckBody, ReadNow, ReadNowBody, ResendBody, TimeBody
+from gateway.commands.override import OverrideEndBody, OverrideSetBody
 from gateway.commands.postings import BonusSetBody, PostingBody
 from gateway.commands.protection import (
     HoldReleaseBody,
@@ -103,6 +105,8 @@ KINDS: Mapping[Command, Kind] = {
     Command.OUTAGE_CANCEL: Kind(OutageCancelBody, Role.SUPPLY, Harm.HURTS, protection.outage_cancel),
     Command.LOCKOUT_SET: Kind(LockoutSetBody, Role.SUPPLY, Harm.HURTS, protection.lockout_set),
     Command.LOCKOUT_RELEASE: Kind(LockoutReleaseBody, Role.SUPPLY, Harm.HURTS, protection.lockout_release),
+    Command.OVERRIDE_SET: Kind(OverrideSetBody, Role.SUPPLY, Harm.HURTS, override.override_set),
+    Command.OVERRIDE_END: Kind(OverrideEndBody, Role.SUPPLY, Harm.HURTS, override.override_end),
     Command.POSTING: Kind(PostingBody, Role.ACCOUNT, Harm.HURTS, postings.posting),
     Command.BONUS_SET: Kind(BonusSetBody, Role.ACCOUNT, Harm.HURTS, postings.bonus_set),
     Command.ARREARS_NOTICE: Kind(ArrearsNoticeBody, Role.SUPPLY, Harm.HURTS, arrears.arrears_notice),

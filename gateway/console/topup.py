@@ -64,7 +64,6 @@ async def _code(desk: Desk, session: Session, body: CodeBody) -> Done:
     account = _meant(desk, body.account)
     key = await desk.access.key(Use.CREDIT)
     answers: list[Answer] = []
-    bought_nano = 0 if account is None else _bought_nano(account)
 
     async def judge() -> bool:
         credit = None if account is None else _decoded(key, desk, account, body.code)
@@ -75,14 +74,12 @@ async def _code(desk: Desk, session: Session, body: CodeBody) -> Done:
     await desk.access.attempt(LockName.CREDIT, session, judge)
     if not answers:
         raise CommandRefused("code_not_genuine", minutes=await desk.access.wait_min(LockName.CREDIT))
-    return _done(desk, answers[0], bought_nano)
+    return _done(desk, answers[0])
 
 
 async def _envelope(desk: Desk, session: Session, body: EnvelopeBody) -> Done:
     only = None if session.role.allows(Role.TECHNICIAN) else FOR_ANYBODY
-    before = {account_id: _bought_nano(account) for account_id, account in desk.teller.accounts.items()}
-    answer = await desk.headend.present(body.token.encode(), only)
-    return _done(desk, answer, before.get(answer.account_id, 0))
+    return _done(desk, await desk.headend.present(body.token.encode(), only))
 
 
 def _meant(desk: Desk, account_id: str) -> Account | None:
@@ -111,7 +108,7 @@ async def _book(desk: Desk, account: Account, credit: Credit) -> Answer:
     return await desk.teller.execute(order)
 
 
-def _done(desk: Desk, answer: Answer, before_nano: int) -> Done:
+def _done(desk: Desk, answer: Answer) -> Done:
     """Raises CommandRefused with the books' own reason when they refused it."""
     if answer.status is VerdictStatus.REFUSED:
         raise CommandRefused(answer.reason, **dict(answer.detail))
@@ -125,15 +122,17 @@ def _done(desk: Desk, answer: Answer, before_nano: int) -> Done:
         shown.repeated,
         shown.row,
         shown.account,
-        wire_money(_bought_nano(account) - before_nano),
+        _credited(answer),
         wire_money(account.balance_nano),
         account.currency,
         account.supply.state,
     )
 
 
-def _bought_nano(account: Account) -> int:
-    return account.top_up_total_nano - account.withheld_nano
+def _credited(answer: Answer) -> str:
+    """What this one added: nothing, when it was there before or was no money."""
+    found = dict(answer.detail).get("credited_nano", 0)
+    return wire_money(0 if answer.duplicate else int(found))
 
 
 ACTIONS = (

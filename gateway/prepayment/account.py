@@ -16,6 +16,7 @@ from gateway.prepayment.events import Hold, Moment, SuspicionCause
 from gateway.prepayment.intervals import Interval, IntervalState
 from gateway.prepayment.ledger import Record, Verdict
 from gateway.prepayment.outages import Outage
+from gateway.prepayment.override import Override
 from gateway.prepayment.periods import Schedule
 from gateway.prepayment.policy import Policy, Reconnect
 from gateway.prepayment.posting import Bonus, Postings
@@ -168,6 +169,7 @@ class Account:
     plant_power_w: int = 0
     unread_end: bool = False
     low_told_at: int | None = None
+    override: Override | None = None
 
     @property
     def credit_nano(self) -> int:

@@ -37,9 +37,11 @@ def _entitled(account: Account, terms: Terms) -> Control:
         return Control(SwitchState.DISCONNECTED, None, "terminated")
     if account.lockout is not None:
         return Control(SwitchState.DISCONNECTED, None, "lockout")
+    closed = SwitchState.READY_FOR_RECONNECTION if account.armed else SwitchState.CONNECTED
+    if account.override is not None:
+        return Control(closed, None, "override")
     if state is SupplyState.SUSPENDED:
         return Control(SwitchState.DISCONNECTED, None, "suspended")
-    closed = SwitchState.READY_FOR_RECONNECTION if account.armed else SwitchState.CONNECTED
     if state is SupplyState.LIMITED and terms.can_limit and account.commodity is Commodity.ELECTRICITY:
         return Control(closed, limit_w(account.contract_power_w, account.policy), "limited")
     return Control(closed, None, "armed" if account.armed else "supplied")

@@ -45,10 +45,11 @@ def protecting(account: Account, at: Moment) -> Hold | None:
 
 
 def blocked_by(account: Account, at: Moment, target: SupplyState | None = None) -> str:
-    """The id of the first hold or outage that keeps the account from this rung (None: from any); "" when none does."""
+    """The id of the first hold, outage or override that keeps the account from this rung (None: any); "" for none."""
     held = (hold.hold_id for hold in holds_in_force(account, at) if _blocks(hold, target))
     off = (outage.outage_id for outage in outages_in_force(account, at))
-    return next(held, "") or next(off, "")
+    override = "" if account.override is None else account.override.override_id
+    return next(held, "") or next(off, "") or override
 
 
 def disputed_nano(account: Account, at: Moment | None = None) -> int:

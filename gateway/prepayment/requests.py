@@ -29,6 +29,8 @@ from gateway.prepayment.events import (
 from gateway.prepayment.ledger import Verdict
 from gateway.prepayment.operations import MeterTestEnded, Operation
 from gateway.prepayment.outages import OutageCancelled, OutagePlanned
+from gateway.prepayment.override import OverrideEnded, OverrideSet
+from gateway.prepayment.overriding import override_ended, override_set
 from gateway.prepayment.position import Resynced
 from gateway.prepayment.posting import BonusSet, Posting
 from gateway.prepayment.resync import resync
@@ -60,6 +62,8 @@ Request = (
     | BonusSet
     | ScheduleSet
     | VoltageCheckBegun
+    | OverrideSet
+    | OverrideEnded
 )
 """Everything `take` decides on."""
 _AFTER_THE_END = Resynced | Posting | ArrearsPaid | MeterTestEnded
@@ -111,6 +115,10 @@ def take(account: Account, request: Request, terms: Terms) -> Taken | Verdict:  
             return schedule_set(account, request)
         case VoltageCheckBegun():
             return check_begun(account, request, terms)
+        case OverrideSet():
+            return override_set(account, request)
+        case OverrideEnded():
+            return override_ended(account, request)
         case BonusSet():
             return bonus.bonus_set(account, request)
         case _:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from gateway.prepayment import civil, delinquency
+from gateway.prepayment import civil, delinquency, overriding
 from gateway.prepayment.account import Account, Outcome, Spending, Supply, Terms
 from gateway.prepayment.arrears import Reconnected
 from gateway.prepayment.bonus import pay
@@ -46,6 +46,7 @@ from gateway.prepayment.ladder import (
 )
 from gateway.prepayment.ledger import Entry, EntryKind, Happening, Record, Transition, Verdict
 from gateway.prepayment.notices import notice, tell, template_of
+from gateway.prepayment.overriding import lifted
 from gateway.prepayment.power import limit_w
 from gateway.prepayment.protection import holding
 from gateway.prepayment.rating import Rated, standing
@@ -77,7 +78,7 @@ def apply(account: Account, event: Event, terms: Terms) -> Outcome:  # noqa: PLR
         case Confirmed():
             return _evaluate(confirmed(account, event), event.at, terms)
         case Suspected():
-            return suspected(account, event)
+            return lifted(suspected(account, event), event.at)
         case Contact():
             if not event.at.trust.proven:  # reach means: somebody is there *and* the time is known (decision 12)
                 return Outcome(account)
@@ -95,6 +96,11 @@ def apply(account: Account, event: Event, terms: Terms) -> Outcome:  # noqa: PLR
 
 def next_deadline_ms(account: Account, terms: Terms, at: Moment) -> int | None:
     """How long from `at` until a timer of this account may fire; None when none runs. A hint: `Tick` then decides."""
+    waits = (_ladder_left_ms(account, terms, at), overriding.left_ms(account, at))
+    return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _ladder_left_ms(account: Account, terms: Terms, at: Moment) -> int | None:
     situation = situation_of(account, terms, at)
     policy, supply = account.policy, account.supply
     if policy.delinquency is not None:
@@ -228,7 +234,11 @@ def _taken(account: Account, taken: Taken, at: Moment, terms: Terms) -> Outcome:
 
 
 def _evaluate(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
-    """Let the ladder decide one rule and carry it out."""
+    """Let the ladder decide one rule and carry it out; an override that is over neither holds nor lifts any more."""
+    return lifted(_decided(lifted(outcome, at), at, terms), at)
+
+
+def _decided(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     outcome = reminded(passed(ended(outcome, at), at), at)
     account = waited(outcome.account, at)
     supply = account.supply

@@ -17,6 +17,7 @@ from gateway.commands.envelope import Envelope
 from gateway.commands.kinds import HELPFUL, HURTFUL
 from gateway.commands.link import AckBody, ReadNow, ReadNowBody, ResendBody, TimeBody
 from gateway.commands.order import Order, check_fresh, check_key, to_event
+from gateway.commands.override import OverrideEndBody, OverrideSetBody
 from gateway.commands.postings import BonusSetBody, PostingBody
 from gateway.commands.protection import (
     HoldReleaseBody,
@@ -37,6 +38,7 @@ from gateway.prepayment.arrears import Arrears, Proof
 from gateway.prepayment.events import Hold, HoldKind, Moment, Opening, TimeTrust
 from gateway.prepayment.export import DocumentKind
 from gateway.prepayment.outages import Outage, OutageCancelled, OutagePlanned
+from gateway.prepayment.override import OverrideEnded, OverrideSet
 from gateway.prepayment.periods import BillingClass
 from gateway.prepayment.position import Position, Resynced
 from gateway.prepayment.posting import BonusSet, Posting, PostingKind
@@ -100,6 +102,11 @@ EVENTS: tuple[tuple[Command, Body, object], ...] = (
      OutageCancelled(AT, "j-1", "o", "utility/M. R.", "rain")),
     (Command.LOCKOUT_SET, LockoutSetBody("a", "fire"), events.LockoutSet(AT, "j-1", "fire")),
     (Command.LOCKOUT_RELEASE, LockoutReleaseBody("a"), events.LockoutReleased(AT, "j-1")),
+    (Command.OVERRIDE_SET, OverrideSetBody("a", "M. R.", "ill child"),
+     OverrideSet(AT, "j-1", "M. R.", "ill child", 24, 10_000)),
+    (Command.OVERRIDE_SET, OverrideSetBody("a", "M. R.", "ill child", 72, 30_000),
+     OverrideSet(AT, "j-1", "M. R.", "ill child", 72, 30_000)),
+    (Command.OVERRIDE_END, OverrideEndBody("a", "M. R.", "paid"), OverrideEnded(AT, "j-1", "M. R.", "paid")),
     (Command.POSTING, PostingBody("a", 7, PostingKind.FEE, "-1.5", "CHF", "P-7"),
      Posting(AT, "j-1", 7, PostingKind.FEE, -1_500_000_000, "CHF", "P-7")),
     (Command.POSTING,

@@ -56,7 +56,8 @@ def test_a_code_credits_once_and_its_row_tells_that_it_came_by_code(station: Sta
             receipt = (await station.rows("receipt"))[-1]
             assert done["row"] == receipt["seq"]
             assert receipt["command_id"].startswith("code-1-")
-            assert receipt["detail"] == {"sequence": 1, "total": "20.00"}
+            assert (receipt["detail"]["sequence"], receipt["detail"]["total"]) == (1, "20.00")
+            assert receipt["detail"]["channel"] == "code"
             assert (await station.rows("entry"))[-1]["reference"] == receipt["command_id"]
             again = await station.done("topup.code", code=code(1, 20), account="CH-1")
             assert (again["status"], again["balance"]) == ("already_included", "40.00")

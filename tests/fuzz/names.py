@@ -14,6 +14,7 @@ from gateway.commands.credit import TopUpBody, TopUpReverseBody
 from gateway.commands.documents import DocumentBody
 from gateway.commands.keys import parse_keys
 from gateway.commands.link import AckBody, ReadNowBody, ResendBody, TimeBody
+from gateway.commands.override import OverrideEndBody, OverrideSetBody
 from gateway.commands.postings import BonusSetBody, PostingBody
 from gateway.commands.protection import (
     HoldReleaseBody,
@@ -84,6 +85,8 @@ COMMANDS: tuple[tuple[Command, Body], ...] = (
     (Command.OUTAGE_CANCEL, OutageCancelBody("CH-1", "o-1", "M. R.", "rain")),
     (Command.LOCKOUT_SET, LockoutSetBody("CH-1", "work on the line")),
     (Command.LOCKOUT_RELEASE, LockoutReleaseBody("CH-1")),
+    (Command.OVERRIDE_SET, OverrideSetBody("CH-1", "anna", "ill child", 24, 10_000)),
+    (Command.OVERRIDE_END, OverrideEndBody("CH-1", "anna", "paid")),
     (
         Command.POSTING,
         PostingBody(

@@ -64,6 +64,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
                 "arrears": (), "ordered": None, "armed": False, "voltage_check": None, "plant_power_w": 0,
                 "unread_end": False,
                 "low_told_at": None,
+                "override": None,
             },
         ),
         (Supply, {"notice_running_ms": None, "dated_on": None, "grace_warned": False, "held_by": ""}),

@@ -95,6 +95,17 @@ def lockout(world: World, chance: random.Random) -> None:
     world.on.healed.append(partial(world.center.insist, "lockout_release", release))
 
 
+@incident(FAMILY, 0.3)
+def override(world: World, chance: random.Random) -> None:
+    """A technician gives full supply for some hours, or asks for it where nothing is off; some end it by hand."""
+    hours, energy_wh = chance.choice((1, 3, 12)), chance.choice((200, 2_000))
+    body = _body(world, technician="anna", reason="ill child", hours=hours, energy_wh=energy_wh)
+    world.center.insist("override_set", body)
+    if chance.random() < 0.3:
+        end = _body(world, technician="anna", reason="settled")
+        world.later(chance.uniform(0.2, 2) * HOUR_S, partial(world.center.insist, "override_end", end))
+
+
 @incident(FAMILY, 0.6)
 def reversal(world: World, chance: random.Random) -> None:
     """Some of what was sold is taken back: a stolen card."""

@@ -28,6 +28,7 @@ OWNED = {
     "contract_power_w": {"power_set"},
     "holds": {"hold_set", "hold_release", "outage_plan", "outage_cancel"},
     "lockout": {"lockout_set", "lockout_release"},
+    "override": {"override_set"},
     "outages": {"outage_plan", "outage_cancel", "hold_set", "hold_release"},
     "meter_serial": {"meter_replace"},
     "delivery_point": set(),
@@ -41,7 +42,7 @@ OWNED = {
     "currency": set(),
     "opening_nano": set(),
 }
-"""Any order about holds or outages also puts away those that are over."""
+"""Any order about holds or outages also puts away those that are over; an override ends by itself, too."""
 
 
 class Receipts:
@@ -108,6 +109,7 @@ class Receipts:
             agenda = account.get("agenda", {}) if account["supply"]["state"] != "TERMINATED" else {}
             owned |= {name: agenda.get(name.partition(".")[2]) for name in OWNED if "." in name}
             before = self._owned.get(account_id)
+            owned["override"] = owned["override"] or (before or {}).get("override")
             self._owned[account_id] = owned
             if before is None or owned == before or fresh & RESYNCS:
                 continue

@@ -49,8 +49,9 @@ def serving(accounts: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
 
 def wants_open(account: dict[str, Any]) -> bool:
     """By policy or for safety this supply must be open, or somebody on site has to see to it first (decision 14)."""
-    off = account["supply"]["state"] in ("SUSPENDED", "TERMINATED") or account["lockout"] is not None
-    return off or account.get("armed", False)
+    state = account["supply"]["state"]
+    off = state == "SUSPENDED" and account.get("override") is None
+    return off or state == "TERMINATED" or account["lockout"] is not None or account.get("armed", False)
 
 
 def limit_w(account: dict[str, Any]) -> int | None:
@@ -61,6 +62,8 @@ def limit_w(account: dict[str, Any]) -> int | None:
     state = account["supply"]["state"]
     unconfirmed = leaves_switch(account) and state in ("SUSPENDED", "TERMINATED")
     if account["lockout"] is not None or not (state == "LIMITED" or unconfirmed):
+        return None
+    if account.get("override") is not None and not unconfirmed:
         return None
     power_w = account["contract_power_w"]
     available_w = power_w + power_w // 10 if power_w <= 30_000 else power_w
