@@ -19,6 +19,8 @@ WITHHELD = "withheld"
 """The reference of what was held back until the head-end had confirmed the books."""
 REPLACED = "meter.replaced"
 PPM = 1_000_000
+SHARED_NANO = 500
+"""What two lines of gas may owe each other, one nano-unit for each reading; all charges together owe less than one."""
 
 
 @dataclass(slots=True)
@@ -234,7 +236,7 @@ class Money:
     def _priced(self, book: Book, row: Row, line: dict[str, Any]) -> None:
         """Energy costs what its tariff says; the tariff is one the head-end signed (I2, I14).
 
-        Litres of gas times C do not divide: each line is exact below one nano-unit, and what is left is carried.
+        Litres of gas times C do not divide: what is left is carried to the next charge, perhaps in another line.
         """
         known = self._price(line["tariff_ref"])
         if known is None:
@@ -242,7 +244,7 @@ class Money:
         elif (price := known.nano_by_band.get(line["band"])) is not None:
             rest_ppm = line["wh"] * price * known.coefficient_ppm - nano_of(line["amount"]) * PPM
             book.rest_ppm += rest_ppm
-            if rest_ppm and (known.coefficient_ppm == PPM or abs(rest_ppm) >= PPM):
+            if rest_ppm and (known.coefficient_ppm == PPM or abs(rest_ppm) >= SHARED_NANO * PPM):
                 told = f"{line['wh']} cost {line['amount']} at {price} nano and C {known.coefficient_ppm}"
                 self._violated("I2", f"row {row['seq']}: {told}")
 
