@@ -81,6 +81,14 @@ class Client:
         self.close()
         return True
 
+    def parting(self) -> Refused | None:
+        """Why the daemon closed the connection, if it said so: an answer to nothing."""
+        for line in reversed(self._held.split(b"\n")):
+            said = _answer(line)
+            if said is not None:
+                return None if said.id or said.ok else Refused(said.code, said.reason, said.detail)
+        return None
+
     def ask(
         self,
         do: str,
@@ -147,11 +155,16 @@ class Client:
                 self._lose("answer_lost")
             self._held += data
         line, _, self._held = self._held.partition(b"\n")
-        try:
-            return msgspec.json.decode(line, type=Answer)
-        except msgspec.DecodeError:
-            self._lose("answer_unreadable")
+        return _answer(line) or self._lose("answer_unreadable")
 
     def _lose(self, reason: str) -> NoReturn:
         self.close()
         raise Away(*fault(reason))
+
+
+def _answer(line: bytes) -> Answer | None:
+    """The answer on this line, None when it is none."""
+    try:
+        return msgspec.json.decode(line, type=Answer)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None

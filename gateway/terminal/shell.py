@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -134,7 +135,7 @@ class Shell:
             self.perform(request)
         except Refused as refusal:
             self.complain(refusal)
-            if refusal.reason == "not_allowed_here" and self.client.connected:
+            if self.client.connected and self.sitting.who:
                 self._renew()  # the daemon may have ended the log-in
             return UNAVAILABLE if isinstance(refusal, Away) else REFUSED
         return FINE
@@ -273,7 +274,9 @@ class Shell:
                 return ()
             who, key = self.sitting.who, "shell.lost_session" if self.sitting.who else "shell.lost"
             self._alone()
-            return (self.say.text(key, who=who),)
+            parting = self.client.parting()
+            told = [self.say.text(key, who=who), *([self._line_of(parting)] if parting is not None else ())]
+            return [part for line in told for part in layout.wrap(self.say.charset.plain(line), self.say.width - 1)]
         if ticks_ms() - self._tried_ms < _RETRY_MS:
             return ()
         try:
@@ -298,6 +301,9 @@ class Shell:
             return ()
         names = data.get("names")
         return [name for name in names if isinstance(name, str)] if isinstance(names, list) else ()
+
+    def _line_of(self, refusal: Refused) -> str:
+        return f"{refusal.code}  {self._meaning(refusal)}"
 
     def _meaning(self, refusal: Refused) -> str:
         """The text of a code; a fact that has words of its own (`fact.<name>.<value>`) is said in them."""
@@ -327,4 +333,5 @@ OWN_NAMES = frozenset({"help", "language", "watch", "quit"})
 
 
 def _json(data: object) -> str:
-    return msgspec.json.encode(data).decode()
+    """One line for a machine, in ASCII whatever the screen can show."""
+    return json.dumps(data, separators=(",", ":")).replace("\x7f", "\\u007f")

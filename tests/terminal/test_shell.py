@@ -14,6 +14,8 @@ from gateway.terminal import seat
 from tests.terminal.conftest import Sit
 from tests.terminal.daemon import FakeDaemon
 
+DEEP = b'{"id":2,"ok":true,"data":' + b"[" * 20_000 + b"]" * 20_000 + b"}\n"
+
 
 def test_somebody_sits_down_asks_and_leaves(sit: Sit, daemon: FakeDaemon) -> None:
     """Prompt with the gateway's id, an abbreviated command, its answer; `quit` gives the terminal back as it was."""
@@ -227,7 +229,7 @@ def test_ctrl_c_gives_up_waiting(sit: Sit, daemon: FakeDaemon) -> None:
     assert len(late) == 1
 
 
-@pytest.mark.parametrize("babble", [b"garbage\n", b"{}\n", b"\xff\xfe\n", b"[" * 5000 + b"\n", b"x" * 200_000])
+@pytest.mark.parametrize("babble", [b"garbage\n", b"{}\n", b"\xff\xfe\n", b"[" * 5000 + b"\n", DEEP, b"x" * 200_000])
 def test_a_daemon_that_babbles_is_left(sit: Sit, daemon: FakeDaemon, babble: bytes) -> None:
     """Bytes that are no answer, or never end, end the connection, not the terminal."""
     daemon.replies["echo"] = lambda ask: babble
@@ -244,6 +246,34 @@ def test_a_daemon_that_has_no_room_says_so(sit: Sit, daemon: FakeDaemon) -> None
     person = sit()
     person.type("echo hello\r")
     person.sees("E-ASK-05  Too many people")
+
+
+def test_why_the_daemon_closed_is_told(sit: Sit, daemon: FakeDaemon) -> None:
+    """A line that the daemon ends with a reason says the reason, with its code."""
+    person = sit()
+    parting = b'{"id":0,"ok":false,"code":"E-AUT-11","reason":"session_ended"}\n'
+    for line in daemon._open:
+        line.sendall(b"garbage\n" + parting)
+        daemon.hang_up(line)
+    person.sees("waiting for it.\r\nE-AUT-11  ")
+
+
+def test_what_data_says_never_commands_the_screen(sit: Sit, daemon: FakeDaemon) -> None:
+    """Escape sequences in an answer, a refusal or JSON are shown as characters, and JSON stays what it was."""
+    evil = "a\x1b[2J\x07\x9b1mb è \x7f"
+    daemon.replies["echo"] = lambda ask: Answer(ask.id, ok=True, data={"text": evil})
+    daemon.replies["rows"] = lambda ask: Answer(ask.id, ok=False, code="E-X", reason=evil, detail={"why": evil})
+    person = sit()
+    start = len(person.seen)
+    person.type("echo x\r")
+    person.sees("said a?[2J??1mb e' ?\r\n")
+    person.type("rows\r")
+    person.sees("E-X  a?[2J")
+    person.type("echo x --json\r")
+    person.sees("--json\r\n")
+    assert json.loads(person.sees("\r\n")) == {"text": evil}
+    assert b"\x1b" not in person.seen[start:]
+    assert b"\x07" not in person.seen[start:]
 
 
 def test_nobody_there_for_long_is_logged_out(sit: Sit) -> None:
