@@ -44,7 +44,7 @@ _EXPECTED = {
     "switch": '{ kind = "meter" }, { kind = "relay", ... } or { kind = "output", ... }',
     "word_order": '"big" or "little"',
     "limiter": '{ kind = "threshold" } or { kind = "switched", ... }',
-    "email": 'an address like "anna@example.org"',
+    "email": 'an address like "name@example.org"',
     "phone": 'a number with its country, like "+41791234567"',
     "from": 'the address that messages come from, like "avvisi@utility.example"',
     "tls": '"starttls", "tls" or "none" under [alerts.email], true or false under [headend]',
