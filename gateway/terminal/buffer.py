@@ -80,7 +80,7 @@ class Buffer:
     def recall(self, history: History, by: int) -> bool:
         """Show the line so many further back (or forth) in the history; False when there is none."""
         back = self.back + by
-        if self.secret or not 0 <= back <= len(history):
+        if not 0 <= back <= len(history):
             return False
         if not self.back:
             self._draft = self.text

@@ -48,6 +48,7 @@ class Seat:
         self._typed = b""
         self._burst = 0
         self._awake_ms = ticks_ms()
+        self._asleep = False
 
     def read(
         self,
@@ -118,7 +119,8 @@ class Seat:
         if _INTERRUPT in data:
             raise Stopped
         if data:
-            self._awake_ms = ticks_ms()
+            self.awake()
+        self._check_idle()
         return data
 
     def look(self) -> None:
@@ -135,8 +137,9 @@ class Seat:
                 return
 
     def awake(self) -> None:
-        """Count the time without a person from now."""
+        """Somebody is here: count the time without a person from now."""
         self._awake_ms = ticks_ms()
+        self._asleep = False
 
     def _entered(self, did: Did) -> str:
         if did is Did.INTERRUPT:
@@ -151,7 +154,7 @@ class Seat:
         if self._burst > BURST_MAX_LINES and self.line.person:
             self._quiet()
             raise Refused(*fault("too_many_lines"))
-        self._awake_ms = ticks_ms()
+        self.awake()
         return self.editor.text
 
     def _pause(self, tick: Callable[[], Sequence[str]] | None) -> None:
@@ -163,7 +166,8 @@ class Seat:
         self._check_idle()
 
     def _check_idle(self) -> None:
-        if ticks_ms() - self._awake_ms > self._idle_ms and self.line.person:
+        if ticks_ms() - self._awake_ms > self._idle_ms and self.line.person and not self._asleep:
+            self._asleep = True  # said once, until somebody is here again
             self.line.write(self.line.newline)
             raise Idle
 

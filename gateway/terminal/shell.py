@@ -57,6 +57,8 @@ class Shell:
         self._json = json
         self._last: Data | None = None
         self._tried_ms = -_RETRY_MS
+        self._resting = False
+        """Nobody is here: the daemon's few lines are for those who are."""
 
     # ------------------------------------------------------------------------------------------------------ verbs.Talk
 
@@ -197,14 +199,15 @@ class Shell:
         """One prompt and what is entered there."""
         try:
             line = self.seat.read(self._prompt(), complete=self._complete, tick=self._tick)
+            self._resting = False
             return self.obey(line)
         except Ended:
             self.leaving = True
         except Idle:
-            self.seat.awake()
             if self.sitting.who:
                 self.seat.put(self.say.text("shell.idle"))
             self.log_out()
+            self._resting = True
         except Gone:
             raise
         except Stopped:
@@ -236,7 +239,7 @@ class Shell:
         sitting = self.sitting
         where = sitting.gateway or "gateway"
         who = f"{sitting.who}@" if sitting.who else ""
-        mark = "?" if not self.client.connected else "#" if sitting.proven else ">"
+        mark = "?" if not (self.client.connected or self._resting) else "#" if sitting.proven else ">"
         return f"{who}{where}{mark} "
 
     def _meet(self) -> None:
@@ -253,7 +256,10 @@ class Shell:
         except Away:
             self._alone()
             raise
-        except (Refused, msgspec.ValidationError) as error:
+        except Refused as refusal:  # there are too many lines already, say
+            self.log_out()
+            raise Away(refusal.code, refusal.reason, refusal.detail) from refusal
+        except msgspec.ValidationError as error:
             self.log_out()
             raise Away(*fault("answer_unreadable")) from error
         if self.sitting.who and met.who != self.sitting.who:
@@ -277,7 +283,7 @@ class Shell:
             parting = self.client.parting()
             told = [self.say.text(key, who=who), *([self._line_of(parting)] if parting is not None else ())]
             return [part for line in told for part in layout.wrap(self.say.charset.plain(line), self.say.width - 1)]
-        if ticks_ms() - self._tried_ms < _RETRY_MS:
+        if self._resting or ticks_ms() - self._tried_ms < _RETRY_MS:
             return ()
         try:
             self._meet()

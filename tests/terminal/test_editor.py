@@ -69,6 +69,7 @@ def test_each_key_does_what_it_does_everywhere(typed: tuple[bytes, ...], text: s
         (b"\xe2\x82\xac", "€"),
         (b"\xe9\xb0\xb0\xb0", "\xb0"),
         (b"\xe9", ""),
+        (b"\xe0\x80\xb0", "à°"),
         (b"a\x80\x9f\xadb", "ab"),
         (b"\xf0\x9f\x92\xa1x", "x"),
         ("e\u0301\u202ex".encode(), "ex"),

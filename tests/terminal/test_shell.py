@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from gateway.console.wire import Answer
+from gateway.console.wire import Answer, Ask
 from gateway.terminal import seat
 from tests.terminal.conftest import Sit
 from tests.terminal.daemon import FakeDaemon
@@ -178,9 +178,10 @@ def test_a_daemon_that_restarts_is_waited_for(sit: Sit, daemon: FakeDaemon) -> N
     person.type(" an hour\r")
     person.sees("said half an hour\r\n")
     person.sees("gw-1> ")
-    person.type("\x1b[A\x1b[A\x15quit\r")
-    assert person.ends() == 0
-    assert person.seen.count(b"signin anna") == 1, "whoever comes next finds no commands of anna's"
+    person.type("\x1b[A")
+    person.sees("echo half an hour")
+    person.type("\x1b[A")
+    person.sees("\a")  # whoever comes next finds no commands of anna's
 
 
 def test_a_daemon_that_dies_during_an_ask_leaves_it_open(sit: Sit, daemon: FakeDaemon) -> None:
@@ -204,6 +205,21 @@ def test_no_daemon_says_what_to_do(sit: Sit, daemon: FakeDaemon) -> None:
     person.sees("gw-1 is there again.")
     person.type("echo there\r")
     person.sees("said there")
+
+
+def test_what_is_typed_ahead_comes_next(sit: Sit, daemon: FakeDaemon) -> None:
+    """While an answer is awaited, keys are kept for the next prompt; a bounded number of them."""
+
+    def slow(ask: Ask) -> Answer:
+        time.sleep(0.7)
+        return Answer(ask.id, ok=True, data={"text": "at last"})
+
+    daemon.replies["echo"] = slow
+    person = sit()
+    person.type("echo x\r")
+    person.sees("echo x\r\n")
+    person.type("rows 1\r")
+    person.sees("said at last\r\ngw-1> rows 1\r\nrow 0\r\n")
 
 
 def test_ctrl_c_gives_up_waiting(sit: Sit, daemon: FakeDaemon) -> None:
@@ -246,6 +262,10 @@ def test_a_daemon_that_has_no_room_says_so(sit: Sit, daemon: FakeDaemon) -> None
     person = sit()
     person.type("echo hello\r")
     person.sees("E-ASK-05  Too many people")
+    daemon.replies["hello"] = daemon.replies["echo"]
+    another = sit(greeted=False)
+    another.sees("E-ASK-05  Too many people")
+    another.sees("gateway? ")
 
 
 def test_why_the_daemon_closed_is_told(sit: Sit, daemon: FakeDaemon) -> None:
@@ -276,12 +296,21 @@ def test_what_data_says_never_commands_the_screen(sit: Sit, daemon: FakeDaemon) 
     assert b"\x07" not in person.seen[start:]
 
 
-def test_nobody_there_for_long_is_logged_out(sit: Sit) -> None:
-    """After the idle time the session ends, and whoever comes next is nobody."""
+def test_nobody_there_for_long_is_logged_out(sit: Sit, daemon: FakeDaemon) -> None:
+    """After the idle time the session ends, also one left in `watch`; whoever comes next is nobody."""
     person = sit("--idle-minutes", "0.02")
     person.type("signin anna\rSecret1!\r")
     person.sees("Nobody was here for a while: logged out.\r\n")
-    person.sees("gw-1? ")
+    person.sees("gw-1> ")
+    asked = len(daemon.asked)
+    person.sees_nothing(3.5)
+    assert len(daemon.asked) == asked, "a line without a person takes no place at the daemon, and says nothing"
+    person.type("rows 1\r")
+    person.sees("row 0\r\n")
+    person.type("signin anna\rSecret1!\r")
+    person.sees("anna@gw-1> ")
+    person.type("watch 1 rows 1\r")
+    person.sees("logged out.\r\n")
     assert seat.IDLE_S == 600
 
 
