@@ -85,3 +85,15 @@ def test_it_runs_as_a_user_of_its_own_with_its_own_state() -> None:
     assert re.search(rf"^u {service['User']} ", users, flags=re.MULTILINE)
     assert re.search(rf"^m {service['User']} dialout$", users, flags=re.MULTILINE)
     assert service["StateDirectory"] == "prepaid-gateway"
+
+
+def test_the_consoles_socket_has_a_folder_that_its_group_can_enter() -> None:
+    """The unit makes the folder of the example's socket; the socket's own mode and group decide who may open it."""
+    service = _directives()
+    example = (UNIT.parent.parent / "config" / "gateway.toml").read_text(encoding="utf-8")
+    assert f'socket = "/run/{service["RuntimeDirectory"]}/console.sock"' in example
+    assert service["RuntimeDirectoryMode"] == "0755"
+    users = (UNIT.parent / "prepaid-gateway.sysusers").read_text(encoding="utf-8")
+    assert re.search(r"^g prepaid-console -$", users, flags=re.MULTILINE)
+    assert re.search(rf"^m {service['User']} prepaid-console$", users, flags=re.MULTILINE)
+    assert "AF_UNIX" in service["RestrictAddressFamilies"]

@@ -19,12 +19,13 @@ import pytest
 
 from gateway import app
 from gateway.clock import SystemClock
-from gateway.console import door, server
+from gateway.console import door, otp, server, servicekey
 from gateway.console.actions import ACTIONS
 from gateway.console.codes import code_of
 from gateway.console.desk import Action, Desk, Nothing, Session
 from gateway.console.wire import LINE_MAX_BYTES, Answer, Role
 from gateway.installation import load
+from gateway.store import Store
 from tests.config.drafts import GOOD, write
 
 
@@ -318,3 +319,38 @@ def test_a_console_that_nobody_opens_is_not_loaded() -> None:
     told = "import sys, gateway.app; print(sorted(m for m in sys.modules if m.startswith('gateway.console')))"
     found = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.strip()
     assert found == "['gateway.console', 'gateway.console.door', 'gateway.console.wire']"
+
+
+@pytest.mark.parametrize("end", ["gone", "idle", "line_too_long"])
+def test_a_line_that_ends_logs_out_on_record(tmp_path: Path, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the line ends, whoever was logged in on it is not any more, and the journal says how it ended."""
+    monkeypatch.setattr(server, "IDLE_S", 0.5)
+    service_key = servicekey.derive(b"m" * 32, "gw-1")
+    (tmp_path / "service.key").write_text(servicekey.written(service_key))
+    (tmp_path / "service.key").chmod(0o600)
+
+    async def story() -> None:
+        async with running(tmp_path, '[console]\nservice_key = "service.key"\n') as path, line(path) as one:
+            shown = (await one.ask("challenge", name="anna", role="viewer")).data
+            subject = otp.Subject("gw-1", "anna", Role.VIEWER)
+            key = servicekey.key_for(service_key, servicekey.Use.OTP)
+            assert (await one.ask("login", code=otp.answer(key, subject, shown["challenge"]))).ok
+            if end == "line_too_long":
+                one.send(b"x" * (LINE_MAX_BYTES + 1))
+            if end == "gone":
+                one.writer.close()
+            else:
+                while await one.reader.read(1 << 16):
+                    pass
+            async with line(path) as other:
+                for _ in range(30):  # the end of a line is seen after the pause that follows its last answer
+                    assert (await other.ask("whoami")).data["who"] == ""
+        store = await Store.open(tmp_path / "data" / "store.db", tmp_path / "data" / "store-backup.db")
+        try:
+            rows = [msgspec.json.decode(row.body) for row in await store.rows_after(0, 1000)]
+        finally:
+            await store.close()
+        told = [(row["what"], row["detail"].get("cause")) for row in rows if row.get("what", "").startswith("console.")]
+        assert told == [("console.login", None), ("console.logout", end)]
+
+    asyncio.run(story())
