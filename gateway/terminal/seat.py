@@ -49,6 +49,7 @@ class Seat:
         self._burst = 0
         self._awake_ms = ticks_ms()
         self._asleep = False
+        self._entered_now = False
 
     def read(
         self,
@@ -116,6 +117,9 @@ class Seat:
             select.select([], [], [], seconds)
             return b""
         data, self._typed = self._typed or self.line.read(seconds), b""
+        if data and self._entered_now:  # the rest of the Enter that began this: CR LF, or the CR NUL of telnet
+            self._entered_now = False
+            data = data[data[:1] in {b"\n", b"\0"} :]
         if _INTERRUPT in data:
             raise Stopped
         if data:
@@ -155,6 +159,7 @@ class Seat:
             self._quiet()
             raise Refused(*fault("too_many_lines"))
         self.awake()
+        self._entered_now = True
         return self.editor.text
 
     def _pause(self, tick: Callable[[], Sequence[str]] | None) -> None:

@@ -155,6 +155,19 @@ def test_watch_repeats_until_a_key(sit: Sit, daemon: FakeDaemon) -> None:
     person.sees("E-KEY-03")
 
 
+def test_the_rest_of_an_enter_is_no_key(sit: Sit) -> None:
+    """A terminal that sends CR LF does not stop what it has just started, nor turn its first page."""
+    person = sit()
+    for ending in ("\r\n", "\r\0", "\r"):
+        person.type("watch 1 rows 1" + ending)
+        person.sees("row 0\r\nrow 0\r\n")
+        person.type("\r")
+        person.sees("gw-1> ")
+    person.type("rows 100\r\n")
+    person.sees("row 22\r\n-- more: space, Enter, q --")
+    person.sees_nothing(0.4)
+
+
 def test_redraw_is_for_who_asks(sit: Sit) -> None:
     """With `--redraw` each round of `watch` begins on a cleared screen."""
     person = sit("--redraw")

@@ -80,6 +80,11 @@ def _role(talk: Talk, usual: Role) -> str:
     raise Stopped
 
 
+def logout(talk: Talk, _: Mapping[str, str]) -> None:
+    """A conversation, because the prompt must not go on saying who was here."""
+    talk.show(whoami(talk.ask("logout"), talk.say))
+
+
 def passwd(talk: Talk, _: Mapping[str, str]) -> None:
     """One's own password."""
     standing = talk.ask("whoami")
@@ -137,7 +142,7 @@ VERBS = (
         (Word("name", (), optional=True), Word("how", (BY_CODE,), optional=True)),
         talk=login,
     ),
-    Verb("logout", Role.VIEWER, "logout", do="logout", show=whoami),
+    Verb("logout", Role.VIEWER, "logout", talk=logout),
     Verb("passwd", Role.VIEWER, "passwd", talk=passwd),
     Verb("user add", Role.SUPERVISOR, "user add rossi technician", (_NAME, _ROLE), talk=add),
     Verb("user remove", Role.SUPERVISOR, "user remove rossi", (_NAME,), talk=remove),
