@@ -6,8 +6,9 @@ happens on the way is one of the three answers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 SEND_MAX_S = 180.0
 """One `send` that takes longer is cancelled and counts as `Later`: a channel must be done, or give up, well before."""
@@ -74,3 +75,10 @@ class Channel(Protocol):
     async def close(self) -> None:
         """Let go of the line or connection; called once, when the gateway ends. Takes two seconds at most."""
         ...
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A channel that hears later what became of a message it was rid of: its id, and "delivered", "failed", ..."""
+
+    told: Callable[[str, str], None]

@@ -17,7 +17,8 @@ from gateway.prepayment.money import parse_money
 from gateway.store import Row
 
 SENT, GIVEN_UP, EXPIRED = "alert.sent", "alert.given_up", "alert.expired"
-OUTCOMES = (SENT, GIVEN_UP, EXPIRED)
+UNDELIVERED = "alert.undelivered"
+OUTCOMES = (SENT, GIVEN_UP)
 """What becomes of an alert, as rows of their own; they are what a restart knows by."""
 
 
@@ -96,10 +97,8 @@ def read(row: Row) -> Occasion | Outcome | None:
     )
 
 
-def _outcome(body: _Row) -> Outcome | None:
+def _outcome(body: _Row) -> Outcome:
     detail = body.detail
-    if body.what == EXPIRED:
-        return None  # a summary: what it speaks of is too old to be sent in any run
     return Outcome(str(detail.get("channel")), int(detail.get("row", 0)), str(detail.get("recipient")))
 
 

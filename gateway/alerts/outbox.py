@@ -15,7 +15,7 @@ import structlog
 
 from gateway.alerts import words
 from gateway.alerts.channel import REASON_MAX_CHARS, SEND_MAX_S, Channel, Later, Message, Never, Result, Sent
-from gateway.alerts.occasions import EXPIRED, GIVEN_UP, SENT, Occasion, Outcome, read
+from gateway.alerts.occasions import EXPIRED, GIVEN_UP, SENT, UNDELIVERED, Occasion, Outcome, read
 from gateway.alerts.queue import Job, Limits, Queue, Recipient
 from gateway.clock import Clock
 from gateway.config.messages import Messages
@@ -31,6 +31,9 @@ BEHIND_MAX_ROWS = 20_000
 CURSOR_STEP_ROWS = 200
 """The cursor moves in steps: it only saves reading, and each move is a write to flash."""
 LOOK_S = 60.0
+DELIVERED, FAILED = "delivered", "failed"
+"""What a status report may say, besides that nobody knows."""
+REPORTS_MAX = 64
 
 log = structlog.get_logger()
 
@@ -58,8 +61,10 @@ class Outbox:
         """What became of the latest attempt: "sent", or the reason why not; "" before the first."""
         self._desk = desk
         self._grown = asyncio.Event()
+        self._failed: list[str] = []
         self._read_seq = 0
         self._kept_seq = 0
+        self._born_seq = desk.store.head.seq
 
     @property
     def cursor(self) -> str:
@@ -70,6 +75,13 @@ class Outbox:
     def behind_rows(self) -> int:
         """How many rows of the journal it has not read yet."""
         return self._desk.store.head.seq - self._read_seq
+
+    def reported(self, message_id: str, fate: str) -> None:
+        """The network says what became of a message it had taken; never blocks. Only what failed is worth a row."""
+        self.queue.counts.delivered += fate == DELIVERED
+        if fate == FAILED and len(self._failed) < REPORTS_MAX:
+            self._failed.append(message_id)
+            self._grown.set()
 
     def wake(self) -> None:
         """The journal has grown; never blocks."""
@@ -85,6 +97,7 @@ class Outbox:
                 now = self._desk.clock.now()
                 self.queue.tidy(now)
                 await self._tell_expired()
+                await self._tell_failed()
                 job = self.queue.next(now)
                 if job is not None:
                     await self._deliver(job)
@@ -99,8 +112,8 @@ class Outbox:
         store = self._desk.store
         kept, head = await store.cursor(self.cursor), store.head.seq
         if not kept or kept > head:  # never used before, or a journal that began anew
-            kept = head
-            await store.move_own_cursor(self.cursor, head)
+            kept = self._born_seq
+            await store.move_own_cursor(self.cursor, kept)
         if head - kept > BEHIND_MAX_ROWS:
             skipped = head - BEHIND_MAX_ROWS - kept
             kept = head - BEHIND_MAX_ROWS
@@ -196,6 +209,13 @@ class Outbox:
             log.warning("alert.expired", channel=self.channel.name, messages=len(gone))
             await self._note(EXPIRED, "", ("messages", len(gone)), ("first", min(gone)), ("through", max(gone)))
             gone.clear()
+
+    async def _tell_failed(self) -> None:
+        """Messages that were taken and did not arrive: nothing is tried again, but the head-end should know."""
+        while self._failed:
+            _, row, _, number = self._failed.pop(0).rsplit(".", 3)
+            log.warning("alert.undelivered", channel=self.channel.name, row=int(row))
+            await self._note(UNDELIVERED, "", ("row", int(row)), ("recipient", number))
 
     async def _note(self, what: str, account_id: str, *detail: tuple[str, str | int]) -> None:
         await self._desk.teller.note(what, (("channel", self.channel.name), *detail), account_id)

@@ -91,6 +91,7 @@ class Counts:
     """What became of messages in this run."""
 
     sent: int = 0
+    delivered: int = 0
     given_up: int = 0
     superseded: int = 0
     expired: int = 0

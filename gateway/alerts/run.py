@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from gateway.alerts.channel import Channel
+from gateway.alerts.channel import Channel, Reporting
 from gateway.alerts.outbox import Desk, Outbox
 from gateway.alerts.queue import HOUR_MS, Limits, Recipient
 from gateway.alerts.words import mask
@@ -53,6 +53,8 @@ def open_alerts(
     outboxes = [Outbox(channel, desk, recipients(table, channel.name), limits) for channel in channels]
     for outbox in outboxes:
         teller.subscribe_committed(outbox.wake)
+        if isinstance(outbox.channel, Reporting):
+            outbox.channel.told = outbox.reported
     return Alerts(outboxes)
 
 
@@ -67,6 +69,13 @@ def build_channels(configuration: Configuration, clock: Clock) -> list[Channel]:
         ca = beside(file, email.ca) if email.ca else None
         password = beside(file, email.password_file) if email.password_file else None
         channels.append(SmtpChannel(email, clock, ca=ca, password=password))
+    if table is not None and table.sms is not None:
+        from gateway.alerts.modem import ModemChannel
+        from gateway.alerts.serialport import opener
+
+        sms, record = table.sms, configuration.store.with_name("sim-pin.json")
+        pin_file = beside(configuration.file, sms.pin_file) if sms.pin_file else None
+        channels.append(ModemChannel(opener(sms.port, sms.baud), clock, record, pin_file=pin_file))
     return channels
 
 

@@ -87,6 +87,7 @@ async def test_a_new_channel_begins_with_what_is_told_from_now_on(tmp_path: Path
     async with post(tmp_path, state=lambda _: on(S.LOW_CREDIT)) as p:
         for _ in range(5):
             await p.tell("low")
+    async with post(tmp_path, state=lambda _: on(S.LOW_CREDIT)) as p:
         p.start()
         await p.settle()
         assert p.channel.sent == []
