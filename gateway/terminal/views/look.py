@@ -32,7 +32,10 @@ def status(data: Data, say: Say) -> Iterator[str]:
 def attention(one: Data, say: Say) -> str:
     """One thing to look at, as a sentence."""
     where = " ".join(one[name] for name in ("meter", "account") if one.get(name))
-    text = say.text(f"attention.{one['what']}", fact=one.get("fact") or "-")
+    fact = one.get("fact", "")
+    if one["what"] == "meter_silent":
+        fact = say.duration(int(fact)) if fact else say.text("status.never")
+    text = say.text(f"attention.{one['what']}", fact=fact or "-")
     return f"{where}: {text}" if where else text
 
 
