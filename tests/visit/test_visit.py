@@ -54,9 +54,9 @@ class ServiceCentre:
         self._tool("service-key", "--out", str(key))
 
     def _tool(self, *words: str) -> str:
+        options = ("--gateway", GATEWAY, "--master", str(self.master))
         done = subprocess.run(
-            [sys.executable, "-m", "gateway", "headend", words[0], "--gateway", GATEWAY, "--master", str(self.master)]
-            + list(words[1:]),
+            [sys.executable, "-m", "gateway", "headend", words[0], *options, *words[1:]],
             cwd=PROJECT,
             capture_output=True,
             text=True,
@@ -89,7 +89,7 @@ async def _suspended(site: Site) -> None:
 
 
 def test_the_whole_visit(site: Site, mosquitto: Mosquitto) -> None:
-    """S2-21, S2-28, S4-09, S4-23: two minutes after the log-in it is known what is wrong; then all of it is put right."""
+    """S2-21, S2-28, S4-09, S4-23: soon after the log-in it is known what is wrong; then all of it is put right."""
     centre = ServiceCentre(site.folder)
     centre.gives(site.folder / "service.key")
     site.config.write_text(site.config.read_text() + '[console]\nservice_key = "service.key"\n')
