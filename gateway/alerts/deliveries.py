@@ -35,28 +35,39 @@ class Deliveries:
         self._told = told
         self._awaited: OrderedDict[str, _Awaited] = OrderedDict()
         self._early: deque[Report] = deque(maxlen=EARLY_MAX)
+        self._holding = False
+
+    def hold(self) -> None:
+        """A message is being handed over: a report may come before its reference is known, so all of them wait."""
+        self._holding = True
+
+    def release(self) -> None:
+        """It has been handed over, or was not."""
+        self._holding = False
+        early, self._early = self._early, deque(maxlen=EARLY_MAX)
+        for report in early:
+            self.take(report)
 
     def sent(self, message_id: str, to: str, references: Sequence[int]) -> None:
-        """Every part has been handed over; reports may have come before this was known."""
+        """Every part has been handed over."""
         for awaited in list(self._awaited.values()):
             if not awaited.left.isdisjoint(references):  # the modem gives them again: nobody will hear of the old ones
                 self._end(awaited, Fate.UNSURE)
         self._awaited[message_id] = _Awaited(message_id, to[-_SAME_DIGITS:], set(references))
         while len(self._awaited) > AWAITED_MAX:
             self._awaited.popitem(last=False)
-        early, self._early = self._early, deque(maxlen=EARLY_MAX)
-        for report in early:
-            self.take(report)
 
     def take(self, report: Report) -> None:
         """One report has come."""
         if report.fate is Fate.WAITING:
             return
+        if self._holding:
+            self._early.append(report)
+            return
         for awaited in self._awaited.values():
             if report.reference in awaited.left and report.digits.endswith(awaited.digits):
                 self._settle(awaited, report)
                 return
-        self._early.append(report)
 
     def _settle(self, awaited: _Awaited, report: Report) -> None:
         awaited.left.discard(report.reference)

@@ -140,22 +140,25 @@ class ModemChannel:
         begun = self._begun.pop(message.message_id, None)
         if begun is None or begun.parts != parts:
             begun = _Begun(parts)
+        self._deliveries.hold()
         try:
             while len(begun.references) < len(parts):
                 worst_s = self._patience.prompt_s + self._patience.submit_s
                 if self._clock.monotonic_ms() + worst_s * 1000 > until_ms:
                     raise _Stop(Later("the modem is too slow for all parts at once"), ModemState.OK)
                 begun.references.append(await self._submit(line, parts[len(begun.references)]))
+            self._deliveries.sent(message.message_id, message.to, begun.references)
         finally:
+            self._deliveries.release()
             if 0 < len(begun.references) < len(parts):
                 self._begun[message.message_id] = begun
                 while len(self._begun) > BEGUN_MAX:
                     self._begun.popitem(last=False)
-        self._deliveries.sent(message.message_id, message.to, begun.references)
         return Sent(",".join(map(str, begun.references)))
 
     async def _submit(self, line: AtLine, part: Submit) -> int:
-        """One part; its reference."""
+        """One part; its reference. PDU mode each time: a modem that lost it would send the digits, to somebody else."""
+        await line.ask("AT+CMGF=0", self._patience.answer_s)
         if not await line.prompted(f"AT+CMGS={part.octets}", self._patience.prompt_s):
             raise _Stop(Later("the modem did not ask for the message"), ModemState.REFUSED)
         try:
@@ -204,7 +207,6 @@ class ModemChannel:
         await self._try(line, "ATE0")
         await self._try(line, "AT+CMEE=1")
         await self._open_sim(line)
-        await line.ask("AT+CMGF=0", self._patience.answer_s)
         await self._try(line, "AT+CSMS=0")
         for command in _REPORTING:
             if await self._try(line, command) is not None:
