@@ -94,6 +94,6 @@ def test_the_consoles_socket_has_a_folder_that_its_group_can_enter() -> None:
     assert f'socket = "/run/{service["RuntimeDirectory"]}/console.sock"' in example
     assert service["RuntimeDirectoryMode"] == "0755"
     users = (UNIT.parent / "prepaid-gateway.sysusers").read_text(encoding="utf-8")
-    assert re.search(r"^g prepaid-console -$", users, flags=re.MULTILINE)
+    assert re.search(r"^[gu] prepaid-console -", users, flags=re.MULTILINE)
     assert re.search(rf"^m {service['User']} prepaid-console$", users, flags=re.MULTILINE)
     assert "AF_UNIX" in service["RestrictAddressFamilies"]
