@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from gateway import plan_arrears, plan_ladder, plan_warnings, shipped
+from gateway import plan_alerts, plan_arrears, plan_ladder, plan_warnings, shipped
 from gateway.clock import SystemClock
 from gateway.config.loader import Configuration
 from gateway.config.settings import (
@@ -91,6 +91,7 @@ def lines(installation: Installation, today: date | None = None) -> list[str]:
     ]
     text += ["", "Head-end", *_headend(settings.headend)]
     text += ["", "Console", *_console(configuration)]
+    text += ["", "To the customers", *plan_alerts.lines(configuration)]
     named = [(account.id, account.policy, account.tariff) for account in settings.account]
     terms_in_use = plan_warnings.in_use(named, configuration.policies, configuration.tariffs, stored)
     of_terms = plan_warnings.warnings(terms_in_use, configuration.calendars, today)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway import plan
 from gateway.config.messages import FIELDS, fields_of, load_messages, texts_of
 from gateway.config.telling import contact, quiet_minutes
 from gateway.errors import ConfigError
+from gateway.installation import load
 from gateway.shipped import folder
-from tests.config.drafts import GOOD, examine
+from tests.config.drafts import GOOD, examine, write
 
 UTILITY = """\
 [utility]
@@ -107,6 +109,21 @@ def test_who_is_told_of_what(tmp_path: Path) -> None:
     assert any("nobody is told of it by this gateway" in warning for warning in warnings)
     _, _, warnings = examine(tmp_path, f"{GOOD}\n{UTILITY}\n[alerts]\n")
     assert any("neither [alerts.email] nor [alerts.sms]" in warning for warning in warnings)
+
+
+def test_check_says_who_is_told_and_masks_them(tmp_path: Path) -> None:
+    """S4-25, S0-14: channels, contact data of each policy in use, persons by number and mask."""
+    (tmp_path / "data").mkdir()
+    said_of_it = plan.lines(load(write(tmp_path, WHOLE)))
+    at = said_of_it.index("To the customers")
+    assert said_of_it[at + 1 : at + 6] == [
+        "  email through localhost:2525 (in the clear, on this machine) from avvisi@ses.example",
+        "  quiet hours 21:00-07:00 Europe/Zurich; what announces a cut or says that supply is back waits for none",
+        "  12 a day to one person, 60 an hour on a channel; given up after 48 hours",
+        "  from SES, 0848 338 338, www.ses.ch (accounts of prepaid)",
+        "  CH-0001  email to a***@e***.org (it)",
+    ]
+    assert "anna" not in "\n".join(said_of_it)
 
 
 @pytest.mark.parametrize(("text", "minutes"), [("21:00-07:00", (1260, 420)), ("00:00-23:59", (0, 1439)), ("", None)])
