@@ -41,9 +41,14 @@ OUTAGES_KEPT_MAX = 32
 
 
 def restarted(account: Account, event: Restarted) -> Account:
-    """A start: how long nobody looked at the meter is unknown, and so is whether these are the newest books."""
+    """A start: how long nobody looked at the meter is unknown, and so is whether these are the newest books.
+
+    A suspicion goes on, but the row that raised it may be of a branch given up since: in an old image its number says
+    nothing of what the head-end knows now, which that will say in this run.
+    """
     start = Start(event.at.running_ms, event.known) if event.awaits else None
-    return replace(account, register=replace(account.register, unobserved=True), start=start)
+    suspicion = None if account.suspicion is None else replace(account.suspicion, seq=0)
+    return replace(account, register=replace(account.register, unobserved=True), start=start, suspicion=suspicion)
 
 
 def begun(account: Account, event: Restarted) -> Outcome:

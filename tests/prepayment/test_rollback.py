@@ -63,6 +63,17 @@ def test_a_start_waits_for_the_head_end_if_there_is_one(known: bool) -> None:
     assert (vouched(alone), leaves_switch(alone), withholds(alone)) == (True, False, False)
 
 
+def test_a_suspicion_goes_on_over_a_start_and_the_row_that_raised_it_does_not() -> None:
+    """I23: the row may be of a branch that the head-end gave up since; what it knows now it says in this run."""
+    account = under(FORK)
+    assert account.suspicion is not None
+    after = restarted(account, Restarted(at(7), awaits=True))
+    assert after.suspicion == replace(account.suspicion, seq=0)
+    known = suspected(after, Suspected(at(9), FORK, "e-1", 3)).account.suspicion
+    assert known is not None
+    assert known.seq == 3
+
+
 @pytest.mark.parametrize(("waited_ms", "leaves"), [(LEAVE_MS - 1, True), (LEAVE_MS, False), (LEAVE_MS + 1, False)])
 def test_a_start_leaves_the_switch_for_two_minutes(waited_ms: int, leaves: bool) -> None:
     """I10: a supply that was paid for is not kept open for ever because nobody answers."""
