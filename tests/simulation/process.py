@@ -70,7 +70,7 @@ class Process:
         self._links: list[SimLink] = []
         self._dying: set[asyncio.Task[None]] = set()
         self._start_due = 0
-        self._failures = 0
+        self._failures = self._refusals = 0
         self._booted_life = 0
 
     @property
@@ -111,8 +111,8 @@ class Process:
 
     @property
     def refused(self) -> bool:
-        """The last starts all failed."""
-        return self._failures > 1
+        """It does not run, and all starts since the power came back have failed."""
+        return self._refusals > 1 and not self.running
 
     def end(self) -> None:
         """Switched off for ever."""
@@ -135,6 +135,7 @@ class Process:
     def cut(self, off_s: float) -> None:
         """The power goes, now; it comes back after `off_s`."""
         self.computer.machine.save()
+        self._refusals = 0
         self._die(f"cut for {off_s:.0f} s")
         self.start_later(off_s)
 
@@ -177,6 +178,7 @@ class Process:
         for call in world.on.ended if self.computer.wired else ():
             call(why)
         self._failures = 0 if error is None else self._failures + 1
+        self._refusals = 0 if error is None else self._refusals + 1
         self.start_later(RESTART_SELDOM_S if self._failures > FAILURES_MANY else RESTART_S, boot=False)
 
     def _ask_servers(self, life: int) -> None:

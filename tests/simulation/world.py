@@ -32,6 +32,8 @@ METER = "m1"
 DAY_S = 86_400.0
 HOUR_S = 3600.0
 TRACE_KEPT = 400
+LOOKED_AFTER_S = 6 * HOUR_S
+"""How soon somebody comes again to a gateway that does not start."""
 SHORTER_AT_1_S = 20
 """A run that polls each second is so much shorter, and its incidents come as much closer."""
 
@@ -215,13 +217,18 @@ class World:
             call()
 
     def rotten(self, archive: Image, after_s: float) -> None:
-        """The card has rotted; if the gateway refuses it and has no copy, somebody brings this one after a while."""
+        """The card has rotted; if the gateway refuses it and has no copy, somebody brings this one after a while.
+
+        And again: an image of the rotten card may be put back later.
+        """
         self.rots = True
         self.restored("a rotten card")
 
         def look() -> None:
             if self.process.refused:
                 archive.put_back()
+            if not self.healed:
+                self.later(LOOKED_AFTER_S, look)
 
         self.meanwhile(after_s, look)
         self.on.healed.append(look)
