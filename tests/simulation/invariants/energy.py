@@ -22,6 +22,8 @@ REGISTER_FAULTS = frozenset({"register", "false_report"})
 GLITCHES = frozenset({"values", "meter"})
 """A nonsense value within what the rated power allows cannot be told from a true one; at the end it is an open case."""
 
+OTHER_MONEY = frozenset({"posting", "bonus_set", "tariff_set"})
+"""Where books were put back a resync brings what a branch given up has posted, or charged at another price."""
 OVERLOAD = Fraction(5, 4)
 """What a supply may carry for hours, of its rated power."""
 REFRESH_MS = 60_000
@@ -82,7 +84,7 @@ class Energy:
         accounts, orders = self._witness.accounts.values(), self._witness.world.center.orders.values()
         if self._witness.world.setting.gas:
             return False  # a price that no litre divides
-        if self._witness.restores and any(order.typ in ("posting", "bonus_set") for order in orders):
+        if self._witness.restores and any(order.typ in OTHER_MONEY for order in orders):
             return False
         return all(len(one["tariffs"]) == 1 and one["tariffs"][0]["version"] == 1 for one in accounts)
 
