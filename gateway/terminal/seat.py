@@ -120,8 +120,7 @@ class Seat:
         if data and self._entered_now:  # the rest of the Enter that began this: CR LF, or the CR NUL of telnet
             self._entered_now = False
             data = data[data[:1] in {b"\n", b"\0"} :]
-        if _INTERRUPT in data:
-            raise Stopped
+        self._stopped(data)
         if data:
             self.awake()
         self._check_idle()
@@ -133,12 +132,16 @@ class Seat:
             return
         for _ in range(_LOOKS_MAX):
             data = self.line.read(0)
-            if _INTERRUPT in data:
-                self._typed = b""
-                raise Stopped
+            self._stopped(data)
             self._typed = (self._typed + data)[:TYPED_MAX_BYTES]
             if len(data) < TYPED_MAX_BYTES:
                 return
+
+    def _stopped(self, data: bytes) -> None:
+        """Ctrl-C drops what was typed before it, not what comes after."""
+        if _INTERRUPT in data:
+            self._typed = data[data.rindex(_INTERRUPT) + 1 :]
+            raise Stopped
 
     def awake(self) -> None:
         """Somebody is here: count the time without a person from now."""
@@ -147,7 +150,6 @@ class Seat:
 
     def _entered(self, did: Did) -> str:
         if did is Did.INTERRUPT:
-            self._typed = b""
             raise Stopped
         if did is Did.END:
             raise Ended

@@ -53,10 +53,11 @@ def test_a_flood_of_ten_mebibytes_is_survived_in_bounded_memory(sit: Sit, daemon
     before = person.memory_kib()
     for _ in range(9):
         person.type(noise)
-    time.sleep(seat._QUIET_S + 0.5)
-    person.type("\x03")
-    time.sleep(0.5)
-    person.type("\x15rows 1\r")
+    for _ in range(20):  # as a person does: again, until it is heard
+        time.sleep(seat._QUIET_S + 0.5)
+        person.type("\x03\x15rows 1\r")
+        if b"row 0\r\n" in person.seen:
+            break
     person.sees("row 0\r\n")
     assert person.memory_kib() - before < 2_000
     assert person.memory_kib() < MEMORY_MAX_KIB
