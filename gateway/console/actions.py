@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.console import alerts, books, buses, diagnosis, doctor, hello, login, meters, status, topup
+from gateway.console import (
+    alerts,
+    books,
+    buses,
+    diagnosis,
+    doctor,
+    hello,
+    login,
+    meters,
+    site,
+    status,
+    stick,
+    topup,
+    visits,
+)
 from gateway.console.desk import Action
 
 AREAS: tuple[tuple[Action, ...], ...] = (
@@ -17,6 +31,9 @@ AREAS: tuple[tuple[Action, ...], ...] = (
     buses.ACTIONS,
     doctor.ACTIONS,
     topup.ACTIONS,
+    site.ACTIONS,
+    visits.ACTIONS,
+    stick.ACTIONS,
     alerts.ACTIONS,
 )
 """The `ACTIONS` of each area's file."""

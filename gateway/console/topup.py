@@ -19,6 +19,7 @@ from gateway.commands.creditcode import TEXT_MAX, Credit, Place, scheme_of
 from gateway.commands.order import at_console
 from gateway.console.access import LockName
 from gateway.console.desk import Action, Desk, Session
+from gateway.console.orders import refusal_of
 from gateway.console.servicekey import Use
 from gateway.console.wire import Role
 from gateway.errors import CommandRefused
@@ -111,7 +112,7 @@ async def _book(desk: Desk, account: Account, credit: Credit) -> Answer:
 def _done(desk: Desk, answer: Answer) -> Done:
     """Raises CommandRefused with the books' own reason when they refused it."""
     if answer.status is VerdictStatus.REFUSED:
-        raise CommandRefused(answer.reason, **dict(answer.detail))
+        raise refusal_of(answer)
     account = desk.teller.account(answer.account_id)
     shown = Done(answer.command, answer.status, answer.duplicate, answer.journal_seq, answer.account_id)
     if account is None:

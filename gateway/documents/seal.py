@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated, Literal
 
 import msgspec
@@ -83,11 +84,17 @@ class Document:
                 return {self.name: self.content, self.name + BESIDE: self.seal + b"\n"}
 
 
+class ReportKind(StrEnum):
+    """Documents that nobody asks for: they are made when something is done (`report.py`)."""
+
+    FIELD_REPORT = "field_report"
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A document before it is sealed."""
 
-    kind: DocumentKind
+    kind: DocumentKind | ReportKind
     name: str
     content_type: str
     content: bytes

@@ -22,9 +22,12 @@ FAULTS: Mapping[str, str] = {
     "needs_a_person": "E-KEY-11",
     "not_repeatable": "E-KEY-12",
     "not_repaired": "E-KEY-13",
+    "no_energy": "E-KEY-14",
+    "not_the_same": "E-KEY-15",
     # a file of the technician's own
     "file_unreadable": "E-FIL-01",
     "envelope_too_long": "E-FIL-02",
+    "file_not_written": "E-FIL-03",
     # the way to the daemon
     "daemon_away": "E-LNK-01",
     "socket_denied": "E-LNK-02",

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.terminal.verbs import Verb
-from gateway.terminal.views import access, alerts, look, topup, wires
+from gateway.terminal.views import access, alerts, field, look, topup, visit, wires
 
-AREAS: tuple[tuple[Verb, ...], ...] = (access.VERBS, alerts.VERBS, look.VERBS, topup.VERBS, wires.VERBS)
+AREAS: tuple[tuple[Verb, ...], ...] = (
+    access.VERBS,
+    alerts.VERBS,
+    field.VERBS,
+    look.VERBS,
+    topup.VERBS,
+    visit.VERBS,
+    wires.VERBS,
+)
 """The `VERBS` of each file in `views/`."""
 
 VERBS: Mapping[str, Verb] = {verb.name: verb for area in AREAS for verb in area}

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.commands.keys import parse_keys
 from gateway.config.settings import ConsoleTable
@@ -20,8 +21,11 @@ from gateway.console.actions import ACTIONS
 from gateway.console.desk import Desk, answer
 from gateway.console.session import Session
 from gateway.console.wire import Answer, Ask, Role
+from gateway.documents.key import DeviceKey
 from gateway.headend.downlink import Downlink
 from gateway.headend.topics import Topics
+from gateway.meters.meter import Observation
+from gateway.plant import Seen
 from gateway.reference.sign import new_signer
 from tests.counter import Counter
 
@@ -51,6 +55,8 @@ class Station:
         self.key_file.write_text(servicekey.written(SERVICE_KEY))
         self.key_file.chmod(0o600)
         self.desk: Desk = cast("Desk", None)
+        self.device = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+        self.seen: dict[str, Seen] = {}
 
     @asynccontextmanager
     async def open(self, *accounts: str) -> AsyncIterator[Station]:
@@ -88,6 +94,8 @@ class Station:
                 clock=clock,
                 headend=downlink,
                 access=access,
+                device=self.device,
+                plant=SimpleNamespace(latest=self.seen.get),
             ),
         )
         try:
@@ -99,6 +107,11 @@ class Station:
         """Somebody has logged in."""
         now_ms = self.counter.clock.monotonic_ms()
         self.session = Session("tester", who, role, proven, since_ms=now_ms, active_ms=now_ms)
+
+    def shows(self, meter_id: str, import_wh: int | None, serial: str | None = None) -> None:
+        """What the meter on the line says of itself at this moment."""
+        observed = Observation(import_wh, None, 1, None, 0, None, None, None, serial, {})
+        self.seen[meter_id] = Seen(self.counter.clock.running_ms, observed, serial or "", {})
 
     async def ask(self, do: str, **args: Any) -> Answer:
         """One ask of the line."""
