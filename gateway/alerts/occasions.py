@@ -67,9 +67,13 @@ class Outcome(Struct, frozen=True):
     recipient: str
 
 
+class Began(Struct, frozen=True):
+    """A start of the daemon."""
+
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _rows = Decoder(_Row)
-_READ = ("notice", "receipt", "event")
+_READ = ("notice", "receipt", "event", "epoch")
 _NOTICES = frozenset({"low", "restored", "ready", "gas_paid"})
 
 
@@ -78,7 +82,7 @@ def utc_ms_of(text: str) -> int:
     return (datetime.fromisoformat(text) - _EPOCH) // timedelta(milliseconds=1)
 
 
-def read(row: Row) -> Occasion | Outcome | None:
+def read(row: Row) -> Occasion | Outcome | Began | None:
     """What this row is to the alerts; None for the many that are nothing."""
     try:
         body = _rows.decode(row.body)
@@ -86,6 +90,8 @@ def read(row: Row) -> Occasion | Outcome | None:
         return None  # a row of another shape is not for us; the store has verified it
     if body.type not in _READ:
         return None
+    if body.type == "epoch":
+        return Began()
     if body.type == "event" and body.what in OUTCOMES:
         return _outcome(body)
     message = _message(body)

@@ -1,8 +1,9 @@
 """One channel at work: reads the journal from its own cursor, sends what must be heard of, records what became of it.
 
 A message is done when a row says so (`alert.sent`, `alert.given_up`); only then may the cursor pass it. So a restart
-reads from the cursor and leaves out what those rows name. A crash between sending and the row sends once more: better a
-message twice than a cut without notice. An e-mail then has the same Message-ID; an SMS comes twice.
+reads from the cursor, leaves out what those rows name, and lets the rest wait as after a try that failed. A crash
+between sending and the row sends once more: better a message twice than a cut without notice. An e-mail then has the
+same Message-ID; an SMS comes twice.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import structlog
 
 from gateway.alerts import words
 from gateway.alerts.channel import REASON_MAX_CHARS, SEND_MAX_S, Channel, Later, Message, Never, Result, Sent
-from gateway.alerts.occasions import EXPIRED, GIVEN_UP, SENT, UNDELIVERED, Occasion, Outcome, read
+from gateway.alerts.occasions import EXPIRED, GIVEN_UP, SENT, UNDELIVERED, Began, Occasion, Outcome, read
 from gateway.alerts.queue import Job, Limits, Queue, Recipient
 from gateway.clock import Clock
 from gateway.config.messages import Messages
@@ -131,6 +132,8 @@ class Outbox:
                         self.queue.add(occasion, told)
                     case Outcome(channel=self.channel.name, seq=seq, recipient=recipient):
                         self.queue.done(seq, recipient)
+                    case Began():
+                        self.queue.restarted(self._desk.clock.now())
                     case _:
                         pass
 

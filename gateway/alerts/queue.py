@@ -79,6 +79,7 @@ class Job:
     not_before_ms: int = 0
     reason: str = ""
     unsure: bool = False
+    restarts: int = 0
 
     @property
     def can_wait(self) -> bool:
@@ -122,6 +123,15 @@ class Queue:
     def done(self, seq: int, recipient: str) -> None:
         """Rows say that this one is sent or given up."""
         self.jobs.pop((seq, recipient), None)
+
+    def restarted(self, now: Moment) -> None:
+        """The daemon began anew with these not done: maybe one of them went just before, so the next try waits.
+
+        A start counts like a try that failed: a daemon that dies again and again sends no message each time.
+        """
+        for job in self.jobs.values():
+            job.not_before_ms = now.running_ms + back_off_ms(job.restarts)
+            job.restarts += 1
 
     def oldest_seq(self) -> int | None:
         """The first row that still needs something."""

@@ -114,6 +114,9 @@ async def test_a_restart_sends_nothing_twice_and_forgets_nothing(tmp_path: Path)
         async with post(tmp_path, clock=clock, recipients=(ANNA, BRUNO), state=lambda _: on(S.LIMITED)) as p:
             p.start()
             await p.settle()
+            assert p.channel.sent == [], "a start counts like a try that failed"
+            clock.pass_by(HOUR_MS)
+            await p.settle()
             told = [message.to for message in p.channel.sent]
             assert told in ([BRUNO.to], [])
     assert told == []
@@ -133,6 +136,7 @@ async def test_a_crash_between_sending_and_the_row_sends_once_more(tmp_path: Pat
             await p.settle()
             if attempt == 0:
                 await p.tell("suspended")
+            p.clock.pass_by(60_000)
             await p.until(lambda: p.channel.sent)
             ids.append(p.channel.sent[0].message_id)
             if attempt:
@@ -140,6 +144,28 @@ async def test_a_crash_between_sending_and_the_row_sends_once_more(tmp_path: Pat
                 assert len(p.channel.sent) == 1
     assert ids[0] == ids[1]
     assert ids[0].startswith("alert.gw-1.")
+
+
+@lived
+async def test_a_daemon_that_dies_again_and_again_is_no_storm(tmp_path: Path) -> None:
+    """S0-18: fifty restarts in an hour, each killed in the middle of sending: the pauses grow across them."""
+    sent = 0
+    clock = StillClock()
+    async with post(tmp_path, clock=clock) as p:
+        p.start()
+        await p.settle()
+    async with post(tmp_path, clock=clock, state=lambda _: on(S.SUSPENDED)) as p:
+        await p.tell("suspended")
+    for _ in range(50):
+        channel = Scripted(hang=asyncio.Event())
+        async with post(tmp_path, channel=channel, clock=clock, state=lambda _: on(S.SUSPENDED)) as p:
+            p.start()
+            await p.settle()
+            clock.pass_by(72_000)
+            await p.settle()
+            sent += len(channel.sent)
+            await p.teller.note("checkpoint")  # the running time is saved
+    assert sent <= 2
 
 
 @lived
@@ -248,6 +274,8 @@ async def test_a_channel_far_behind_begins_near_the_end(tmp_path: Path, monkeypa
             await p.record(receipt(number))
     async with post(tmp_path) as p:
         p.start()
+        await p.settle()
+        p.clock.pass_by(60_000)
         await p.settle()
         skipped, *_ = await p.rows()
         assert skipped["what"] == "alert.expired"
