@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from gateway.console.codes import NOTES
 from gateway.console.desk import Action, Desk, Nothing, Session
 from gateway.console.wire import Role
 from gateway.documents.rows import Body, Quarter
@@ -117,9 +118,9 @@ class HoldLine(Struct, frozen=True, omit_defaults=True):
 class Why(Struct, frozen=True, omit_defaults=True):
     """Why a supply is as it is, what comes next, and what would help; the terminal makes sentences of it.
 
-    `rule` is the rule of the ladder that led here ("" when the scanned rows do not hold it). `left_s` counts running
-    time; `not_before` is the instant that makes, absent when nobody can know. `held_by` keeps the next step away;
-    `missing` is the least payment that makes the supply whole again.
+    `rule` is the rule of the ladder that led here ("" when the scanned rows do not hold it), `code` its stable code.
+    `left_s` counts running time; `not_before` is the instant that makes, absent when nobody can know. `held_by` keeps
+    the next step away; `missing` is the least payment that makes the supply whole again.
     """
 
     account: str
@@ -131,10 +132,12 @@ class Why(Struct, frozen=True, omit_defaults=True):
     switch: str
     reason: str
     rule: str = ""
+    code: str = ""
     next_state: str = ""
     left_s: int | None = None
     not_before: str = ""
     held_by: str = ""
+    held_code: str = ""
     missing: str = ""
     limit_w: int | None = None
     lockout: str = ""
@@ -262,6 +265,7 @@ async def _why(desk: Desk, _session: Session, body: AccountBody) -> Why:
         Step(row.at.utc, row.source, row.target, row.rule, row.balance)
         async for row in _newest(desk, account.account_id, "transition", _Scan(), 5)
     ]
+    rule = next((step.rule for step in history if step.target == supply.state.value), "")
     disputed_now_nano, owed_nano = disputed_nano(account, at), legal.net_nano(account, at) if account.arrears else 0
     return Why(
         account.account_id,
@@ -272,11 +276,13 @@ async def _why(desk: Desk, _session: Session, body: AccountBody) -> Why:
         account.currency,
         "" if wanted.switch is None else wanted.switch.value,
         wanted.reason,
-        rule=next((step.rule for step in history if step.target == supply.state.value), ""),
+        rule=rule,
+        code=NOTES.get(f"why.rule.{rule}", ""),
         next_state="" if ahead.next_state is None else ahead.next_state.value,
         left_s=None if ahead.left_ms is None else ahead.left_ms // 1000,
         not_before="" if ahead.not_before_utc_ms is None else instant(ahead.not_before_utc_ms),
         held_by=ahead.held_by,
+        held_code=NOTES.get(f"held.{ahead.held_by}", ""),
         missing=wire_money(_payable(ahead.missing_nano)) if ahead.missing_nano else "",
         limit_w=wanted.limit_w,
         lockout=account.lockout or "",

@@ -16,10 +16,12 @@ from pathlib import Path
 
 from cryptography import x509
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.clock import kernel_synchronised, read_rtc
 from gateway.config.loader import beside
 from gateway.config.settings import RtuBus
+from gateway.console.codes import NOTES
 from gateway.console.desk import Action, Desk, Nothing, Session
 from gateway.console.wire import Role
 from gateway.prepayment.civil import instant
@@ -50,6 +52,7 @@ class Check(Struct, frozen=True):
     found: Found
     about: str
     fact: str
+    code: str = ""
 
 
 class Report(Struct, frozen=True):
@@ -62,7 +65,8 @@ async def _doctor(desk: Desk, _session: Session, _: Nothing) -> Report:
     at = desk.clock.now()
     checks = [*await asyncio.to_thread(lambda: list(_of_machine(desk, at))), *_of_daemon(desk, at)]
     order = (Found.BAD, Found.WARN, Found.GOOD)
-    return Report(tuple(sorted(checks, key=lambda check: order.index(check.found))))
+    coded = (replace(check, code=NOTES[f"doctor.{check.name}"]) for check in checks)
+    return Report(tuple(sorted(coded, key=lambda check: order.index(check.found))))
 
 
 def _of_machine(desk: Desk, at: Moment) -> Iterator[Check]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from gateway import __version__
+from gateway.console.codes import NOTES
 from gateway.console.desk import Action, Desk, Nothing, Session
 from gateway.console.wire import Role
 from gateway.installation import Installation
@@ -66,8 +67,9 @@ class PointStatus(Struct, frozen=True, omit_defaults=True):
 
 
 class Attention(Struct, frozen=True, omit_defaults=True):
-    """One thing that is not as it should be: a key of the catalogue (`attention.<what>`) and what it is about."""
+    """One thing that is not as it should be: its code, a key of the catalogue (`attention.<what>`), its subject."""
 
+    code: str
     what: str
     meter: str = ""
     account: str = ""
@@ -147,37 +149,41 @@ def _attention(desk: Desk, points: tuple[PointStatus, ...], *, connected: bool) 
     for account in desk.teller.accounts.values():
         yield from _of_account(account, at)
     if not at.trust.proven:
-        yield Attention("clock", fact=at.trust.value)
+        yield _note("clock", fact=at.trust.value)
     if not connected:
-        yield Attention("link", fact=desk.headend.away)
+        yield _note("link", fact=desk.headend.away)
+
+
+def _note(what: str, meter: str = "", account: str = "", fact: str = "") -> Attention:
+    return Attention(NOTES[f"attention.{what}"], what, meter, account, fact)
 
 
 def _of_point(point: PointStatus) -> Iterator[Attention]:
     meter, account = point.meter, point.account
     if point.lockout:
-        yield Attention("lockout", meter, account, point.lockout)
+        yield _note("lockout", meter, account, point.lockout)
     if point.wanted is not None and point.switch is not None and point.wanted is not point.switch:
-        yield Attention("switch_differs", meter, account, point.wanted.value)
+        yield _note("switch_differs", meter, account, point.wanted.value)
     if point.silent:
-        yield Attention("meter_silent", meter, account, "" if point.seen_s is None else str(point.seen_s))
+        yield _note("meter_silent", meter, account, "" if point.seen_s is None else str(point.seen_s))
     if not account:
-        yield Attention("no_account", meter)
+        yield _note("no_account", meter)
 
 
 def _of_account(account: Account, at: Moment) -> Iterator[Attention]:
     register, meter, account_id = account.register, account.meter_id, account.account_id
     if account.suspicion is not None:
-        yield Attention("rollback_suspected", meter, account_id, account.suspicion.cause.value)
+        yield _note("rollback_suspected", meter, account_id, account.suspicion.cause.value)
     if register.trouble:
-        yield Attention("register_trouble", meter, account_id, register.trouble)
+        yield _note("register_trouble", meter, account_id, register.trouble)
     if register.cases:
-        yield Attention("open_cases", meter, account_id, str(len(register.cases)))
+        yield _note("open_cases", meter, account_id, str(len(register.cases)))
     if account.armed:
-        yield Attention("waits_on_site", meter, account_id)
+        yield _note("waits_on_site", meter, account_id)
     for alarm in account.alarms:
-        yield Attention("alarm", meter, account_id, alarm)
+        yield _note("alarm", meter, account_id, alarm)
     for outage in outages_in_force(account, at):
-        yield Attention("outage", meter, account_id, outage.outage_id)
+        yield _note("outage", meter, account_id, outage.outage_id)
 
 
 ACTIONS = (Action("status", Role.VIEWER, _status),)

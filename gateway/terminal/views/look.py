@@ -26,7 +26,7 @@ def status(data: Data, say: Say) -> Iterator[str]:
     if not data["attention"]:
         yield say.text("status.well")
     for one in data["attention"]:
-        yield "! " + attention(one, say)
+        yield attention(one, say)
 
 
 def attention(one: Data, say: Say) -> str:
@@ -36,7 +36,8 @@ def attention(one: Data, say: Say) -> str:
     if one["what"] == "meter_silent":
         fact = say.duration(int(fact)) if fact else say.text("status.never")
     text = say.text(f"attention.{one['what']}", fact=fact or "-")
-    return f"{where}: {text}" if where else text
+    said = f"{where}: {text}" if where else text
+    return f"{one['code']}  {said}"
 
 
 def _point(point: Data, say: Say) -> tuple[str, ...]:
@@ -105,7 +106,7 @@ def why(data: Data, say: Say) -> Iterator[str]:
     facts = {"since": say.instant(data["since"]), "balance": say.money(data["balance"], data["currency"])}
     yield say.text(f"why.state.{data['state']}", **facts)
     if data.get("rule"):
-        yield say.text(f"why.rule.{data['rule']}", **facts)
+        yield _coded(say.text(f"why.rule.{data['rule']}", **facts), data.get("code", ""))
     if data.get("limit_w") is not None:
         yield say.text("why.limit", limit=say.power(data["limit_w"]))
     if data.get("lockout"):
@@ -114,7 +115,8 @@ def why(data: Data, say: Say) -> Iterator[str]:
         yield say.text("why.armed")
     yield from _next(data, say)
     if data.get("held_by"):
-        yield say.text("why.held", reason=say.text(f"held.{data['held_by']}"))
+        held = say.text("why.held", reason=say.text(f"held.{data['held_by']}"))
+        yield _coded(held, data.get("held_code", ""))
     if data.get("disputed"):
         yield say.text("why.disputed", amount=say.money(data["disputed"], data["currency"]))
     if data.get("missing"):
@@ -127,6 +129,11 @@ def why(data: Data, say: Say) -> Iterator[str]:
         for step in data["history"]:
             moved = f"{say.text('state.' + step['source'])} > {say.text('state.' + step['target'])}"
             yield f"  {say.instant(step['at'])}  {moved}  {say.money(step['balance'], data['currency'])}"
+
+
+def _coded(text: str, code: str) -> str:
+    """A sentence with its stable code, so that support needs no language."""
+    return f"{text} [{code}]" if code else text
 
 
 def _next(data: Data, say: Say) -> Iterator[str]:

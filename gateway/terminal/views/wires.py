@@ -177,7 +177,8 @@ def doctor(data: Data, say: Say) -> Iterator[str]:
     marks = {"bad": "!!", "warn": "! ", "good": "ok"}
     for check in data["checks"]:
         fact = " ".join(part for part in (check["about"], say.instant(check["fact"])) if part)
-        yield f"{marks[check['found']]} {say.text('doctor.' + check['name'])}{': ' + fact if fact else ''}"
+        text = say.text(f"doctor.{check['name']}")
+        yield f"{marks[check['found']]} {check['code']}  {text}{': ' + fact if fact else ''}"
         if check["found"] != "good":
             yield "     " + say.text(f"advice.{check['name']}")
 
