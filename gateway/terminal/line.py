@@ -139,7 +139,7 @@ class Pipe:
 
     def __init__(self, fd_in: int = 0, fd_out: int = 1) -> None:
         self._fds = (fd_in, fd_out)
-        self._ended = False
+        self._ended = self._open = False
 
     def fileno(self) -> int:
         """The script."""
@@ -153,6 +153,9 @@ class Pipe:
             return b""
         data = os.read(self._fds[0], CHUNK_BYTES)
         self._ended = not data
+        if self._ended and not self._open:
+            raise Gone("the end of the script")
+        self._open = not data.endswith((b"\n", b"\r"))
         return data or b"\n"
 
     def write(self, data: bytes) -> None:

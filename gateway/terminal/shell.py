@@ -73,12 +73,12 @@ class Shell:
 
     def read(self, key: str, *, masked: bool = False, **facts: str | int) -> str:
         """Prompt with this text and read one line; Stopped on Ctrl-C or when the line is gone."""
-        return self.seat.read(self.say.text(key, **facts), masked=masked).strip()
+        return self._answer(self.say.text(key, **facts), masked=masked)
 
     def confirm(self, key: str, **facts: str | int) -> bool:
         """Yes or no, in the language of the line; no by default."""
         question = f"{self.say.text(key, **facts)} {self.say.text('shell.yes_or_no')} "
-        given = self.seat.read(question).strip().lower()
+        given = self._answer(question).lower()
         return bool(given) and given in self.say.text("shell.yes").split()
 
     def show(self, lines: Iterable[str]) -> None:
@@ -194,6 +194,14 @@ class Shell:
         self._alone()
 
     # ----------------------------------------------------------------------------------------------------------- inside
+
+    def _answer(self, question: str, *, masked: bool = False) -> str:
+        try:
+            return self.seat.read(question, masked=masked).strip()
+        except Gone:
+            if self.seat.line.person:
+                raise
+            raise Refused(*fault("needs_a_person")) from None
 
     def _turn(self) -> int:
         """One prompt and what is entered there."""

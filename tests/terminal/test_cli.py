@@ -68,6 +68,14 @@ def test_a_script_with_a_mistake_ends_with_it(run: Run) -> None:
     assert done.returncode == 1
 
 
+def test_a_conversation_without_answers_says_so(run: Run, daemon: FakeDaemon) -> None:
+    """A question that nobody is there to answer is refused with a code, and nothing was done."""
+    for done in (run("wipe"), run("signin", "anna"), run(script="wipe")):
+        assert (done.returncode, done.stdout[:8]) == (1, "E-KEY-11")
+    assert [ask.do for ask in daemon.asked if ask.do != "hello"] == []
+    assert run("signin", "anna", script="Secret1!\n").returncode == 0
+
+
 def test_no_daemon_is_an_exit_code_of_its_own(run: Run, daemon: FakeDaemon) -> None:
     """69 (EX_UNAVAILABLE), so that a script can tell it from a refusal."""
     daemon.stop()
