@@ -26,6 +26,8 @@ _PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
 """What stands before the 32 bytes of an Ed25519 key in PKCS #8 (RFC 8410, section 7). Here because the library's
 own reader loads every other kind of key as well: two megabytes of memory for good."""
 _BEGIN, _END = b"-----BEGIN PRIVATE KEY-----", b"-----END PRIVATE KEY-----"
+_KID = b"kid:"
+"""Begins our own line after the key, which every reader of PEM passes over: a turned bit makes another good key."""
 
 Note = Callable[[str, Detail], Awaitable[None]]
 """Puts something on record (`Teller.note`)."""
@@ -109,12 +111,21 @@ async def load_or_make(folder: Path, note: Note) -> DeviceKey:
 
 
 def _pem(private: Ed25519PrivateKey) -> bytes:
-    """The key as every tool reads it (RFC 7468)."""
-    return b"\n".join((_BEGIN, base64.b64encode(_PKCS8 + private.private_bytes_raw()), _END, b""))
+    """The key as every tool reads it (RFC 7468), and its kid."""
+    body, kid = base64.b64encode(_PKCS8 + private.private_bytes_raw()), kid_of(private.public_key()).encode()
+    return b"\n".join((_BEGIN, body, _END, _KID + b" " + kid, b""))
 
 
-def _private(pem: bytes) -> Ed25519PrivateKey:
-    """The key in such a file; raises ValueError for anything else."""
+def _private(content: bytes) -> Ed25519PrivateKey:
+    """The key in such a file; raises ValueError for anything else. Only a file that we wrote ends with the kid."""
+    pem, ours, kid = content.partition(b"\n" + _KID)
+    private = _parsed(pem)
+    if ours and kid.strip() != kid_of(private.public_key()).encode():
+        raise ValueError("not the key that its kid names")
+    return private
+
+
+def _parsed(pem: bytes) -> Ed25519PrivateKey:
     lines = pem.split()
     body = b"".join(lines[3:-3])
     if b" ".join(lines[:3]) != _BEGIN or b" ".join(lines[-3:]) != _END:

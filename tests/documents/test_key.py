@@ -75,6 +75,26 @@ def test_a_key_that_cannot_be_used_is_set_aside_and_replaced(tmp_path: Path, how
     assert (tmp_path / f"{NAME}.damaged-1").exists()
 
 
+def test_no_turned_bit_makes_it_another_key(tmp_path: Path) -> None:
+    """Threat 7: of each bit of the file: refused, or the same key; nothing is signed by a key on no record."""
+    public, _ = made(tmp_path)
+    path = tmp_path / NAME
+    content = path.read_bytes()
+    refused = 0
+    for bit in range(8 * len(content)):
+        rotten = bytearray(content)
+        rotten[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(rotten)
+        try:
+            known = load(tmp_path)
+        except StoreError:
+            refused += 1
+        else:
+            assert known is not None
+            assert known.public == public, f"bit {bit}"
+    assert refused > 7 * len(content)
+
+
 def test_the_file_is_what_every_tool_reads(tmp_path: Path) -> None:
     """RFC 8410: the key is written as PKCS #8, and one that another program wrote is read."""
     public, _ = made(tmp_path)
