@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from gateway.console.codes import NOTES
 from gateway.console.desk import Action, Desk, Nothing, Session
+from gateway.console.relief import Relief, relief
 from gateway.console.wire import Role
 from gateway.documents.rows import Body, Quarter
 from gateway.errors import CommandRefused
@@ -146,6 +147,7 @@ class Why(Struct, frozen=True, omit_defaults=True):
     owed: str = ""
     holds: tuple[HoldLine, ...] = ()
     history: tuple[Step, ...] = ()
+    override: Relief | None = None
 
 
 class Step(Struct, frozen=True):
@@ -291,6 +293,7 @@ async def _why(desk: Desk, _session: Session, body: AccountBody) -> Why:
         owed=wire_money(owed_nano) if owed_nano else "",
         holds=hold_lines(desk, account),
         history=tuple(history),
+        override=relief(account, at),
     )
 
 

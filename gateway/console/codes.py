@@ -127,6 +127,7 @@ NOTES: Mapping[str, str] = {
     "attention.switch_differs": "A-SUP-02",
     "attention.waits_on_site": "A-SUP-03",
     "attention.outage": "A-SUP-04",
+    "attention.override": "A-SUP-05",
     "doctor.time": "D-CLK-01",
     "doctor.rtc": "D-CLK-02",
     "doctor.kernel_clock": "D-CLK-03",

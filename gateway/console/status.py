@@ -180,6 +180,8 @@ def _of_account(account: Account, at: Moment) -> Iterator[Attention]:
         yield _note("open_cases", meter, account_id, str(len(register.cases)))
     if account.armed:
         yield _note("waits_on_site", meter, account_id)
+    if account.override is not None:
+        yield _note("override", meter, account_id, account.override.technician)
     for alarm in account.alarms:
         yield _note("alarm", meter, account_id, alarm)
     for outage in outages_in_force(account, at):

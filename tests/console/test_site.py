@@ -76,6 +76,9 @@ def test_an_override_is_in_the_books_with_its_technician_and_signed(station: Sta
             done = await station.done("override.set", account="CH-1", reason="ill child", hours=2, energy_wh=500)
             account = station.counter.teller.accounts["CH-1"]
             assert control(account, TERMS).reason == "override"
+            why = await station.done("account.why", account="CH-1")
+            assert why["override"]["technician"] == "anna"
+            assert (why["override"]["left_s"], why["override"]["left_wh"]) == (7_200, 500)
             events = {row["what"]: row for row in await station.rows("event")}
             asked, made = events["console.order"]["detail"], events["override.set"]["detail"]
             assert (asked["who"], asked["reason"], asked["command"]) == ("anna", "ill child", "override_set")

@@ -111,6 +111,10 @@ def why(data: Data, say: Say) -> Iterator[str]:
         yield say.text("why.limit", limit=say.power(data["limit_w"]))
     if data.get("lockout"):
         yield say.text("why.lockout", reason=data["lockout"])
+    if data.get("override"):
+        given = data["override"]
+        left = {"left": say.duration(given["left_s"]), "energy": say.energy(given["left_wh"])}
+        yield say.text("why.override", who=given["technician"], reason=given["reason"], **left)
     if data.get("armed"):
         yield say.text("why.armed")
     yield from _next(data, say)
