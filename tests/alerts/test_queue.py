@@ -203,3 +203,16 @@ def test_a_message_that_may_have_gone_waits_for_hours() -> None:
     assert (job.not_before_ms, job.unsure, job.tries) == (UNSURE_MS, True, 1)
     waiting.later(job, at(), "busy", unsure=False)
     assert (job.not_before_ms, job.unsure) == (back_off_ms(1), True)
+
+
+def test_what_is_not_true_any_more_is_dropped() -> None:
+    """S0-18: while the channel was away the customer has paid, or the account is gone: nothing of it is sent."""
+    for state, kept in ((S.LIMITED, 1), (S.NORMAL, 0)):
+        waiting = queue(state)
+        waiting.add(told("limited"), [ANNA])
+        waiting.tidy(at())
+        assert (len(waiting.jobs), waiting.counts.superseded) == (kept, 1 - kept)
+    gone = Queue(Limits("Europe/Zurich"), lambda _: None)
+    gone.add(told("topup"), [ANNA])
+    gone.tidy(at())
+    assert gone.jobs == {}
