@@ -52,15 +52,18 @@ class Protections:
             case _:
                 pass
 
-    def bars(self, target: str, true_ms: int, late_ms: int) -> list[str]:
-        """What certainly keeps the account from this rung at this instant."""
+    def bars(self, target: str, true_ms: int, late_ms: int, clock_ms: int) -> list[str]:
+        """What certainly keeps the account from this rung at this instant; a planned outage by `clock_ms`.
+
+        That is the gateway's own clock where its time is not proven: no link in an outage must not hold for ever.
+        """
         held = [
             name
             for name, one in self.holds.items()
             if one.ends_ms is not None and true_ms + late_ms < one.ends_ms
             if not one.nets and (not one.rungs or target in one.rungs)
         ]
-        off = [name for name, (begin, end) in self.outages.items() if begin + late_ms < true_ms < end - late_ms]
+        off = [name for name, (begin, end) in self.outages.items() if begin + late_ms < clock_ms < end - late_ms]
         return held + off
 
     def disputed_nano(self, true_ms: int | None = None, late_ms: int = 0) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.simulation.invariants.witness import Row, Witness, agreed, lifetime, nano_of, vouched
-from tests.simulation.protections import Protections
+from tests.simulation.protections import Protections, utc_ms
 from tests.simulation.site import policy_text
 
 ZONE = ZoneInfo("Europe/Zurich")
@@ -230,7 +230,8 @@ class Ladder:
         if rule != "unconfirmed_debt_cap" and not rung.told_by_head:
             self._waited(row, rung, policy)
         self._read(row, policy)
-        held = rung.protections.bars(row["target"], true_ms, LATE_MS)
+        clock_ms = true_ms if row["at"]["trust"] == "AUTHENTICATED" else utc_ms(row["at"]["utc"])
+        held = rung.protections.bars(row["target"], true_ms, LATE_MS, clock_ms)
         if held and not self._witness.head_lied:
             self._violated("I8", f"row {seq}: {rule} although {held} is in force")
         if rule in BY_MONEY:
