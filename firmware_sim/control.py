@@ -22,8 +22,8 @@ _MOST_WATTS = 10_000_000
 _MOST_SECONDS = 10_000_000
 _MOST_KWH = 10**15
 _MOST_BYTES = 1_000_000
-NETWORKS = {"none": 0, "home": 1, "searching": 2, "denied": 3, "unknown": 4, "roaming": 5}
-"""States of a modem's network, with what +CREG says of each."""
+NETWORKS = {"none": 0, "home": 1, "searching": 2, "denied": 3, "unknown": 4, "roaming": 5, "lte": 0}
+"""States of a modem's network, with what +CREG says of each; "lte" is one that only +CEREG knows."""
 REPORTS = {"delivered": 0x00, "unsure": 0x01, "waiting": 0x30, "failed": 0x41}
 """What a modem's status reports may say, with the TP-Status of each."""
 

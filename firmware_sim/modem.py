@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FAULTS = frozenset(
     {Kind.SILENCE, Kind.REBOOT, Kind.MUTE, Kind.LATE, Kind.STALE, Kind.GARBAGE, Kind.EXCEPTION, Kind.CMS, Kind.CHATTER}
 )
-_REGISTERED = frozenset({1, 5})
+_REGISTERED = frozenset({"home", "roaming", "lte"})
 _PIN_TRIES = 3
 _LONGEST_LINE = 1024
 _END, _CANCEL, _ENTER = 0x1A, 0x1B, 0x0D
@@ -50,6 +50,8 @@ class Modem:
         self.lines: list[str] = []
         """Each command line that was heard."""
         self.telephone = Telephone()
+        self.sim_wakes = 0
+        """How many more times a SIM that took its PIN still says that it wants it."""
         self._spec = spec
         self._clock = clock
         self._say = say
@@ -170,9 +172,12 @@ class Modem:
                 self._answer("OK")
             case "+CPIN?":
                 state = self._sim_state()
+                self.sim_wakes -= self._ready and self.sim_wakes > 0
                 self._refuse("CME", _NO_SIM[0]) if state == "NOT INSERTED" else self._answer(f"+CPIN: {state}", "OK")
             case "+CREG?":
                 self._answer(f"+CREG: 0,{NETWORKS[self.network]}", "OK")
+            case "+CEREG?" if self.network == "lte":
+                self._answer("+CEREG: 0,1", "OK")
             case "+CSQ":
                 self._answer("+CSQ: 99,99" if self.network == "none" else "+CSQ: 21,0", "OK")
             case _:
@@ -181,7 +186,7 @@ class Modem:
     def _sim_state(self) -> str:
         if not self._spec.sim:
             return "NOT INSERTED"
-        if self._ready:
+        if self._ready and not self.sim_wakes:
             return "READY"
         return "SIM PIN" if self._tries_left else "SIM PUK"
 
@@ -221,7 +226,7 @@ class Modem:
             self.misread.append(f"{error}: {body[:400]}")
             self._refuse("CMS", _BAD_PDU)
             return
-        if NETWORKS[self.network] not in _REGISTERED:
+        if self.network not in _REGISTERED:
             self._refuse("CMS", _NO_NETWORK)
             return
         reference, self._reference = self._reference, (self._reference + 1) % 256

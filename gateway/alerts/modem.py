@@ -120,9 +120,6 @@ class ModemChannel:
         except PortGone as error:
             await self._drop()
             result, state = Later(f"the modem's port: {error}"), ModemState.NO_PORT
-        except asyncio.CancelledError:
-            await self._drop()
-            raise
         self._show(ModemState.OK if isinstance(result, Never) else state)
         return result
 

@@ -6,6 +6,8 @@ import pytest
 
 from firmware_sim.faults import Kind
 from gateway.alerts.channel import Later, Never, Sent
+from gateway.alerts.deliveries import AWAITED_MAX
+from gateway.alerts.modem import BEGUN_MAX
 from gateway.alerts.pdu import Fate
 from tests.alerts.cellular import TO, cell, play
 
@@ -132,6 +134,48 @@ def test_without_a_network_it_is_later(tmp_path: Path, network: str) -> None:
             assert isinstance(await one.send("a"), Sent)
             assert one.arrived == ["a"]
             assert one.channel.signal_dbm == -71
+
+    play(story)
+
+
+def test_a_network_that_only_cereg_knows_is_one(tmp_path: Path) -> None:
+    """A modem on LTE alone may say that it is not registered for calls."""
+
+    async def story() -> None:
+        async with cell(tmp_path, 'network = "lte"') as one:
+            assert isinstance(await one.send("a"), Sent)
+
+    play(story)
+
+
+def test_a_status_report_that_is_none_is_passed_over(tmp_path: Path) -> None:
+    """Digits that say nothing behind +CDS: told nobody, and the next message goes."""
+
+    async def story() -> None:
+        async with cell(tmp_path) as one:
+            await one.send("a")
+            for digits in ("00" * 20, "07911497977997F9" + "01" * 20, "FF" * 30):
+                await one.sim.do("says gsm +CDS:25")
+                await one.sim.do(f"says gsm {digits}")
+            assert isinstance(await one.send("b", "m-2"), Sent)
+            await one.until(lambda: len(one.told) == 2)
+
+    play(story)
+
+
+def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
+    """Messages begun and reports waited for: the oldest give way (threat: a store that grows for years)."""
+
+    async def story() -> None:
+        async with cell(tmp_path, 'reports = "none"') as one:
+            for number in range(BEGUN_MAX + 3):
+                one.when_given(lambda: one.fault(Kind.CMS, 42), part=2)
+                assert isinstance(await one.send("a" * 161, f"m-{number}"), Later)
+            assert len(one.channel._begun) == BEGUN_MAX
+            deliveries = one.channel._deliveries
+            for number in range(AWAITED_MAX + 3):
+                deliveries.sent(f"d-{number}", TO, [number])
+            assert len(deliveries._awaited) == AWAITED_MAX
 
     play(story)
 

@@ -105,6 +105,19 @@ def test_slow_and_talkative_modems_get_it_right(tmp_path: Path, fault: str) -> N
     play(story)
 
 
+def test_an_answer_that_comes_too_late_is_nobodys(tmp_path: Path) -> None:
+    """A modem that slept answers the first AT after we asked again: no later question takes that OK for its own."""
+
+    async def story() -> None:
+        async with cell(tmp_path) as one:
+            one.fault(Kind.LATE, 180)
+            assert isinstance(await one.send("a"), Sent)
+            assert one.modem.lines.count("AT") == 2
+            assert one.modem.lines.count("AT+CPIN?") == 1
+
+    play(story)
+
+
 @pytest.mark.parametrize("fault", ["garbage 1", "garbage 3", "garbage 7", "stale 2", "mute 2", "exception 100 3"])
 def test_wrong_answers_are_later_and_pass(tmp_path: Path, fault: str) -> None:
     """Garbage, the answer before, none, an error: whatever the message met, it goes when the modem is well again."""

@@ -1,9 +1,11 @@
 """The SIM's PIN: asked for, entered once, and a wrong one never twice, whoever restarts in between."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
+from firmware_sim.faults import Kind
 from gateway.alerts.channel import Later, Sent
 from gateway.alerts.simpin import PinRecord
 from tests.alerts.cellular import cell, play
@@ -122,14 +124,13 @@ def test_what_is_no_pin_is_never_tried(tmp_path: Path, pin: str) -> None:
     play(story)
 
 
-def test_a_lost_answer_to_a_pin_counts_as_a_try(tmp_path: Path) -> None:
-    """The modem took it and its answer got lost: it is ready, and no second try is needed."""
+def test_a_lost_answer_to_a_pin_is_no_second_try(tmp_path: Path) -> None:
+    """The SIM took it and the answer got lost: the next message finds it ready."""
 
     async def story() -> None:
         async with cell(tmp_path, 'pin = "1234"', pin="1234") as one:
-            await one.sim.do("fault gsm mute 1")
-            one.modem.faults.clear()
-            one.modem.restart()
+            one.when("AT+CPIN=", lambda: one.fault(Kind.MUTE))
+            assert isinstance(await one.send("a"), Later)
             assert isinstance(await one.send("a"), Sent)
             assert one.modem.pin_tries == ["1234"]
 
@@ -161,6 +162,85 @@ def test_a_locked_sim_is_left_to_a_person(tmp_path: Path) -> None:
             assert one.modem.pin_tries == []
 
     play(story)
+
+
+def test_a_sim_that_is_still_starting_is_waited_for(tmp_path: Path) -> None:
+    """SIM busy (CME 14) is no refusal: asked again, and the PIN is entered once."""
+
+    async def story() -> None:
+        async with cell(tmp_path, 'pin = "1234"', pin="1234") as one:
+            one.when("AT+CPIN?", lambda: one.fault(Kind.EXCEPTION, 14))
+            assert isinstance(await one.send("a"), Sent)
+            assert one.modem.pin_tries == ["1234"]
+
+    play(story)
+
+
+def test_a_sim_that_takes_a_moment_after_its_pin_gets_it_once(tmp_path: Path) -> None:
+    """It took the PIN and says for a while that it wants it: waited for, not entered again."""
+
+    async def story() -> None:
+        async with cell(tmp_path, 'pin = "1234"', pin="1234") as one:
+            one.when("AT+CPIN=", lambda: setattr(one.modem, "sim_wakes", 3))
+            assert isinstance(await one.send("a"), Sent)
+            assert one.modem.pin_tries == ["1234"]
+
+    play(story)
+
+
+def test_a_sim_that_never_gets_ready_is_later(tmp_path: Path) -> None:
+    """Busy for as long as we wait: later, and nothing was entered."""
+
+    async def story() -> None:
+        async with cell(tmp_path, 'pin = "1234"', pin="1234") as one:
+            one.when("AT+CPIN?", lambda: one.fault(Kind.EXCEPTION, 14, None))
+            assert await one.send("a") == Later("the SIM does not get ready")
+            assert one.modem.pin_tries == []
+
+    play(story)
+
+
+def test_a_sim_that_is_busy_at_the_pin_has_not_refused_it(tmp_path: Path) -> None:
+    """CME 14 to the PIN itself: whether it was looked at is unknown, so one never seen right is not entered again."""
+
+    async def story() -> None:
+        async with cell(tmp_path, 'pin = "1234"', pin="1234") as one:
+            one.when("AT+CPIN=", lambda: one.fault(Kind.EXCEPTION, 14))
+            assert await one.send("a") == Later("the modem refused (CME 14)")
+            assert await one.send("a") == Later("the PIN was tried before and is not tried again")
+            assert one.modem.pin_tries == []
+
+    play(story)
+
+
+def test_a_medium_that_takes_nothing_keeps_the_pin_back(tmp_path: Path) -> None:
+    """No try without its record: a folder that is not there, as a full disk, means that nothing is entered."""
+
+    async def story() -> None:
+        async with cell(tmp_path, 'pin = "1234"', pin="1234") as one:
+            one.channel._record = PinRecord(tmp_path / "gone" / "sms-pin.json")
+            assert isinstance(await one.send("a"), Later)
+            assert one.modem.pin_tries == []
+
+    play(story)
+
+
+def test_an_outcome_that_cannot_be_written_counts_as_a_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SIM took the PIN and the medium failed: the message goes, and the record errs on the safe side."""
+
+    async def story() -> None:
+        async with cell(tmp_path, 'pin = "1234"', pin="1234") as one:
+            monkeypatch.setattr(one.channel._record, "accepted", _full)
+            assert isinstance(await one.send("a"), Sent)
+            one.modem.restart()
+            assert isinstance(await one.send("b", "m-2"), Later)
+            assert one.modem.pin_tries == ["1234"]
+
+    play(story)
+
+
+def _full(pin: str) -> None:
+    raise OSError(errno.ENOSPC, "no space")
 
 
 def test_the_record_is_private(tmp_path: Path) -> None:
