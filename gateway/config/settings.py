@@ -159,6 +159,10 @@ class HeadendTable(Struct, frozen=True, forbid_unknown_fields=True):
     live_s: Annotated[int, Meta(ge=0, le=3_600)] = 0
 
 
+Folder = Annotated[str, Meta(max_length=255, pattern=r"^(/[^\x00-\x1f\x7f/]+)+$(?!\n)")]
+"""A folder by its whole path."""
+
+
 class ConsoleTable(Struct, frozen=True, forbid_unknown_fields=True):
     """`[console]`: the Unix socket for `prepaid-gateway console`, the key for codes, and what a password must have.
 
@@ -173,6 +177,8 @@ class ConsoleTable(Struct, frozen=True, forbid_unknown_fields=True):
     password_capital: bool = True
     password_digit: bool = True
     password_special: bool = True
+    sticks: Annotated[tuple[Folder, ...], Meta(max_length=8)] = ("/media", "/mnt", "/run/media")
+    """Below these folders media are mounted that `export` may write to."""
 
 
 Line = Annotated[str, Meta(max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]

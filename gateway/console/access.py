@@ -96,6 +96,10 @@ class Access:
         self._turn = asyncio.Lock()
         self._paced_ms: int | None = None
 
+    def new_id(self) -> str:
+        """A number for an order that no other order has."""
+        return f"{self._outside.draw(2**64):016x}"
+
     async def key(self, use: servicekey.Use) -> bytes:
         """The key of one use. Raises CommandRefused(no_service_key)."""
         path = self._service_key

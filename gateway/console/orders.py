@@ -7,7 +7,6 @@ The order's id is the gateway's own and begins with `console-`; its receipt and 
 
 from __future__ import annotations
 
-import secrets
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -55,7 +54,7 @@ async def carry_out(
     `signed`: it changes money or supply, so these facts are signed with the gateway's key when it is done.
     """
     account_id: str = getattr(body, "account_id", "")
-    command_id = f"{ISSUER}-{secrets.token_hex(8)}"
+    command_id = f"{ISSUER}-{desk.access.new_id()}"
     who: Detail = (("who", session.who), ("role", session.role.value), ("line", session.line))
     what: Detail = (("command", command.value), ("command_id", command_id), ("account", account_id))
     await desk.teller.note("console.order", (*who, *what, *((("reason", why),) if why else ())))

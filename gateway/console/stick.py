@@ -26,8 +26,6 @@ from gateway.documents.maker import Maker
 from gateway.errors import CommandRefused
 from gateway.prepayment.export import DocumentAsked, DocumentKind
 
-BELOW = ("/media", "/mnt", "/run/media")
-"""Where sticks are mounted; nothing else is written to."""
 SPARE_BYTES = 1024 * 1024
 STICKS_MAX = 32
 _DEPTH = 2
@@ -65,13 +63,14 @@ class Exported(Struct, frozen=True):
     bytes: int
 
 
-async def _list(_desk: Desk, _session: Session, _: Nothing) -> Sticks:
-    return await asyncio.to_thread(found)
+async def _list(desk: Desk, _session: Session, _: Nothing) -> Sticks:
+    return await asyncio.to_thread(found, _tops(desk))
 
 
 async def _export(desk: Desk, session: Session, body: ExportBody) -> Exported:
     """Nothing is made before the stick is known to be one, and who took data away is on record."""
-    await asyncio.to_thread(checked, body.stick)
+    tops = _tops(desk)
+    await asyncio.to_thread(checked, body.stick, tops)
     kind = DocumentKind(body.kind)
     account_id = body.account if kind is DocumentKind.EVIDENCE else account_of(desk, body.account).account_id
     following = date.fromordinal(min(body.until.toordinal() + 1, date.max.toordinal()))
@@ -79,20 +78,24 @@ async def _export(desk: Desk, session: Session, body: ExportBody) -> Exported:
     gateway_id = desk.installation.configuration.settings.gateway.id
     made = await Maker(desk.store, desk.device, gateway_id, desk.teller.note).make(asked)
     files = made.files
-    await asyncio.to_thread(write, body.stick, files)
+    await asyncio.to_thread(write, body.stick, files, tops)
     size = sum(map(len, files.values()))
     who = (("who", session.who), ("line", session.line), ("account", account_id), ("kind", kind.value))
     await desk.teller.note("console.exported", (*who, ("name", made.name), ("bytes", size), ("stick", body.stick)))
     return Exported(body.stick, tuple(files), size)
 
 
-def found() -> Sticks:
+def _tops(desk: Desk) -> tuple[str, ...]:
+    return desk.installation.configuration.settings.console.sticks
+
+
+def found(tops: tuple[str, ...]) -> Sticks:
     """The media mounted below the folders for such, that may be written to."""
     sticks: list[Stick] = []
-    for top in BELOW:
+    for top in tops:
         for path in _below(Path(top), _DEPTH):
             try:
-                free_bytes = checked(str(path))
+                free_bytes = checked(str(path), tops)
             except CommandRefused:
                 continue
             sticks.append(Stick(str(path), free_bytes))
@@ -101,33 +104,33 @@ def found() -> Sticks:
     return Sticks(tuple(sticks))
 
 
-def checked(path: str) -> int:
+def checked(path: str, tops: tuple[str, ...]) -> int:
     """The free bytes of a stick. Raises CommandRefused: no_stick (why), stick_read_only."""
     try:
         folder = Path(path)
-        if not folder.is_absolute() or os.path.realpath(path) != str(folder) or not _allowed(folder):
-            raise CommandRefused("no_stick", stick=path, below=", ".join(BELOW))
+        if not folder.is_absolute() or os.path.realpath(path) != str(folder) or not _allowed(folder, tops):
+            raise CommandRefused("no_stick", stick=path, below=", ".join(tops))
         if not stat.S_ISDIR(os.lstat(folder).st_mode) or not os.path.ismount(folder):
-            raise CommandRefused("no_stick", stick=path, below=", ".join(BELOW))
+            raise CommandRefused("no_stick", stick=path, below=", ".join(tops))
         about = os.statvfs(folder)
     except (OSError, ValueError) as error:
-        raise CommandRefused("no_stick", stick=path, below=", ".join(BELOW)) from error
+        raise CommandRefused("no_stick", stick=path, below=", ".join(tops)) from error
     if about.f_flag & os.ST_RDONLY:
         raise CommandRefused("stick_read_only", stick=path)
     return about.f_bavail * about.f_frsize
 
 
-def write(path: str, files: Mapping[str, bytes]) -> None:
+def write(path: str, files: Mapping[str, bytes], tops: tuple[str, ...]) -> None:
     """Put files onto a stick, each whole or not at all. Raises CommandRefused."""
     needed = sum(map(len, files.values())) + SPARE_BYTES
-    free_bytes = checked(path)
+    free_bytes = checked(path, tops)
     if free_bytes < needed:
         raise CommandRefused("stick_full", stick=path, free_bytes=free_bytes, needed_bytes=needed)
     try:
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             if os.fstat(folder).st_dev == os.lstat(Path(path).parent).st_dev:
-                raise CommandRefused("no_stick", stick=path, below=", ".join(BELOW))  # pulled out since it was checked
+                raise CommandRefused("no_stick", stick=path, below=", ".join(tops))  # pulled out since it was checked
             for name, content in files.items():
                 _put(folder, name, content)
             os.fsync(folder)
@@ -157,8 +160,8 @@ def _put(folder: int, name: str, content: bytes) -> None:
         raise
 
 
-def _allowed(folder: Path) -> bool:
-    return any(Path(top) in folder.parents for top in BELOW)
+def _allowed(folder: Path, tops: tuple[str, ...]) -> bool:
+    return any(Path(top) in folder.parents for top in tops)
 
 
 def _below(top: Path, depth: int) -> list[Path]:

@@ -8,7 +8,6 @@ without end. A slip that a check digit shows costs nothing.
 
 from __future__ import annotations
 
-import secrets
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -104,7 +103,7 @@ def _decoded(key: bytes, desk: Desk, account: Account, code: str) -> Credit | No
 async def _book(desk: Desk, account: Account, credit: Credit) -> Answer:
     """An id of its own for each entry: what the books refuse today they may take tomorrow."""
     body = TopUpCodeBody(account.account_id, credit.sequence, wire_money(credit.total_nano), account.currency)
-    command_id = f"{BY_CODE}-{credit.sequence}-{secrets.token_hex(4)}"
+    command_id = f"{BY_CODE}-{credit.sequence}-{desk.access.new_id()}"
     order = at_console(Command.TOP_UP, body, issuer=BY_CODE, command_id=command_id, at=desk.clock.now())
     return await desk.teller.execute(order)
 

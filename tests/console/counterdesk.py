@@ -83,7 +83,8 @@ class Station:
             uplink=parts,
             timesync=parts,
         )
-        settings = SimpleNamespace(gateway=SimpleNamespace(id=GATEWAY, timezone="Europe/Zurich"))
+        table = SimpleNamespace(id=GATEWAY, timezone="Europe/Zurich")
+        settings = SimpleNamespace(gateway=table, console=ConsoleTable(sticks=("/dev",)))
         installation = SimpleNamespace(configuration=SimpleNamespace(settings=settings), points=())
         self.desk = cast(
             "Desk",

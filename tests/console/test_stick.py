@@ -4,8 +4,10 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from gateway.config.settings import ConsoleTable
 from gateway.console import stick
 from gateway.console.wire import Role
 from gateway.documents.verify import verified_file
@@ -16,27 +18,29 @@ MOUNTED = Path("/dev/shm")
 """A real mount point of every Linux machine, below a folder that is taken for /media here."""
 
 
+TOPS = ("/dev",)
+
+
 @pytest.fixture
-def medium(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def medium() -> Iterator[Path]:
     """A mounted medium; what a test leaves on it is taken away."""
     before = set(MOUNTED.iterdir())
-    monkeypatch.setattr(stick, "BELOW", ("/dev",))
     yield MOUNTED
     for path in set(MOUNTED.iterdir()) - before:
         if path.name.startswith(("evidence-", "load-curve-", "stick-")):
             path.unlink()
 
 
-def refusal(path: str) -> str:
+def refusal(path: str, tops: tuple[str, ...] = TOPS) -> str:
     """Why this is no stick."""
     with pytest.raises(CommandRefused) as refused:
-        stick.checked(path)
+        stick.checked(path, tops)
     return refused.value.reason
 
 
 def test_only_a_mount_point_below_the_media_folders(medium: Path, tmp_path: Path) -> None:
     """Bad input: a folder, a file, a link to a stick, a way round, another place, nothing: none is written to."""
-    assert stick.checked(str(medium)) > 0
+    assert stick.checked(str(medium), TOPS) > 0
     link = tmp_path / "link"
     link.symlink_to(medium)
     wrong = [
@@ -53,20 +57,19 @@ def test_only_a_mount_point_below_the_media_folders(medium: Path, tmp_path: Path
     assert {refusal(path) for path in wrong} == {"no_stick"}
 
 
-def test_a_folder_that_lies_on_the_card_is_no_stick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_folder_that_lies_on_the_card_is_no_stick(tmp_path: Path) -> None:
     """The gateway's own card must not be filled because a stick is not mounted."""
-    monkeypatch.setattr(stick, "BELOW", (str(tmp_path),))
     (tmp_path / "usb").mkdir()
-    assert refusal(str(tmp_path / "usb")) == "no_stick"
+    assert refusal(str(tmp_path / "usb"), (str(tmp_path),)) == "no_stick"
     with pytest.raises(CommandRefused, match="no_stick"):
-        stick.write(str(tmp_path / "usb"), {"a": b"b"})
+        stick.write(str(tmp_path / "usb"), {"a": b"b"}, (str(tmp_path),))
 
 
 def test_a_full_stick_is_told_before_anything_is_written(medium: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bad input: what does not fit is not begun."""
     monkeypatch.setattr(stick, "SPARE_BYTES", 2**60)
     with pytest.raises(CommandRefused, match="stick_full"):
-        stick.write(str(medium), {f"stick-{uuid.uuid4()}": b"x"})
+        stick.write(str(medium), {f"stick-{uuid.uuid4()}": b"x"}, TOPS)
     assert not list(medium.glob("stick-*"))
 
 
@@ -77,7 +80,7 @@ def test_a_link_on_the_stick_is_replaced_and_never_followed(medium: Path, tmp_pa
     name = f"stick-{uuid.uuid4()}"
     (medium / name).symlink_to(victim)
     (medium / f"{name}.part").symlink_to(victim)
-    stick.write(str(medium), {name: b"whole"})
+    stick.write(str(medium), {name: b"whole"}, TOPS)
     assert victim.read_text() == "mine"
     assert not (medium / name).is_symlink()
     assert (medium / name).read_bytes() == b"whole"
@@ -93,13 +96,13 @@ def test_what_fails_half_way_leaves_no_file_of_that_name(medium: Path, monkeypat
 
     monkeypatch.setattr("gateway.console.stick.os.fsync", broken)
     with pytest.raises(CommandRefused, match="stick_failed"):
-        stick.write(str(medium), {name: b"whole"})
+        stick.write(str(medium), {name: b"whole"}, TOPS)
     assert not list(medium.glob(f"{name}*"))
 
 
 def test_sticks_are_found(medium: Path) -> None:
     """What is offered is what may be written to."""
-    assert str(medium) in [one.path for one in stick.found().sticks]
+    assert str(medium) in [one.path for one in stick.found(TOPS).sticks]
 
 
 def test_evidence_and_load_curve_on_the_stick_are_genuine(medium: Path, tmp_path: Path) -> None:
@@ -127,3 +130,10 @@ def test_evidence_and_load_curve_on_the_stick_are_genuine(medium: Path, tmp_path
             assert wrong[0] == "no_stick"
 
     story(run())
+
+
+@pytest.mark.parametrize("folder", ["", "/", "media", "/media/", "//media", "/me\ndia", "/" + "x" * 300])
+def test_a_folder_for_sticks_is_a_whole_path(folder: str) -> None:
+    """Bad input: with `/` in gateway.toml every mounted disk would be a stick."""
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"sticks": [folder]}, ConsoleTable)
