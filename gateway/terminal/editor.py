@@ -18,7 +18,7 @@ from gateway.terminal.row import Row
 LISTED_MAX = 60
 """So many candidates are shown; more is no help at 9600 baud."""
 BELL = b"\a"
-_PROMPT_ROOM = 20
+PROMPT_ROOM = 20
 """What is left for the line whatever the prompt."""
 
 
@@ -37,7 +37,7 @@ class Editor:
 
     def __init__(self, charset: Charset = Charset.ASCII, width: int = 80, *, echo: bool = True) -> None:
         self._charset = charset
-        self._width = max(width, 2 * _PROMPT_ROOM)
+        self._width = max(width, 2 * PROMPT_ROOM)
         self._echo = echo
         self._keys = Keys()
         self._row = Row(charset)
@@ -66,7 +66,7 @@ class Editor:
         self._command = command and not masked
         self._window = 0
         self._pasting = self._tabbed = False
-        room = self._width - _PROMPT_ROOM
+        room = self._width - PROMPT_ROOM
         prompt = self._charset.plain(prompt)
         self._prompt = prompt if len(prompt) <= room else prompt[: room - 2] + "> "
         self._again()

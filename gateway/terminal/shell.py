@@ -12,6 +12,7 @@ from gateway.console.wire import Role
 from gateway.errors import ConfigError
 from gateway.terminal import catalogue, grammar, layout
 from gateway.terminal.client import Away, Client
+from gateway.terminal.editor import PROMPT_ROOM
 from gateway.terminal.faults import fault
 from gateway.terminal.line import Gone
 from gateway.terminal.own import own_verbs
@@ -196,8 +197,12 @@ class Shell:
     # ----------------------------------------------------------------------------------------------------------- inside
 
     def _answer(self, question: str, *, masked: bool = False) -> str:
+        """Ask; of a question that is longer than a prompt may be, only the end is the prompt."""
+        *above, end = layout.wrap(self.say.charset.plain(question), self.say.width - PROMPT_ROOM - 1) or [""]
+        for line in above:
+            self.seat.put(line)
         try:
-            return self.seat.read(question, masked=masked).strip()
+            return self.seat.read(f"{end.rstrip()} ", masked=masked).strip()
         except Gone:
             if self.seat.line.person:
                 raise

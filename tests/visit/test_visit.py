@@ -123,6 +123,10 @@ def visit(visitor: Visitor, centre: ServiceCentre, site: Site) -> None:
     assert "meter does not answer" in visitor.says("status")
     visitor.says("why SHOP")
     visitor.says("meter flat")
+    site.do("swap flat 33000001 5.2")
+    site.do("clear flat")
+    replaced(visitor)
+    assert "FLAT     normal" in visitor.says("status")
     visitor.type("topup code SHOP\r")
     visitor.sees("digits): ")
     visitor.says(centre.sells("SHOP", "60.00"))
@@ -131,3 +135,26 @@ def visit(visitor: Visitor, centre: ServiceCentre, site: Site) -> None:
     visitor.says("logout", "> ")
     visitor.type("quit\r")
     assert visitor.ends() == 0
+
+
+def replaced(visitor: Visitor) -> None:
+    """The guided replacement: each register twice, the customer's signature, then yes."""
+    visitor.type("replace FLAT display dead\r")
+    for prompt, answer in (
+        ("OLD meter's plate", "11000001"),
+        ("OLD meter, kWh", "1204.17"),
+        ("Once more", "1204.17"),
+        ("NEW meter's plate", "33000001"),
+        ("NEW meter, kWh", "5.20"),
+        ("Once more", "5.20"),
+        ("export registers", "n"),
+        ("Company", "Elettro Bianchi"),
+        ("sheet the customer signed", "C-2026-118"),
+        ("signed for them", "y"),
+        ("all of it right", "y"),
+    ):
+        visitor.sees(prompt)
+        visitor.sees(": " if prompt not in ("export registers", "signed for them", "all of it right") else "] ")
+        visitor.type(answer + "\r")
+    visitor.sees("Enter: no): ")
+    visitor.says("")
