@@ -111,6 +111,7 @@ def test_an_answer_that_comes_too_late_is_nobodys(tmp_path: Path) -> None:
     async def story() -> None:
         async with cell(tmp_path) as one:
             one.fault(Kind.LATE, 180)
+            one.when("ATE0", lambda: one.fault(Kind.LATE, 40, 3))
             assert isinstance(await one.send("a"), Sent)
             assert one.modem.lines.count("AT") == 2
             assert one.modem.lines.count("AT+CPIN?") == 1

@@ -97,6 +97,23 @@ def test_another_sim_that_refuses_a_pin_ends_it(tmp_path: Path) -> None:
     assert not PinRecord(tmp_path / "record").begin("4321")
 
 
+def test_another_sim_is_asked_once(tmp_path: Path) -> None:
+    """The SIM was changed and the PIN was not: what the old one took is tried once on the new one, across restarts."""
+
+    async def story() -> None:
+        async with cell(tmp_path, 'pin = "1234"', pin="1234") as one:
+            assert isinstance(await one.send("a"), Sent)
+        tries: list[str] = []
+        for _ in range(3):
+            async with cell(tmp_path, 'pin = "5678"', pin="1234") as one:
+                assert isinstance(await one.send("a"), Later)
+                assert isinstance(await one.send("b", "m-2"), Later)
+                tries += one.modem.pin_tries
+        assert tries == ["1234"]
+
+    play(story)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"tried": 3}', b"\xff", b'{"other": 1}'])
 def test_a_damaged_record_lets_nobody_try(tmp_path: Path, content: bytes) -> None:
     """Who cannot read what was tried tries nothing."""
