@@ -88,7 +88,7 @@ def test_a_post_paid_limit_says_what_is_unpaid_and_when_it_may_be_suspended() ->
     assert facts["unpaid_nano"] == sum(one.amount_nano for one in home.account.arrears) > 0
     assert "missing_nano" not in facts
     assert "next_state" not in facts, "only an order makes it worse, and nobody knows of one"
-    assert facts["not_before_utc_ms"] >= home.at().utc_ms + 10 * DAY_MS
+    assert int(facts["not_before_utc_ms"]) >= home.at().utc_ms + 10 * DAY_MS
     alone = dict(notice(limited, replace(home.terms, can_disconnect=False), home.at(), "limited").detail)
     assert "not_before_utc_ms" not in alone
 
