@@ -198,11 +198,14 @@ class Shell:
 
     def _answer(self, question: str, *, masked: bool = False) -> str:
         """Ask; of a question that is longer than a prompt may be, only the end is the prompt."""
-        *above, end = layout.wrap(self.say.charset.plain(question), self.say.width - PROMPT_ROOM - 1) or [""]
-        for line in above:
-            self.seat.put(line)
+        room = self.say.width - PROMPT_ROOM
+        if len(question) > room:
+            *above, end = layout.wrap(self.say.charset.plain(question), room - 1)
+            for line in above:
+                self.seat.put(line)
+            question = f"{end.rstrip()} "
         try:
-            return self.seat.read(f"{end.rstrip()} ", masked=masked).strip()
+            return self.seat.read(question, masked=masked).strip()
         except Gone:
             if self.seat.line.person:
                 raise
