@@ -11,7 +11,7 @@ from pathlib import Path
 from firmware_sim.faults import Kind
 from firmware_sim.modem import Modem
 from firmware_sim.simulation import Simulation
-from gateway.alerts.channel import Message, Result
+from gateway.alerts.channel import Message, Result, Sent
 from gateway.alerts.modem import ModemChannel, Patience
 from gateway.alerts.pdu import Fate
 from gateway.alerts.serialport import opener
@@ -19,9 +19,13 @@ from gateway.clock import SystemClock
 
 TO = "+41791234567"
 SHORT = Patience(
-    wake_s=0.15, answer_s=0.4, pin_s=0.5, register_s=0.4, look_s=0.05, prompt_s=0.4, submit_s=0.6, whole_s=6.0
+    wake_s=0.5, answer_s=1.5, pin_s=1.5, register_s=0.6, look_s=0.05, prompt_s=1.5, submit_s=2.0, whole_s=12.0
 )
-"""So that a modem that hangs costs a test a second and not a minute."""
+"""A modem that hangs costs a test seconds and not minutes; a machine that is busy for a second spoils nothing."""
+HASTY = Patience(
+    wake_s=0.15, answer_s=0.3, pin_s=0.5, register_s=0.4, look_s=0.05, prompt_s=0.3, submit_s=0.5, whole_s=6.0
+)
+"""For tests with many time-outs, which must take it when one comes too early."""
 
 
 @dataclass
@@ -35,6 +39,13 @@ class Cell:
 
     async def send(self, text: str, message_id: str = "m-1", to: str = TO) -> Result:
         return await self.channel.send(Message(message_id, to, "", text))
+
+    async def sent(self, text: str, message_id: str = "m-1") -> int:
+        """Try until it goes, a dozen times at most; how many it took."""
+        for tries in range(1, 13):
+            if isinstance(await self.send(text, message_id), Sent):
+                return tries
+        raise AssertionError("it never went")
 
     async def until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(5):

@@ -13,7 +13,7 @@ from gateway.alerts import atline
 from gateway.alerts.channel import SEND_MAX_S, Later, Message, Sent
 from gateway.alerts.modem import Patience
 from gateway.alerts.pdu import Fate
-from tests.alerts.cellular import SHORT, TO, Cell, cell, play
+from tests.alerts.cellular import HASTY, SHORT, TO, Cell, cell, play
 
 
 def unplug(one: Cell) -> None:
@@ -38,8 +38,8 @@ def test_a_hung_modem_is_later_and_disturbs_nobody(tmp_path: Path) -> None:
                 longest_s = max(longest_s, time.monotonic() - before_s)
             assert await sending == Later("the modem does not answer")
             assert one.channel.state == "silent"
-            assert longest_s < 0.25
-            assert time.monotonic() - began_s < 4
+            assert longest_s < 1.0
+            assert time.monotonic() - began_s < 10
             await one.sim.do("clear gsm")
             assert isinstance(await one.send("a"), Sent)
             assert one.arrived == ["a"]
@@ -91,7 +91,7 @@ def test_a_prompt_that_got_lost_is_left_by_escape(tmp_path: Path) -> None:
     play(story)
 
 
-@pytest.mark.parametrize("fault", ["late 60", "chatter", "chatter 3", "late 140 4"])
+@pytest.mark.parametrize("fault", ["late 60", "chatter", "chatter 3", "late 600 3"])
 def test_slow_and_talkative_modems_get_it_right(tmp_path: Path, fault: str) -> None:
     """Slow answers, and lines that nobody asked for around each answer: the message goes, once."""
 
@@ -110,7 +110,7 @@ def test_an_answer_that_comes_too_late_is_nobodys(tmp_path: Path) -> None:
 
     async def story() -> None:
         async with cell(tmp_path) as one:
-            one.fault(Kind.LATE, 180)
+            one.fault(Kind.LATE, 530)
             one.when("ATE0", lambda: one.fault(Kind.LATE, 40, 3))
             assert isinstance(await one.send("a"), Sent)
             assert one.modem.lines.count("AT") == 2
@@ -124,11 +124,9 @@ def test_wrong_answers_are_later_and_pass(tmp_path: Path, fault: str) -> None:
     """Garbage, the answer before, none, an error: whatever the message met, it goes when the modem is well again."""
 
     async def story() -> None:
-        async with cell(tmp_path) as one:
+        async with cell(tmp_path, patience=HASTY) as one:
             await one.sim.do(f"fault gsm {fault}")
-            results = [await one.send("a") for _ in range(5)]
-            assert all(isinstance(result, Sent | Later) for result in results)
-            assert isinstance(results[-1], Sent)
+            await one.sent("a")
             assert set(one.arrived) == {"a"}
 
     play(story)
@@ -153,8 +151,8 @@ def test_each_single_answer_may_be_garbage_or_lost(tmp_path: Path) -> None:
     """One answer of the whole conversation is spoilt, each in its turn: sent or later, never lost and never wrong."""
 
     async def story() -> None:
-        async with cell(tmp_path) as one:
-            await one.send("warm", "warm")
+        async with cell(tmp_path, patience=HASTY) as one:
+            await one.sent("warm", "warm")
             for kind in (Kind.GARBAGE, Kind.STALE):
                 for place in range(11):
                     name = f"{kind} {place}"
@@ -165,7 +163,7 @@ def test_each_single_answer_may_be_garbage_or_lost(tmp_path: Path) -> None:
                     one.modem.faults = FaultSet()
                     if isinstance(result, Later):
                         assert result.may_have_gone or len(one.arrived) == before, name
-                        assert isinstance(await one.send(name, name), Sent), name
+                        await one.sent(name, name)
                     assert name in one.arrived, name
             assert one.modem.misread == []
 
