@@ -68,12 +68,17 @@ class OwedBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ArrearsPaidBody(Body, frozen=True):
-    """A claim is paid, or `amount` of it; more than is left of it pays it in full, and the verdict says the excess."""
+    """A claim is paid; with `amount`, a part of it or too much, and `left` is what is unpaid of it after this payment.
+
+    What is left decides, so a payment that comes again, or after a later one, changes nothing: `already_included`.
+    More than was left pays in full, and the verdict says the excess.
+    """
 
     account_id: Name
     arrears_id: Name
     currency: Currency
     amount: Money | None = None
+    left: Money | None = None
 
 
 class SupplyLimitBody(Body, frozen=True):
@@ -130,7 +135,8 @@ def claim_of(body: ArrearsNoticeBody | OwedBody, at: Moment) -> Arrears:
 def arrears_paid(body: ArrearsPaidBody, said: Said) -> ArrearsPaid:
     """The payment of a claim, or of a part of it. Raises CommandRefused(bad_payload)."""
     paid_nano = None if body.amount is None else parse_money(body.amount)
-    return ArrearsPaid(said.at, said.command_id, body.arrears_id, body.currency, paid_nano)
+    left_nano = None if body.left is None else parse_money(body.left)
+    return ArrearsPaid(said.at, said.command_id, body.arrears_id, body.currency, paid_nano, left_nano)
 
 
 def supply_limit(body: SupplyLimitBody, said: Said) -> SupplyOrdered:

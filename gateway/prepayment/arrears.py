@@ -73,13 +73,14 @@ class ArrearsNoticed:
 
 @dataclass(frozen=True, slots=True)
 class ArrearsPaid:
-    """A claim, or `amount_nano` of it, has been paid."""
+    """A claim is paid, or `amount_nano` of it, which leaves `left_nano`: so the same payment again changes nothing."""
 
     at: Moment
     command_id: str
     arrears_id: str
     currency: str
     amount_nano: int | None = None
+    left_nano: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

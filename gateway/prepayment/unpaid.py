@@ -20,6 +20,9 @@ from gateway.prepayment.policy import Anchor
 from gateway.prepayment.supply import Commodity, SupplyState
 from gateway.prepayment.taken import Taken, refused
 
+_LEFT = "what is unpaid of the claim after this payment, 0.00 when nothing is"
+_GROWN = "a claim only falls: what comes on top is a claim with an id of its own"
+
 
 def noticed(account: Account, request: ArrearsNoticed, terms: Terms) -> Taken | Verdict:
     """A claim with its notice; refused when a date is missing, contradicts another or leaves too little time to pay."""
@@ -67,6 +70,10 @@ def _notice_refusal(account: Account, request: ArrearsNoticed) -> Verdict | None
     if refusal is not None:
         return refusal
     known = next((one for one in account.arrears if one.arrears_id == claim.arrears_id), None)
+    if known is not None and claim.amount_nano > known.amount_nano:
+        # Else a payment that comes again could not be told from one of what came on top.
+        owed = f"{wire_money(known.amount_nano)} {account.currency}"
+        return refused("arrears_exist", arrears=known.arrears_id, owed=owed, hint=_GROWN)
     if known is not None and _brings_forward(known, claim):
         return refused("arrears_exist", arrears=known.arrears_id)
     return _too_short(account, claim)
@@ -153,7 +160,13 @@ def facts(claim: Arrears) -> Detail:
 
 
 def paid(account: Account, request: ArrearsPaid) -> Taken | Verdict:
-    """A claim, or a part of it, is paid. The supply is back when nothing undisputed is left (S1-14, 2.4)."""
+    """A claim, or a part of it, is paid. The supply is back when nothing undisputed is left (S1-14, 2.4).
+
+    What is left decides and not what came: after a rollback neither ids nor numbers tell a payment that comes again,
+    and the claim may be of the image, from before it, or of a resync, after it.
+    """
+    if request.amount_nano is not None and request.left_nano is None:
+        return refused("missing_field", field="left", hint=_LEFT)
     if request.currency != account.currency:
         return refused("wrong_currency", expected=account.currency, got=request.currency)
     claim = next((one for one in account.arrears if one.arrears_id == request.arrears_id), None)
@@ -163,12 +176,15 @@ def paid(account: Account, request: ArrearsPaid) -> Taken | Verdict:
     if came_nano <= 0:
         owed = f"{wire_money(claim.amount_nano)} {account.currency}"
         return refused("invalid_amount", arrears=claim.arrears_id, owed=owed)
-    amount_nano = min(came_nano, claim.amount_nano)  # who paid too much must not stay cut off for it
-    left = replace(claim, amount_nano=claim.amount_nano - amount_nano)
+    left = replace(claim, amount_nano=min(claim.amount_nano, request.left_nano or 0))
+    amount_nano = claim.amount_nano - left.amount_nano
+    detail: Detail = (("arrears", claim.arrears_id), ("unpaid_nano", claim.amount_nano))
+    if amount_nano == 0:
+        return Verdict(VerdictStatus.ALREADY_INCLUDED, "already_included", detail)
     claims = tuple(left if one is claim else one for one in account.arrears)
     claims = tuple(one for one in claims if one.amount_nano > 0)
-    detail: Detail = (("arrears", claim.arrears_id), ("paid_nano", amount_nano), ("unpaid_nano", left.amount_nano))
-    if came_nano > amount_nano:  # whose it is, the central system decides
+    detail = (("arrears", claim.arrears_id), ("paid_nano", amount_nano), ("unpaid_nano", left.amount_nano))
+    if came_nano > amount_nano and left.amount_nano == 0:  # too much: whose it is, the central system decides
         detail = (*detail, ("excess_nano", came_nano - amount_nano))
     records: tuple[Record, ...] = (Happening(request.at, account.account_id, "arrears.paid", detail),)
     if account.supply.state is SupplyState.TERMINATED:  # S1-15: paying alone brings nothing back

@@ -133,9 +133,9 @@ class Signed(Struct):
 
     def _paid(self, body: ArrearsPaidBody) -> None:
         owed = self.arrears.pop(body.arrears_id, None)
-        if owed is None or body.amount is None:
+        if owed is None or body.left is None:
             return
-        left_nano = parse_money(owed.amount) - parse_money(body.amount)
+        left_nano = min(parse_money(owed.amount), parse_money(body.left))
         if left_nano > 0:
             self.arrears[body.arrears_id] = replace(owed, amount=wire_money(left_nano))
 

@@ -35,7 +35,11 @@ ARREARS: tuple[tuple[Command, Body, object], ...] = (
          "c-1", GAS, 12_500_000_000, TEXTS[0], TEXTS[1], TEXTS[2], TEXTS[3], Proof.CERTIFIED_MAIL, TEXTS[4], 30,
          ("i-1", "i-2"), "letter", AT))),
     (Command.ARREARS_PAID, ArrearsPaidBody("a", "c-1", EUR), ArrearsPaid(AT, "j-1", "c-1", EUR)),
-    (Command.ARREARS_PAID, ArrearsPaidBody("a", "c-1", EUR, "0.5"), ArrearsPaid(AT, "j-1", "c-1", EUR, 500_000_000)),
+    (
+        Command.ARREARS_PAID,
+        ArrearsPaidBody("a", "c-1", EUR, "0.5", "7.00"),
+        ArrearsPaid(AT, "j-1", "c-1", EUR, 500_000_000, 7_000_000_000),
+    ),
     (Command.SUPPLY_LIMIT, SupplyLimitBody("a", "c-1", "order 7"),
      SupplyOrdered(AT, "j-1", SupplyState.LIMITED, "c-1", "order 7")),
     (Command.SUPPLY_SUSPEND, SupplySuspendBody("a", "c-1", "order 7", True, True),

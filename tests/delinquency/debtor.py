@@ -112,7 +112,9 @@ class Debtor:
 
     def pay(self, nano: int | None = None) -> Verdict:
         """All of the claim, or a part."""
-        return self.said(ArrearsPaid(self.at(), "paid-1", "a-1", "EUR", nano))
+        owed_nano = next((one.amount_nano for one in self.account.arrears if one.arrears_id == "a-1"), 0)
+        left_nano = None if nano is None else max(0, owed_nano - nano)
+        return self.said(ArrearsPaid(self.at(), "paid-1", "a-1", "EUR", nano, left_nano))
 
     @property
     def state(self) -> SupplyState:

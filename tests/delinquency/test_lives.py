@@ -275,7 +275,9 @@ class Life(RuleBasedStateMachine):
     @rule(number=st.integers(1, 3), part=st.booleans())
     def a_payment_comes(self, number: int, part: bool) -> None:
         """Of all, or of a euro; whoever owes nothing undisputed has full supply in the same instant."""
-        self._do(ArrearsPaid(self._at(), "p", f"a-{number}", "EUR", NANO if part else None))
+        owed_nano = {one.arrears_id: one.amount_nano for one in self.home.account.arrears}.get(f"a-{number}", 0)
+        nano, left_nano = (NANO, max(0, owed_nano - NANO)) if part else (None, None)
+        self._do(ArrearsPaid(self._at(), "p", f"a-{number}", "EUR", nano, left_nano))
 
     @rule(kind=st.sampled_from(HoldKind), number=st.integers(1, 2), days=st.sampled_from((3, 3, 10)))
     def a_hold_is_set(self, kind: HoldKind, number: int, days: int | None) -> None:

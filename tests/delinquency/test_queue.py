@@ -279,7 +279,7 @@ def test_gas_through_the_books_waits_for_the_word_from_the_site(tmp_path: Path) 
                 assert await office.tells(Command.ARREARS_NOTICE, _notice(Commodity.GAS)) == ""
         assert await office.tells(Command.RECONNECT, reconnect) == "not_armed"
         assert await office.tells(Command.SUPPLY_SUSPEND, SupplySuspendBody("IT-1", "a-1", "decision 2")) == ""
-        assert await office.tells(Command.ARREARS_PAID, ArrearsPaidBody("IT-1", "a-1", "EUR", "120.50")) == ""
+        assert await office.tells(Command.ARREARS_PAID, ArrearsPaidBody("IT-1", "a-1", "EUR", "120.50", "0.00")) == ""
         assert control(teller.accounts["IT-1"], TERMS).switch is SwitchState.READY_FOR_RECONNECTION
         assert await office.tells(Command.RECONNECT, reconnect) == ""
         assert control(teller.accounts["IT-1"], TERMS).switch is SwitchState.CONNECTED

@@ -107,9 +107,11 @@ def test_only_so_many_claims_are_kept() -> None:
     assert home.notice(arrears_id="a-3", amount_nano=5 * NANO).reason == ""
     earlier = ({"due_on": "2026-01-30"}, {"final_term_on": "2026-03-30"}, {"notified_on": "2026-03-01"})
     for change in earlier:
-        assert home.notice(arrears_id="a-3", **change).reason == "arrears_exist", "no date is brought forward"
-    assert home.notice(arrears_id="a-3", letter_days=30).reason == ""
-    assert home.notice(arrears_id="a-3", letter_days=29).reason == "arrears_exist"
+        assert home.notice(arrears_id="a-3", amount_nano=5 * NANO, **change).reason == "arrears_exist", (
+            "no date is brought forward"
+        )
+    assert home.notice(arrears_id="a-3", amount_nano=5 * NANO, letter_days=30).reason == ""
+    assert home.notice(arrears_id="a-3", amount_nano=5 * NANO, letter_days=29).reason == "arrears_exist"
 
 
 def _ready(name: str = "estenergy-electricity", **changes: Any) -> Debtor:
@@ -273,12 +275,12 @@ def test_a_small_debt_is_no_reason() -> None:
     """3.1: at the floor or below nothing is carried out."""
     base = shipped("estenergy-electricity")
     assert base.delinquency is not None
-    home = debtor(policy=replace(base, delinquency=replace(base.delinquency, debt_floor_nano=120 * NANO)))
-    home.notice()
-    home.stand(OPEN_DAY)
-    assert home.limit().reason == "debt_floor"
-    home.notice(amount_nano=120 * NANO + 1)
-    assert home.limit().reason == ""
+    policy = replace(base, delinquency=replace(base.delinquency, debt_floor_nano=120 * NANO))
+    for amount_nano, reason in ((120 * NANO, "debt_floor"), (120 * NANO + 1, "")):
+        home = debtor(policy=policy)
+        home.notice(amount_nano=amount_nano)
+        home.stand(OPEN_DAY)
+        assert home.limit().reason == reason
 
 
 def test_a_swiss_order_says_that_those_affected_were_heard() -> None:

@@ -190,7 +190,9 @@ def _order(journey: Journey, rung: str, queue: str | None) -> None:
 
 def _pay(journey: Journey, amount: str) -> None:
     nano = None if amount == "all" else parse_money(amount)
-    journey.ask(ArrearsPaid(journey.w.now(), "paid", "a-1", journey.w.account.currency, nano))
+    owed_nano = next((one.amount_nano for one in journey.w.account.arrears if one.arrears_id == "a-1"), 0)
+    left_nano = None if nano is None else max(0, owed_nano - nano)
+    journey.ask(ArrearsPaid(journey.w.now(), "paid", "a-1", journey.w.account.currency, nano, left_nano))
 
 
 def _end(journey: Journey, why: str) -> None:

@@ -145,7 +145,7 @@ def defaults(kind: type[Any]) -> dict[str, object]:
         ),
         (Delinquency, {"hearing_required": False, "interest": None, "indemnity": None}),
         (Ordered, {"slot_utc_ms": None}),
-        (ArrearsPaid, {"amount_nano": None}),
+        (ArrearsPaid, {"amount_nano": None, "left_nano": None}),
         (SupplyOrdered, {"queue": False, "affected_heard": False}),
         (AccountClosed, {"cause": CloseCause.CUSTOMER_REQUEST, "final_register_wh": None}),
         (

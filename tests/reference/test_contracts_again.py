@@ -103,18 +103,19 @@ def test_claims_are_told_with_what_is_left_of_them() -> None:
     signed = Signed()
     assert position(Known(), signed, 0).arrears == ()
     signed.take(NOTICE)
-    signed.take(ArrearsPaidBody("A1", "c-1", "EUR", "20.50"))
+    signed.take(ArrearsPaidBody("A1", "c-1", "EUR", "20.50", "99.50"))
+    signed.take(ArrearsPaidBody("A1", "c-1", "EUR", "10.00", "110.00"))
     signed.take(ArrearsPaidBody("A1", "c-9", "EUR"))
     [owed] = position(Known(), signed, 0).arrears or ()
     assert owed == OwedBody(
         "c-1", Commodity.ELECTRICITY, "99.50", NOTICE.due_on, NOTICE.issued_on, Proof.CERTIFIED_MAIL,
         NOTICE.final_term_on, "letter 7", None, NOTICE.notified_on, 30, ("F1",),
     )  # fmt: skip
-    signed.take(ArrearsPaidBody("A1", "c-1", "EUR", "99.51"))
+    signed.take(ArrearsPaidBody("A1", "c-1", "EUR", "99.51", "0.00"))
     assert signed.arrears == {}
-    for amount in ("120.00", None):
+    for left in ("0.00", None):
         signed.take(NOTICE)
-        signed.take(ArrearsPaidBody("A1", "c-1", "EUR", amount))
+        signed.take(ArrearsPaidBody("A1", "c-1", "EUR", "120.00", left))
         assert signed.arrears == {}
 
 

@@ -48,6 +48,8 @@ class ClaimsOffice:
 
     def __init__(self, world: World) -> None:
         self.claims: list[Claim] = []
+        self.parts: list[dict[str, Any]] = []
+        """Payments of a part, as they were signed."""
         self._world = world
         self._resyncs = 0
         if world.setting.post_paid is not None:
@@ -109,7 +111,8 @@ class ClaimsOffice:
         body = {"account_id": one.account_id, "arrears_id": one.arrears_id, "currency": "CHF"}
         if nano is not None and nano < one.left_nano:
             one.left_nano -= nano
-            body["amount"] = money(nano)
+            body |= {"amount": money(nano), "left": money(one.left_nano)}
+            self.parts.append(body)
         else:
             one.over = True
         self._world.center.insist("arrears_paid", body)

@@ -59,9 +59,9 @@ class Kept:
 
     def _paid(self, body: dict[str, Any]) -> None:
         claim = self.arrears.pop(body["arrears_id"], None)
-        if claim is None or "amount" not in body:
+        if claim is None or "left" not in body:
             return
-        left_nano = nano_of(claim["amount"]) - nano_of(body["amount"])
+        left_nano = min(nano_of(claim["amount"]), nano_of(body["left"]))
         if left_nano > 0:
             self.arrears[body["arrears_id"]] = claim | {"amount": money(left_nano)}
 

@@ -183,7 +183,7 @@ def _paid_and_not_restored(site: Owing) -> None:
 
 def _paid_too_much_and_not_said(site: Owing) -> None:
     site.noticed()
-    site.signed("arrears_paid", {"arrears_id": "N1", "currency": "CHF", "amount": "20.01"})
+    site.signed("arrears_paid", {"arrears_id": "N1", "currency": "CHF", "amount": "20.01", "left": "0.00"})
     site.snapshot["arrears"] = []
     site.stepped("paid", "NOTICED", "REGULAR")
     site.commit()

@@ -106,6 +106,13 @@ def paid_in_part(world: World, chance: random.Random) -> None:
         world.claims.paid(one, one.left_nano // chance.choice((2, 4)))
 
 
+@incident(FAMILY, 1.5)
+def paid_in_part_again(world: World, chance: random.Random) -> None:
+    """A payment of a part that was made before is signed again, as after a lost verdict: it counts once."""
+    if world.claims.parts:
+        world.center.command("arrears_paid", chance.choice(world.claims.parts))
+
+
 @incident(FAMILY, 1.0)
 def paid_in_full(world: World, chance: random.Random) -> None:
     """Somebody pays everything at once, at any hour."""
@@ -116,10 +123,11 @@ def paid_in_full(world: World, chance: random.Random) -> None:
 
 @incident(FAMILY, 2.0)
 def bad_payment(world: World, chance: random.Random) -> None:
-    """In another currency, nothing at all, or of a claim nobody knows: refused. More than was owed pays all of it."""
+    """In another currency, nothing, of nobody's claim, or with nothing said of the rest: refused. Too much pays all."""
     one = _one(world, chance)
     body = {"account_id": world.center.account_id, "arrears_id": one.arrears_id if one else "nobody"}
-    wrong = ({"amount": "9999.00"}, {"currency": "EUR"}, {"arrears_id": "other"}, {"amount": "0.00"})
+    nothing, much = {"amount": "0.00", "left": "0.00"}, {"amount": "9999.00", "left": "0.00"}
+    wrong = (much, {"currency": "EUR"}, {"arrears_id": "other"}, nothing, {"amount": "0.01"})
     world.center.command("arrears_paid", body | {"currency": "CHF"} | chance.choice(wrong))
 
 

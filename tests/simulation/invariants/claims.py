@@ -152,9 +152,11 @@ class Claims:
 
     def _paid(self, case: Case, row: Row, body: dict[str, Any]) -> None:
         known_nano = case.unpaid_nano.pop(body["arrears_id"], 0)
-        left_nano = known_nano - (nano_of(body["amount"]) if "amount" in body else known_nano)
+        left_nano = min(known_nano, nano_of(body.get("left", "0.00")))
+        came_nano = nano_of(body["amount"]) if "amount" in body else known_nano
+        excess_nano = 0 if left_nano else max(0, came_nano - known_nano)
         said = row.get("detail", {})
-        if max(0, -left_nano) != nano_of(said.get("excess", "0.0")) or not known_nano:
+        if excess_nano != nano_of(said.get("excess", "0.0")) or left_nano == known_nano:
             self._violated("I8", f"row {row['seq']}: {known_nano} nano were owed, it says {said}")
         if left_nano > 0:
             case.unpaid_nano[body["arrears_id"]] = left_nano
