@@ -65,6 +65,9 @@ class Outcome(Struct, frozen=True):
     channel: str
     seq: int
     recipient: str
+    account_id: str = ""
+    running_ms: int = 0
+    sent: bool = False
 
 
 class Began(Struct, frozen=True):
@@ -103,9 +106,24 @@ def read(row: Row) -> Occasion | Outcome | Began | None:
     )
 
 
+def running_ms(row: Row) -> int | None:
+    """When a row was written, in observed running time; None for one of another shape."""
+    try:
+        return _rows.decode(row.body).at.running_ms
+    except (DecodeError, ValidationError):
+        return None
+
+
 def _outcome(body: _Row) -> Outcome:
     detail = body.detail
-    return Outcome(str(detail.get("channel")), int(detail.get("row", 0)), str(detail.get("recipient")))
+    return Outcome(
+        str(detail.get("channel")),
+        int(detail.get("row", 0)),
+        str(detail.get("recipient")),
+        body.account_id,
+        body.at.running_ms,
+        body.what == SENT,
+    )
 
 
 def _message(body: _Row) -> str | None:

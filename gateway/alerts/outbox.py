@@ -16,8 +16,8 @@ import structlog
 
 from gateway.alerts import words
 from gateway.alerts.channel import REASON_MAX_CHARS, SEND_MAX_S, Channel, Later, Message, Never, Result, Sent
-from gateway.alerts.occasions import EXPIRED, GIVEN_UP, SENT, UNDELIVERED, Began, Occasion, Outcome, read
-from gateway.alerts.queue import Job, Limits, Queue, Recipient
+from gateway.alerts.occasions import EXPIRED, GIVEN_UP, SENT, UNDELIVERED, Began, Occasion, Outcome, read, running_ms
+from gateway.alerts.queue import DAY_MS, Job, Limits, Queue, Recipient
 from gateway.clock import Clock
 from gateway.config.messages import Messages
 from gateway.config.settings import UtilityTable
@@ -27,6 +27,8 @@ from gateway.store import Store
 from gateway.teller import Teller
 
 BATCH = 100
+RECALLED_MAX_ROWS = 4_000
+"""So far back what was sent is looked for; more than any gateway writes in a day."""
 BEHIND_MAX_ROWS = 20_000
 """A channel that is further behind than this begins so far back and not at its cursor."""
 CURSOR_STEP_ROWS = 200
@@ -120,6 +122,23 @@ class Outbox:
             kept = head - BEHIND_MAX_ROWS
             await self._note(EXPIRED, "", ("rows", skipped), ("through", kept))
         self._read_seq = self._kept_seq = kept
+        await self._recall(head)
+
+    async def _recall(self, head: int) -> None:
+        """The rates count what earlier runs sent: else each restart would allow another day's worth."""
+        now_ms, found = self._desk.clock.now().running_ms, list[tuple[int, str]]()
+        for before in range(head, max(0, head - RECALLED_MAX_ROWS), -BATCH):
+            rows = await self._desk.store.rows_after(max(0, before - BATCH), min(BATCH, before))
+            ages_ms = [now_ms - at_ms for row in rows if (at_ms := running_ms(row)) is not None]
+            sent = [one for one in map(read, rows) if isinstance(one, Outcome) and one.sent]
+            found += [
+                (one.running_ms, f"{one.account_id} {one.recipient}")
+                for one in sent
+                if one.channel == self.channel.name and now_ms - one.running_ms < DAY_MS
+            ]
+            if ages_ms and min(ages_ms) >= DAY_MS:
+                break
+        self.queue.recalled(found)
 
     async def _catch_up(self) -> None:
         """Read all that is new; what was told long ago is dropped before anything is sent."""

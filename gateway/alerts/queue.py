@@ -181,6 +181,10 @@ class Queue:
         """One message went out: it counts for the rates."""
         self._sent.append((now.running_ms, recipient.whom))
 
+    def recalled(self, sent: Iterable[tuple[int, str]]) -> None:
+        """What rows say was sent before this run, and to whom: the rates hold across restarts."""
+        self._sent.extend(sorted(sent))
+
     def _wait_ms(self, job: Job, now: Moment, rates: dict[str, list[int]]) -> int:
         """How long this one still waits, at least: for its back-off, the rates, the quiet hours."""
         most = 1 if job.can_wait else HELD_LIMITS
