@@ -53,6 +53,8 @@ class Center:
         self.time_late_s = 0.0
         self.orders: dict[str, Order] = {}
         self.tills: dict[str, Till] = {}
+        self.read_out: set[tuple[str, int]] = set()
+        """Sales that were told as a code: they cannot be taken back."""
         self.chain = Chain()
         self.intervals: dict[int, dict[str, Any]] = {}
         self.interval_number = 0
@@ -251,6 +253,8 @@ class Center:
         if verdict["status"] in ("applied", "already_included"):
             till.confirmed += 1
             till.last_sale = order
+        elif (account_id, till.confirmed + 1) in self.read_out:
+            till.confirmed += 1
         elif verdict["reason"] in STALE:
             self._sale(account_id, till, str(order.body["currency"]))
         else:

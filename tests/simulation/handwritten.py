@@ -56,6 +56,8 @@ class Site:
                 time_error_ms=0,
                 acknowledged={"journal": 0, "interval": 0},
             ),
+            phone=SimpleNamespace(codes={}),
+            post=SimpleNamespace(mood="well", troubled_s=-1.0),
             loop=SimpleNamespace(time=lambda: self.hours * 3600),
             setting=SimpleNamespace(
                 opening="3.00",
@@ -64,6 +66,7 @@ class Site:
                 poll_s=60,
                 post_paid=post_paid,
                 gas=False,
+                told=False,
             ),
             process=SimpleNamespace(running=True, life=1),
             faulted=set(),

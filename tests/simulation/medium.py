@@ -58,6 +58,8 @@ class Medium:
         """How many times slower than usual it is."""
         self.on_cut: Callable[[], None] = lambda: None
         self.after_work: Callable[[sqlite3.Connection], None] = lambda _: None
+        self.judged: Callable[[bool], None] = lambda _: None
+        """Called when a password has been compared, with the result, before anybody is told."""
         self.life = 0
         self.boot = 0
         """Which boot of its machine this is."""

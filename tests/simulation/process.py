@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from gateway import app
 from gateway.clock import SystemClock
 from gateway.config.loader import Configuration
-from gateway.console.access import Outside
-from gateway.console.desk import Desk
 from gateway.console.door import OpenDesk
 from gateway.errors import CommitUnknown, StoreError
 from gateway.meters.bus import Bus
 from tests.simulation.broker import SimLink
+from tests.simulation.console import Console
 from tests.simulation.medium import CARD, PowerCut
 from tests.simulation.wire import Wire
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from tests.simulation.kernel import Machine
     from tests.simulation.medium import Medium
     from tests.simulation.world import World
-
-T = TypeVar("T")
 
 RESTART_S = 5.0
 RESTART_SELDOM_S = 120.0
@@ -61,8 +58,10 @@ class Process:
     def __init__(self, world: World, computer: Computer) -> None:
         self.life = 0
         self.clock: SystemClock | None = None
-        self.desk: Desk | None = None
+        self.context: contextvars.Context | None = None
+        """Of this life: whose card it is."""
         self.computer = computer
+        self.console = Console(world, self)
         self._world = world
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -101,10 +100,11 @@ class Process:
             link_factory=self._link,
             bus_factory=lambda table, _installation, clock: self._bus(table.id, clock),
             front=self._front,
+            channel_factory=lambda _, __: world.post.channels() if computer.wired else [],
         )
         for call in world.on.started if computer.wired else ():
             call()
-        context = contextvars.copy_context()
+        self.context = context = contextvars.copy_context()
         context.run(CARD.set, computer.medium)
         self._task = asyncio.get_running_loop().create_task(run, name=f"life {self.life}", context=context)
         self._task.add_done_callback(self._ended)
@@ -144,6 +144,7 @@ class Process:
         world = self._world
         world.tell(how if task is not None else f"{how}, being off")
         self.computer.medium.power_off()
+        self.console.drop()
         for wire in self._wires:
             wire.dead = True
         for link in self._links:
@@ -189,9 +190,7 @@ class Process:
 
     async def _front(self, _: Configuration, __: SystemClock, open_desk: OpenDesk) -> None:
         """No socket in this world: actors ask at the desk itself, as long as this life lasts."""
-        draw = self._world.chance(f"console {self.life}").randrange
-        self.desk = open_desk(Outside(_in_line, draw))
-        await asyncio.get_running_loop().create_future()
+        await self.console.serve(open_desk)
 
     def _link(self, *arguments: object) -> SimLink:
         broker, topics, will, _clock, trouble = arguments
@@ -205,11 +204,6 @@ class Process:
         wire = Wire(line, self._world.written)  # type: ignore[arg-type]
         self._wires.append(wire)
         return Bus(wire, clock)  # type: ignore[arg-type]
-
-
-async def _in_line(work: Callable[[], T], /) -> T:
-    """There are no threads in this world."""
-    return work()
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

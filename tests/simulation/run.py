@@ -18,6 +18,7 @@ from unittest import mock
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tests.simulation.console import patched
 from tests.simulation.household import Household
 from tests.simulation.incidents import Incident, plan_of
 from tests.simulation.invariants import attach
@@ -132,9 +133,10 @@ def _repeatable(seed: int) -> Iterator[None]:
         secrets,
         token_hex=lambda count: chance.randbytes(count).hex(),
         token_urlsafe=lambda count: chance.randbytes(count).hex(),
+        token_bytes=chance.randbytes,
     )
     made = staticmethod(lambda: Ed25519PrivateKey.from_private_bytes(keys.randbytes(32)))
-    with names, mock.patch.object(Ed25519PrivateKey, "generate", made):
+    with names, patched(), mock.patch.object(Ed25519PrivateKey, "generate", made):
         yield
     structlog.reset_defaults()
 

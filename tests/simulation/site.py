@@ -82,6 +82,30 @@ port = 1883
 tls = false
 keys = "keys.toml"
 """
+_TOLD = """\
+[utility]
+name = "SES"
+telephone = "0848 238 238"
+url = "www.ses.ch"
+[alerts]
+quiet = "21:00-07:00"
+per_recipient_day = {a_day}
+[alerts.email]
+host = "localhost"
+port = 25
+from = "avvisi@ses.example"
+tls = "none"
+[[alerts.recipient]]
+account = "A1"
+language = "it"
+email = "anna@example.org"
+[[alerts.recipient]]
+account = "A2"
+language = "de"
+email = "bruno@example.org"
+"""
+"""A channel to the customers: what is behind it is `post.py`."""
+ALERTS_A_DAY = 6
 _TARIFF = """\
 tariff = "sim"
 version = 1
@@ -217,6 +241,7 @@ def _installation(
     poll_s: int,
     opening: str,
     gas: bool,
+    told: bool,
 ) -> Installation:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -237,7 +262,7 @@ def _installation(
             commodity="gas" if gas else "electricity",
             voltage="LV" if post_paid is None else post_paid.voltage,
         )
-        (folder / "gateway.toml").write_text(config)
+        (folder / "gateway.toml").write_text(config + (_TOLD.format(a_day=ALERTS_A_DAY) if told else ""))
         return load(folder / "gateway.toml")
 
 
@@ -251,10 +276,16 @@ def installation(
     opening: str,
     card: Path,
     keys: str,
+    service_key: Path,
+    told: bool,
 ) -> Installation:
     """What the daemon would have read; the store lies in the folder `card`."""
-    made = _installation(variant, terms, post_paid, poll_s, opening, gas)
+    made = _installation(variant, terms, post_paid, poll_s, opening, gas, told)
     settings = made.configuration.settings
-    settings = msgspec.structs.replace(settings, gateway=msgspec.structs.replace(settings.gateway, data=str(card)))
+    settings = msgspec.structs.replace(
+        settings,
+        gateway=msgspec.structs.replace(settings.gateway, data=str(card)),
+        console=msgspec.structs.replace(settings.console, service_key=str(service_key)),
+    )
     configuration = replace(made.configuration, settings=settings)
     return replace(made, configuration=configuration, keys=parse_keys(keys))

@@ -26,6 +26,8 @@ class Wire:
 
     def __init__(self, line: Line, heard: Callable[[int, bytes], None]) -> None:
         self.bus_id = line.id
+        self.where = f"tcp {line.id}"
+        self.serial = False
         self.dead = False
         self._line = line
         self._heard = heard

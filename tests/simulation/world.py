@@ -20,9 +20,12 @@ from firmware_sim.simulation import Simulation, load_scenario
 from tests.simulation.broker import SimBroker, SimLink, Weather
 from tests.simulation.center import Center
 from tests.simulation.claims_office import ClaimsOffice
+from tests.simulation.console import Asked
 from tests.simulation.kernel import Machine
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.medium import Medium
+from tests.simulation.phone import Phone
+from tests.simulation.post import Post, Posted, is_told
 from tests.simulation.postpaid import PostPaid, gas_of, kind_of
 from tests.simulation.process import Computer, Process
 from tests.simulation.site import GATEWAY, TERMS, VARIANTS, Terms, Variant, installation
@@ -56,6 +59,8 @@ class Setting:
     """What is paid afterwards, on the order of the central system; None: prepaid."""
     gas: bool = False
     """The register counts litres."""
+    told: bool = False
+    """The gateway has a channel of its own to the customer."""
 
 
 @dataclass(slots=True)
@@ -73,6 +78,12 @@ class Observers:
     hourly: list[Callable[[], None]] = field(default_factory=list)
     settled: list[Callable[[], None]] = field(default_factory=list)
     healed: list[Callable[[], object]] = field(default_factory=list)
+    asked: list[Callable[[Asked], None]] = field(default_factory=list)
+    """Something is asked at the console, and, with its answer, has been."""
+    judged: list[Callable[[bool], None]] = field(default_factory=list)
+    """A password has just been compared with the right one."""
+    posted: list[Callable[[Posted], None]] = field(default_factory=list)
+    """A message has reached the customer."""
 
 
 class World:
@@ -93,6 +104,8 @@ class World:
         """What has ever happened in this run, by family; some promises hold only without some of it."""
         self.played: set[str] = set()
         """The kinds of incident that have happened."""
+        self.seats: set[asyncio.Task[None]] = set()
+        """Who sits at the console now."""
         self.disturbed_s = 0.0
         """When the last incident began or will be over; promises with a deadline hold in undisturbed time only."""
         self.folder = folder
@@ -116,6 +129,7 @@ class World:
             later=self.later,
             now_ms=self.machine.true_utc_ms,
         )
+        self.phone = Phone(self.center, self.chance("phone"))
         self.broker.to_center = self.center.heard
         self.broker.published = self._published
         self.broker.said = self._said
@@ -128,11 +142,15 @@ class World:
             opening=setting.opening,
             card=folder / "card",
             keys=self.center.keys(),
+            service_key=self._service_key(),
+            told=setting.told,
         )
         self.claims = ClaimsOffice(self)
+        self.post = Post(self)
         self.process = Process(self, Computer(self.medium, self.machine, self.installation))
         self.medium.on_cut = lambda: self.process.cut(self.chance("cut").uniform(1, 900))
         self.medium.after_work = self._committed
+        self.medium.judged = self._judged
 
     # -- for actors, incidents and invariants
 
@@ -247,6 +265,8 @@ class World:
             opening=setting.opening,
             card=image.folder,
             keys=self.center.keys(),
+            service_key=self._service_key(),
+            told=setting.told,
         )
         twin = Process(self, Computer(medium, machine, installed, wired=False))
         twin.start()
@@ -275,9 +295,12 @@ class World:
         self.center.heal()
         self.bypassed = False
         self.produce(0)
+        for seat in self.seats:
+            seat.cancel()
         for call in self.on.healed:
             call()
         self.process.start()
+        self.later(2 * HOUR_S, self.phone.conclude)
 
     def written(self, unit: int, pdu: bytes) -> None:
         """The gateway is about to write to a device."""
@@ -289,6 +312,16 @@ class World:
         if link.owner is self.process:
             for call in self.on.said:
                 call(topic, payload)
+
+    def _judged(self, right: bool) -> None:
+        for call in self.on.judged:
+            call(right)
+
+    def _service_key(self) -> Path:
+        path = self.folder / "service.key"
+        path.write_text(self.phone.service_key(GATEWAY).hex() + "\n")
+        path.chmod(0o600)
+        return path
 
     def _committed(self, raw: sqlite3.Connection) -> None:
         for call in self.on.committed:
@@ -355,4 +388,5 @@ def setting_of(seed: int, days: float, *, poll_s: int | None = None) -> Setting:
         has_rtc=chance.random() < 0.5,
         post_paid=post_paid,
         gas=gas_of(seed),
+        told=is_told(seed),
     )

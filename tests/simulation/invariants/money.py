@@ -152,7 +152,9 @@ class Money:
         """The head-end has said this total under this number (a resync takes over its rows)."""
         if held == (0, 0):
             return True
-        orders = (one.body for one in self._witness.world.center.orders.values() if one.typ == typ)
+        world = self._witness.world
+        orders = [one.body for one in world.center.orders.values() if one.typ == typ]
+        orders += [one.body for one in world.phone.codes.values() if typ == "top_up"]
         return any(
             (body["account_id"], body["sequence"], nano_of(body["total"])) == (account_id, *held) for body in orders
         )

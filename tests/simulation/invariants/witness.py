@@ -14,6 +14,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tests.simulation.by_hand import ByHand
+
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
@@ -50,6 +52,7 @@ class Witness:
         self.head_lied = False
         """The head-end has given a wrong time: what follows from its time is its own fault."""
         self.restores = 0
+        self._by_hand = ByHand(world)
         self._readers: list[Reader] = []
         self._after: list[Callable[[], None]] = []
         self._restored = False
@@ -84,8 +87,8 @@ class Witness:
         return self._first_seen_ms[self.hashes[row["seq"]]]
 
     def order_of(self, jti: str) -> Any:
-        """What the head-end signed under this id, an `Order` of its own; None for nothing."""
-        return self.world.center.orders.get(jti)
+        """What the head-end signed under this id, or somebody gave at the console, an `Order`; None for nothing."""
+        return self.world.center.orders.get(jti) or self._by_hand.get(jti)
 
     def _was_restored(self) -> None:
         self._restored = True
@@ -154,6 +157,7 @@ class Witness:
                 self.world.violated("I7", f"row {seq} does not follow row {len(self.rows)}")
             if hashlib.sha256(bytes.fromhex(previous) + body.encode()).hexdigest() != digest:
                 self.world.violated("I7", f"the hash of row {seq} is not that of its content")
+            self._by_hand.take(row)
             self.rows.append(row)
             self.bodies.append(body)
             self.hashes.append(digest)
