@@ -86,6 +86,7 @@ async def _suspended(site: Site) -> None:
         site.do("load shop 12000")
         await headend.until(lambda: "SUSPENDED" in moves(headend), 40)
         await headend.until(lambda: headend.live["SHOP"].switch == "DISCONNECTED")
+        site.do("load shop 0")
 
 
 def test_the_whole_visit(site: Site, mosquitto: Mosquitto) -> None:
