@@ -30,6 +30,7 @@ _ALWAYS = (
     (r"at least \d\.\d\d CHF", "at least 6.30 CHF"),
     (r"5\d\.\d\d CHF", "53.70 CHF"),
     (r"\d+ rows", "9 rows"),
+    (r"\d quarter-hours", "0 quarter-hours"),
     (r"\b\d+ (s|min|h)( \d+ (s|min))?( !)?(?=  |\)|$)", "9 s"),
 )
 
