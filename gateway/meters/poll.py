@@ -117,6 +117,7 @@ class Poll:
                 await self._switch_without_reading()
             raise
         if self._desk.account(self.meter_id) is None:
+            await self.trials.made(self._meter, self._clock, lambda: False)
             self._tell(observed)
             return None
         if self._troubles.over("meter.silent"):
@@ -159,9 +160,10 @@ class Poll:
 
     async def _try_switch(self, observed: Observation) -> None:
         """Make the trial that somebody on site asked for, where supply is due and on."""
-        due = self._meter.can_switch and observed.switch is SwitchState.CONNECTED and not self._limiter.wants_open
-        due = due and self._wanted().switch is SwitchState.CONNECTED
-        trial = await self.trials.made(self._meter, self._clock, due=due)
+        on = self._meter.can_switch and observed.switch is SwitchState.CONNECTED and not self._limiter.wants_open
+        trial = await self.trials.made(
+            self._meter, self._clock, lambda: on and self._wanted().switch is SwitchState.CONNECTED
+        )
         if trial is not None:
             self._confirmed = None if trial.closed_ms is None else SwitchState.CONNECTED
             times = (("opened_ms", trial.opened_ms or 0), ("closed_ms", trial.closed_ms or 0))

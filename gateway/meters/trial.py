@@ -1,13 +1,15 @@
 """A trial of the supply switch, asked for by a person on site: open, read back, close, read back.
 
 It runs inside the meter's own poll, so nothing else moves the switch meanwhile, and only where supply is due and the
-switch is closed: it never gives what the account is not entitled to. Whatever fails, the last word is "closed"; should
-the process die in between, the next start finds an open switch where supply is due and closes it.
+switch is closed: it never gives what the account is not entitled to. Whatever fails, the last word is "closed", unless
+supply has ceased to be due meanwhile: whoever locks it out then has hands on the wires. Should the process die in
+between, the next start finds an open switch where supply is due and closes it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.clock import Clock
@@ -18,6 +20,7 @@ from gateway.prepayment.supply import SwitchState
 OPEN_S = 1.0
 CLOSE_TRIES = 5
 CLOSE_PAUSE_S = 0.5
+NOT_DUE = "supply is not due any more: the switch stays open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,12 @@ class Trials:
             self._asked = asyncio.get_running_loop().create_future()
         return self._asked
 
-    async def made(self, meter: Meter, clock: Clock, *, due: bool) -> Trial | None:
-        """Make the trial somebody has asked for, if it is `due`; None when none was made."""
+    async def made(self, meter: Meter, clock: Clock, due: Callable[[], bool]) -> Trial | None:
+        """Make the trial somebody has asked for, if it is `due` now; None when none was made."""
         asked, self._asked = self._asked, None
         if asked is None or asked.cancelled():
             return None
-        trial = await tried(meter, clock) if due else None
+        trial = await tried(meter, clock, due) if due() else None
         if not asked.cancelled():
             asked.set_result(trial)
         return trial
@@ -58,12 +61,14 @@ class Trials:
             asked.set_exception(error)
 
 
-async def tried(meter: Meter, clock: Clock) -> Trial:
-    """Open and close the switch of this meter now; never raises MeterError, `trouble` is what it said."""
+async def tried(meter: Meter, clock: Clock, due: Callable[[], bool]) -> Trial:
+    """Open the switch of this meter now, and close it while that is `due`; `trouble` is what a MeterError said."""
     opened_ms, trouble = await _moved(meter, clock, SwitchState.DISCONNECTED)
     await clock.sleep(OPEN_S)
     closed_ms = None
     for _ in range(CLOSE_TRIES):
+        if not due():
+            return Trial(opened_ms, None, NOT_DUE)
         closed_ms, why = await _moved(meter, clock, SwitchState.CONNECTED)
         if closed_ms is not None:
             break

@@ -69,6 +69,45 @@ def test_no_trial_where_supply_is_not_due(state: SupplyState) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_supply_that_is_cut_during_a_trial_stays_open(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I14, decision 13: a lock-out while the switch is open for a trial means hands on the wires; nothing closes it."""
+
+    async def scenario() -> None:
+        async with scene(kind) as s:
+            await s.polls()
+            monkeypatch.setattr(trial, "OPEN_S", 1.0)
+            asked = s.poll.trials.ask()
+            polling = asyncio.create_task(s.polls())
+            async with asyncio.timeout(10):
+                while closed(s, kind):
+                    await asyncio.sleep(0.01)
+            s.book.stand(SupplyState.SUSPENDED)
+            made = await asked
+            await polling
+            assert made is not None
+            assert (made.closed_ms, made.trouble) == (None, trial.NOT_DUE)
+            assert closed(s, kind) is False
+            assert dict(s.book.told[0].detail)["trouble"] == trial.NOT_DUE
+
+    asyncio.run(scenario())
+
+
+def test_a_meter_without_an_account_answers_whoever_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody at the console waits for ever: there is nobody whose supply could be due."""
+
+    async def scenario() -> None:
+        async with scene("inside") as s:
+            monkeypatch.setattr(s.book, "account", lambda _: None)
+            asked = s.poll.trials.ask()
+            await s.polls()
+            async with asyncio.timeout(1):
+                assert await asked is None
+            assert closed(s, "inside") is True
+
+    asyncio.run(scenario())
+
+
 def test_a_silent_meter_answers_whoever_asked() -> None:
     """Nobody at the console waits for ever: the poll's failure is the answer."""
 
@@ -114,7 +153,7 @@ class Still:
 def test_closing_is_tried_again(failures: int, closes: int, closed_ms: int | None) -> None:
     """Decision 15: closing is what matters; five tries here, and the polls go on for ever."""
     meter = Stuck(failures)
-    made = asyncio.run(tried(meter, Still()))  # type: ignore[arg-type]
+    made = asyncio.run(tried(meter, Still(), lambda: True))  # type: ignore[arg-type]
     assert (meter.closes, made.closed_ms) == (closes, closed_ms)
     assert made.trouble == f"try {min(failures, trial.CLOSE_TRIES)}"
 
@@ -125,7 +164,7 @@ def test_who_gives_up_waiting_harms_nothing() -> None:
     async def scenario() -> None:
         trials = Trials()
         trials.ask().cancel()
-        assert await trials.made(Stuck(0), Still(), due=True) is None  # type: ignore[arg-type]
+        assert await trials.made(Stuck(0), Still(), lambda: True) is None  # type: ignore[arg-type]
         trials.ask().cancel()
         trials.failed(MeterSilent("gone"))
         trials.failed(MeterSilent("nobody asked"))
