@@ -71,9 +71,10 @@ class PositionBody(Struct, frozen=True, forbid_unknown_fields=True):
 
     `balance` is that of its last entry, `register_wh` the newest `to_register_wh` of its entries and `at` when that row
     was written, if its time was known. An entry of a case counts only if it goes on from there or above and no
-    discontinuity came since: the balance has paid for it, and a case may be charged late. `in_state_ms` and
-    `notice_age_ms` are differences of `running_ms` up to the head-end's last row. `dated_at` is when the transition was
-    written, if that time was proven; `standing_at` when the newest entry with a line `standing` was.
+    discontinuity came since: the balance has paid for it, and a case may be charged late. An entry of a resync tells
+    the register of its position, which was read at the `at` of that position and not when the row was written.
+    `in_state_ms` and `notice_age_ms` are differences of `running_ms` up to the head-end's last row. `dated_at` is when
+    the transition was written, if that time was proven; `standing_at` when the newest entry with a line `standing` was.
     Lock-out and holds: signed, not released. `posting_sequence` is the highest number of its postings and
     `posting_missing` the numbers below it that are not among them. `arrears` are the open claims of a post-paid
     account, which must be there, empty when nothing is owed; `outages` those planned and not cancelled.

@@ -251,7 +251,8 @@ def _entry(known: Known, row: dict[str, Any]) -> None:
     known.currency, known.balance = row["currency"], row["balance"]
     if row.get("to_register_wh") is not None and _goes_on(known, row):
         known.register_wh = row["to_register_wh"]
-        known.at = at["utc"] if at["trust"] in _DATED else None
+        read_now = at["trust"] in _DATED and row["kind"] != "resync"  # that register was read before: see `carried`
+        known.at = at["utc"] if read_now else None
     if row["kind"] == "opening":
         known.state, known.since_ms = SupplyState.NORMAL, at["running_ms"]
         known.opened_ms = at["running_ms"]

@@ -67,6 +67,15 @@ def test_what_an_absence_used_is_charged_once(rows: list[dict[str, Any]], regist
     assert accounts["A1"].register_wh == register_wh
 
 
+def test_a_resync_reads_no_register() -> None:
+    """I6, threat 3: its entry tells the register of its position, which was read before; the next resync says when."""
+    old, new = {"A1": Known()}, {"A1": Known()}
+    learn(old, entry(0, 500))
+    learn(new, entry(600, 500, "r-1") | {"kind": "resync", "at": AT | {"utc": "2027-09-30T18:00:00.000Z"}})
+    assert (new["A1"].register_wh, new["A1"].at) == (500, None)
+    assert carried(old["A1"], new["A1"], lost_ms=10, resynced_ms=20).at == AT["utc"]
+
+
 def replaced(new_start_wh: int, register_case: int) -> dict[str, Any]:
     """Another meter."""
     detail = {"new_start_wh": new_start_wh, "register_case": register_case}

@@ -329,7 +329,9 @@ class Center:
             "account_id": account_id, "run": self.status["epoch"], "currency": "CHF",
             "epoch": self.rows[-1]["epoch"], "seq": len(self.rows), "head": self.hashes[-1],
         }  # fmt: skip
-        if (known := position(self.rows, account_id, kept.signed(), kept.carried)) is not None:
+        resyncs = [order for order in self.orders.values() if order.typ == "account_resync"]
+        dated = {order.jti: order.body.get("position", {}).get("at") for order in resyncs}
+        if (known := position(self.rows, account_id, kept.signed(), kept.carried, dated)) is not None:
             body["position"] = known
         for typ, again in kept.contracts(account_id, known):
             self.command(typ, again)

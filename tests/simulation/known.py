@@ -12,11 +12,16 @@ UNNUMBERED = ("opening", "top_up", "top_up_reversal", "charge", "resync", "bonus
 
 
 def position(  # noqa: C901, PLR0912 - an arm for each kind of row
-    rows: list[dict[str, Any]], account_id: str, signed: dict[str, Any], carried: dict[str, Any]
+    rows: list[dict[str, Any]],
+    account_id: str,
+    signed: dict[str, Any],
+    carried: dict[str, Any],
+    dated: dict[str, str | None],
 ) -> dict[str, Any] | None:
     """The body of a resync; `signed` is what the head-end keeps of its own: lock-out and holds. None: never seen.
 
     `carried` is the one before it: what a branch given up has posted is in the balance, and in none of these rows.
+    `dated` is of each resync when the register was read that it told: the time of its row is another.
     """
     found: dict[str, Any] = {}
     posted = _Posted.of(carried)
@@ -32,6 +37,8 @@ def position(  # noqa: C901, PLR0912 - an arm for each kind of row
                 found["state"], since_ms = "NORMAL", at["running_ms"]
             if row.get("to_register_wh") is not None and _goes_on(found, row, discontinuous):
                 _register(found, row, row["to_register_wh"])
+            if row["kind"] == "resync":
+                found["at"] = dated.get(row["reference"])
         elif kind == "transition":
             found["state"], since_ms = row["target"], at["running_ms"]
             found["dated_at"] = at["utc"] if at["trust"] == "AUTHENTICATED" else None
