@@ -93,7 +93,7 @@ class Chain:
 
     def _joins(self, row: Row) -> bool:
         """The row follows one that is believed."""
-        return 0 < row["seq"] <= len(self.rows) + 1 and self.hashes[row["seq"] - 1] == row["prev"]
+        return bool(0 < row["seq"] <= len(self.rows) + 1 and self.hashes[row["seq"] - 1] == row["prev"])
 
     def _branch(self) -> list[tuple[Row, bytes]]:
         """The rows around the one that came last, as far as each follows from the one before.
