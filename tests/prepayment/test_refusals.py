@@ -9,9 +9,11 @@ import pytest
 from gateway.prepayment.account import Account, Start, Supply, Suspicion
 from gateway.prepayment.agreement import open_account
 from gateway.prepayment.credit import SEQUENCE_STEPS_MAX
+from gateway.prepayment.ending import UNREAD
 from gateway.prepayment.events import (
     AccountClosed,
     AccountOpened,
+    Detail,
     Hold,
     HoldKind,
     HoldReleased,
@@ -20,6 +22,7 @@ from gateway.prepayment.events import (
     LockoutSet,
     PolicySet,
     PowerSet,
+    Reading,
     SuspicionCause,
     TimeTrust,
     TopUp,
@@ -129,7 +132,10 @@ def test_money_at_the_edge_is_taken(request_: TopUp | TopUpReversal, gained_nano
     wanted = EntryKind.TOP_UP if isinstance(request_, TopUp) else EntryKind.TOP_UP_REVERSAL
     assert (entry.kind, entry.amount_nano, entry.reference) == (wanted, gained_nano, request_.command_id)
     assert (entry.from_register_wh, entry.to_register_wh) == (None, None)
-    told = (("sequence", request_.sequence), ("total_nano", request_.total_nano))
+    told: Detail = (("sequence", request_.sequence), ("total_nano", request_.total_nano))
+    if isinstance(request_, TopUp):
+        balance_nano = outcome.account.balance_nano
+        told = (*told, ("channel", "web"), ("credited_nano", gained_nano), ("balance_nano", balance_nano))
     assert outcome.verdict == Verdict(VerdictStatus.APPLIED, "", told)
 
 
@@ -367,8 +373,11 @@ def test_a_contract_ends_with_its_reason_and_register() -> None:
     protected = replace(opened(), holds=(Hold("x", HoldKind.DISPUTE, None), Hold("y", HoldKind.LIFE_SUPPORT, None)))
     assert said(protected, AccountClosed(NOW, "c", "moved")) == ("held", {"hold": "y"})
     over = replace(opened(), holds=(Hold("y", HoldKind.LIFE_SUPPORT, NOW.utc_ms),))
-    for account, wh in ((over, 0), (opened(register_wh=None), -1)):
+    read = apply(over, Reading(NOW, 0), TERMS).account
+    for account, wh, reason in ((read, 0, ""), (opened(register_wh=None), -1, UNREAD)):
         outcome = apply(account, AccountClosed(NOW, "c", "moved"), TERMS)
-        told = (("reason", "moved"), ("register_wh", wh))
-        assert outcome.verdict == Verdict(VerdictStatus.APPLIED, "", told)
+        assert outcome.verdict is not None
+        assert (outcome.verdict.status, outcome.verdict.reason) == (VerdictStatus.APPLIED, reason)
+        assert outcome.verdict.detail[:2] == (("reason", "moved"), ("register_wh", wh))
+        assert bool(outcome.verdict.detail[2:]) == bool(reason)
         assert outcome.account.supply.state is SupplyState.TERMINATED

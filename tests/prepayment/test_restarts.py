@@ -91,7 +91,8 @@ def test_without_a_head_end_that_acknowledges_a_suspicion_stays_until_its_resync
     suspicion = Suspicion(cause, at(1), 7)
     account = replace(opened(), start=Start(5, known=True), suspicion=suspicion, withheld_nano=NANO)
     outcome = apply(account, Restarted(at(9), awaits=False), TERMS)
-    assert (outcome.account.start, outcome.account.suspicion, outcome.account.withheld_nano) == (None, suspicion, NANO)
+    kept = replace(suspicion, seq=0)  # the row may be of a branch given up since
+    assert (outcome.account.start, outcome.account.suspicion, outcome.account.withheld_nano) == (None, kept, NANO)
     assert outcome.records == ()
 
 
