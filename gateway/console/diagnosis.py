@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import ssl
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway import log
+from gateway.alerts.words import mask
 from gateway.clock import kernel_synchronised, read_rtc
 from gateway.config.findings import Findings
 from gateway.config.loader import load
@@ -191,10 +193,20 @@ def _values(path: str, value: Any, raw: Any) -> Iterator[ValueLine]:  # noqa: AN
             held = raw[number] if isinstance(raw, list) and number < len(raw) else _ABSENT
             yield from _values(f"{path}[{inner.get('id', number)}]", inner, held)
     else:
-        yield ValueLine(path, "" if value is None else str(value), "default" if raw is _ABSENT else "file")
+        yield ValueLine(path, _written(path, value), "default" if raw is _ABSENT else "file")
+
+
+def _written(path: str, value: Any) -> str:  # noqa: ANN401 - any TOML value
+    """A value as in the file; a customer's address is masked (S4-25), because this screen is read out on the phone."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return mask(value) if value and path.startswith(RECIPIENT) and path.endswith(ADDRESSES) else value
+    return json.dumps(value, ensure_ascii=False)
 
 
 _ABSENT = object()
+RECIPIENT, ADDRESSES = "alerts.recipient[", (".email", ".phone")
 
 
 def _accounts(desk: Desk) -> Iterator[ValueLine]:

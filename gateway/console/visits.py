@@ -5,19 +5,20 @@ None of it moves money. What the day is comes from the gateway's own clock; whil
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from gateway.commands import Command
-from gateway.commands.claims import Count, Instant, Label
+from gateway.commands.claims import Count, Label
 from gateway.commands.fieldwork import JobStateBody, MeterTestBeginBody, MeterTestEndBody, ReadingManualBody
 from gateway.commands.protection import OutageCancelBody, OutagePlanBody
 from gateway.console.books import account_of
 from gateway.console.desk import Action, Desk, Session
 from gateway.console.orders import Id, NewId, Ordered, Reason, carry_out
 from gateway.console.wire import Role
+from gateway.errors import CommandRefused
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account
 from gateway.prepayment.agenda import JobState, MeterTestOutcome, ReadingSource
@@ -26,6 +27,8 @@ from gateway.prepayment.holds import outages_in_force
 
 PER_MILLION = 1_000_000
 Energy = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+At = Annotated[str, Meta(min_length=1, max_length=40)]
+"""An instant as a person types it: the seconds may be left out, the zone may not."""
 
 
 class ListBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,8 +85,8 @@ class PlanBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The network will be off in this window."""
 
     outage: NewId
-    begins: Instant
-    ends: Instant
+    begins: At
+    ends: At
     reference: Reason
     account: Id = ""
 
@@ -179,8 +182,19 @@ async def _outages(desk: Desk, _session: Session, body: ListBody) -> Outages:
 
 async def _plan(desk: Desk, session: Session, body: PlanBody) -> Ordered:
     account_id = account_of(desk, body.account).account_id
-    asked = OutagePlanBody(account_id, body.outage, body.begins, body.ends, body.reference, session.who)
+    begins, ends = _instant(body.begins), _instant(body.ends)
+    asked = OutagePlanBody(account_id, body.outage, begins, ends, body.reference, session.who)
     return await carry_out(desk, session, Command.OUTAGE_PLAN, asked, why=body.reference)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise CommandRefused("bad_arguments", complaint=f"{text} (2026-12-01T08:00+01:00)")
+    return at
 
 
 async def _cancel(desk: Desk, session: Session, body: CancelBody) -> Ordered:

@@ -29,6 +29,22 @@ from gateway.terminal.words import Words
 from tests.config.drafts import A1, GOOD
 from tests.console.desks import ask, at_line, opened, seen
 
+RECIPIENT = """
+[utility]
+name = "SES"
+telephone = "0848 238 238"
+url = "www.ses.ch"
+[alerts.email]
+host = "127.0.0.1"
+port = 9
+tls = "none"
+from = "avvisi@utility.example"
+[[alerts.recipient]]
+account = "CH-0001"
+language = "it"
+email = "anna@example.org"
+phone = "+41791234567"
+"""
 Test = Callable[[Desk], Awaitable[None]]
 NANO = 1_000_000_000
 
@@ -247,6 +263,20 @@ def test_a_value_of_the_configuration_says_where_it_comes_from(tmp_path: Path) -
         assert (await ask(desk, at_line(desk, Role.TECHNICIAN), "config.show")).data.changed
 
     at_desk(tmp_path, test)
+
+
+def test_the_configuration_shows_no_address_of_a_customer(tmp_path: Path) -> None:
+    """S4-25: whom messages go to is masked here too, and values are written as in the file."""
+
+    async def test(desk: Desk) -> None:
+        config = (await ask(desk, at_line(desk, Role.TECHNICIAN), "config.show")).data
+        values = {value.key: value.value for value in config.values}
+        assert values["alerts.recipient[0].email"] == "a***@e***.org"
+        assert values["alerts.recipient[0].phone"] == "+41***67"
+        assert values["gateway.folders"] == '["."]'
+        assert values["headend.tls"] == "false"
+
+    at_desk(tmp_path, test, GOOD + RECIPIENT)
 
 
 def test_the_latest_log_lines_are_kept_and_bounded(capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,11 +79,12 @@ def test_outages_are_planned_seen_and_cancelled(station: Station) -> None:
     async def run() -> None:
         async with station.open("CH-1"):
             station.as_role(Role.TECHNICIAN)
-            window = {"begins": "2026-03-02T10:00:00+01:00", "ends": "2026-03-02T12:00:00+01:00"}
+            window = {"begins": "2026-03-02T10:00+01:00", "ends": "2026-03-02T12:00:00+01:00"}
             plan = {"account": "CH-1", "outage": "O-9", "reference": "substation", **window}
             assert (await station.refused("outage.plan", **plan))[0] == "code_needed"
             station.as_role(Role.TECHNICIAN, proven=True)
-            assert (await station.refused("outage.plan", **{**plan, "begins": "noon"}))[0] == "bad_arguments"
+            for wrong in ("noon", "2026-03-02T10:00", "2026-03-02"):
+                assert (await station.refused("outage.plan", **{**plan, "begins": wrong}))[0] == "bad_arguments"
             await station.done("outage.plan", **plan)
             (line,) = (await station.done("outage.list"))["outages"]
             assert (line["begins"], line["set_by"], line["now"]) == ("2026-03-02T09:00:00.000Z", "console/anna", False)
