@@ -12,6 +12,7 @@ import math
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -122,8 +123,8 @@ class Access:
     ) -> bool:
         """Whether `judge` says that it is right. What is wrong, what raises and what a power cut ends is a failure.
 
-        What is right takes its own failure back; with `clears` all of them. Raises CommandRefused: locked_out,
-        not_recorded. Nothing that `judge` calls may make an attempt itself.
+        What is right takes its own failure back; with `clears` all of them. Raises CommandRefused, before anything is
+        judged: locked_out, not_recorded. Nothing that `judge` calls may make an attempt itself.
         """
         async with self._turn:
             found = await self._opened()
@@ -135,7 +136,8 @@ class Access:
             failed = before.failed(running_ms)
             await self._lock(lock, failed)
             if await judge():
-                await self._lock(lock, Lock() if clears else before)
+                with suppress(CommandRefused):  # it is done; a medium that is full since then only makes waits longer
+                    await self._lock(lock, Lock() if clears else before)
                 return True
             known = name if name in found.users else ""  # else it may be a password, typed a line too early
             wait_min = WAITS_MIN[failed.failures - 1]
@@ -231,7 +233,7 @@ class Access:
             if await self._proves(session, session.who, old) is None:
                 raise CommandRefused("wrong_login", minutes=await self.wait_min())
         changed = User(user.role, await self._kept(new), running_ms)
-        await self._set(session, session.who, changed)
+        await self._set(session, session.who, changed, instead_of=user)
         if session.user is not None:
             session.user = changed
 
@@ -274,9 +276,12 @@ class Access:
         session.who, session.role, session.proven, session.user = name, role, user is None, user
         session.since_ms = session.active_ms = self._clock.monotonic_ms()
 
-    async def _set(self, session: Session, name: str, user: User | None) -> None:
+    async def _set(self, session: Session, name: str, user: User | None, *, instead_of: User | None = None) -> None:
+        """`instead_of`: only while that is still the entry; who was removed meanwhile stays removed."""
         async with self._turn:
             found = await self._opened()
+            if instead_of is not None and found.users.get(name) is not instead_of:
+                raise CommandRefused("session_ended")
             if user is None and name not in found.users:
                 raise CommandRefused("unknown_user", name=name)
             others = {other: entry for other, entry in found.users.items() if other != name}
