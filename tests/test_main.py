@@ -78,12 +78,12 @@ def test_version_loads_nothing_of_the_daemon() -> None:
 
 
 def test_the_daemon_loads_nothing_it_does_not_need() -> None:
-    """Small machines: no rich, iotcore, PyYAML, jsonschema in the daemon, even when they are installed."""
+    """Small machines: no rich, iotcore, PyYAML, jsonschema in the daemon, even when they are installed; no HTTP."""
     code = "import sys\nfrom gateway import log\nlog.configure()\nfrom gateway import app\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
-    assert not {"rich", "iotcore", "yaml", "jsonschema", "gateway.demo", "gateway.reference"} & set(
-        loaded.stdout.split()
-    )
+    needless = {"rich", "iotcore", "yaml", "jsonschema", "gateway.demo", "gateway.reference"}
+    needless |= {"urllib.request", "http.client", "email", "importlib.resources", "tempfile"}
+    assert not needless & set(loaded.stdout.split())
 
 
 def test_check_needs_no_wire_library() -> None:

@@ -15,16 +15,25 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any, cast
 
+# paho asks urllib.request for a proxy, and with it come http and e-mail: 1 MB on a small machine, for nothing here.
+_BARE = "urllib.request" not in sys.modules
+if _BARE:
+    sys.modules["urllib.request"] = ModuleType("urllib.request")
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
+
+if _BARE:
+    del sys.modules["urllib.request"]
 
 from gateway.errors import LinkError
 from gateway.headend.link import TAKEN_OVER, Broker, Inbound, Will
@@ -68,6 +77,10 @@ class _Client(Client):
             with contextlib.suppress(OSError):  # closed meanwhile: the next read says so
                 cast("socket.socket", opened).setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         return code
+
+    def _get_proxy(self) -> dict[str, Any] | None:
+        """None: what the environment says of proxies is for other programs."""
+        return None
 
     def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
         """As paho's, but a handshake that fails closes the socket."""

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import sqlite3
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from gateway.errors import StoreDamaged, StoreError
 from gateway.store import life
 from gateway.store.life import ADVICE
 
+SCHEMA = Path(__file__).parent / "schema"
+
 
 @cache
 def scripts() -> tuple[str, ...]:
     """The schema files, oldest first."""
-    folder = resources.files("gateway.store") / "schema"
-    found = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)
-    return tuple(item.read_text(encoding="utf-8") for item in found)
+    return tuple(path.read_text(encoding="utf-8") for path in sorted(SCHEMA.glob("*.sql")))
 
 
 def bring_up_to_date(raw: sqlite3.Connection, path: Path) -> None:
