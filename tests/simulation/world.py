@@ -276,6 +276,7 @@ class World:
         """The machine stands still; `asleep`: its monotonic clock, too. The rest of the world is late by as much."""
         self.tell(f"stands still for {seconds:.0f} s")
         self.loop.leap(seconds)
+        self.disturb(0.0)  # what is looked at next comes before the daemon has run again
         if asleep:
             self.machine.sleep(seconds)
 
