@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from gateway.alerts.occasions import Occasion
+from gateway.alerts.recipients import Recipient
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account
 from gateway.prepayment.events import Moment
@@ -20,7 +21,7 @@ from gateway.prepayment.supply import SupplyState
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 PENDING_MAX = 500
-"""Messages that may wait on one channel; the oldest that can wait give way."""
+"""Messages that may wait on one channel; warnings of overloads give way, then the oldest that can wait."""
 PENDING_PER_RECIPIENT = 20
 BACK_OFF_FIRST_MS = 60_000
 BACK_OFF_MAX_MS = HOUR_MS
@@ -28,34 +29,15 @@ UNSURE_MS = 4 * HOUR_MS
 """How long until a message that may have gone is tried the second and last time."""
 OVERLOAD_MS = 900_000
 """A warning of an overload is worth nothing later."""
-HELD_LIMITS = 2
-"""What announces a cut, or that supply is back, may use twice the rate that everything else may."""
+CUT_HALVES, USUAL_HALVES, OVERLOAD_HALVES = 4, 2, 1
+"""How much of the rates, in halves: what announces a cut, or that supply is back, may use twice what the rest may. A
+load that trips its limiter all day must not use up what the notice of the suspension needs, so it gets a half."""
 
 _S = SupplyState
 _CUT = (_S.LIMITED, _S.SUSPENDED, _S.TERMINATED)
 _CAN_WAIT = frozenset({"low", "topup"})
-_ONCE = frozenset({"topup", "overload"})
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """One person on one channel: the account, the number among its recipients, address and language."""
-
-    account_id: str
-    number: int
-    to: str
-    masked: str
-    language: str
-
-    @property
-    def key(self) -> str:
-        """As rows name the person; nobody learns the address from it."""
-        return f"{self.number} {self.masked}"
-
-    @property
-    def whom(self) -> str:
-        """The person among all accounts."""
-        return f"{self.account_id} {self.key}"
+_OVERLOAD = "overload"
+_ONCE = frozenset({"topup", _OVERLOAD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +67,13 @@ class Job:
     def can_wait(self) -> bool:
         """Nothing is cut and nothing comes back: quiet hours and rates hold it."""
         return self.occasion.message in _CAN_WAIT
+
+    @property
+    def halves(self) -> int:
+        """Its share of the rates, which is also its worth when a queue is full."""
+        if self.occasion.message == _OVERLOAD:
+            return OVERLOAD_HALVES
+        return USUAL_HALVES if self.can_wait else CUT_HALVES
 
 
 @dataclass(slots=True)
@@ -159,7 +148,7 @@ class Queue:
         """The message to send now: what announces a cut or says that supply is back first, then the oldest."""
         rates = self._rates(now)
         due = [job for job in self.jobs.values() if self._wait_ms(job, now, rates) == 0]
-        return min(due, key=lambda job: (job.can_wait, job.tries, job.occasion.seq), default=None)
+        return min(due, key=lambda job: (job.can_wait, -job.halves, job.tries, job.occasion.seq), default=None)
 
     def wait_ms(self, job: Job, now: Moment) -> int:
         """How long this one waits, at least."""
@@ -187,11 +176,13 @@ class Queue:
 
     def _wait_ms(self, job: Job, now: Moment, rates: dict[str, list[int]]) -> int:
         """How long this one still waits, at least: for its back-off, the rates, the quiet hours."""
-        most = 1 if job.can_wait else HELD_LIMITS
+        of_person, of_channel = (
+            max(1, job.halves * rate // 2) for rate in (self.limits.per_recipient_day, self.limits.per_channel_hour)
+        )
         waits = [
             job.not_before_ms - now.running_ms,
-            _room_ms(rates.get(job.recipient.whom, []), most * self.limits.per_recipient_day, DAY_MS, now),
-            _room_ms(rates.get("", []), most * self.limits.per_channel_hour, HOUR_MS, now),
+            _room_ms(rates.get(job.recipient.whom, []), of_person, DAY_MS, now),
+            _room_ms(rates.get("", []), of_channel, HOUR_MS, now),
         ]
         if job.can_wait:
             waits.append(quiet_ms(self.limits, now))
@@ -221,8 +212,8 @@ class Queue:
         if len(self.jobs) > PENDING_MAX:
             self._expire(min(self.jobs, key=self._worth))
 
-    def _worth(self, key: tuple[int, str]) -> tuple[bool, int]:
-        return not self.jobs[key].can_wait, key[0]
+    def _worth(self, key: tuple[int, str]) -> tuple[int, int]:
+        return self.jobs[key].halves, key[0]
 
     def _expire(self, key: tuple[int, str]) -> None:
         del self.jobs[key]

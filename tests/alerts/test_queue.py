@@ -18,11 +18,11 @@ from gateway.alerts.queue import (
     Job,
     Limits,
     Queue,
-    Recipient,
     back_off_ms,
     holds,
     quiet_ms,
 )
+from gateway.alerts.recipients import Recipient
 from gateway.prepayment.account import Account, Supply
 from gateway.prepayment.events import Moment, TimeTrust
 from gateway.prepayment.supply import SupplyState
@@ -163,6 +163,36 @@ def test_rates_hold_back_and_let_go() -> None:
     busy.add(told("topup", 3), [replace(ANNA, number=3)])
     assert busy.left_ms(at(3 * MINUTE_MS)) == HOUR_MS - 3 * MINUTE_MS
     assert busy.next(at(HOUR_MS)) is not None
+
+
+def test_a_load_that_trips_all_day_does_not_use_up_what_the_notice_of_a_cut_needs() -> None:
+    """S0-18, I14: a limited household may trip its limiter six times an hour; the suspension is told all the same."""
+    waiting, state, sent = queue(), S.LIMITED, 0
+    waiting.account_of = lambda _: account(state)
+    for seq in range(1, 24 * 6):
+        now = at(seq * 10 * MINUTE_MS)
+        waiting.add(told("overload", seq, now), [ANNA])
+        waiting.tidy(now)
+        while (job := waiting.next(now)) is not None:
+            waiting.done(job.occasion.seq, ANNA.key)
+            waiting.counted(ANNA, now)
+            sent += 1
+    assert sent == Limits("Europe/Zurich").per_recipient_day // 2
+    state = S.SUSPENDED
+    waiting.add(told("suspended", 1000, now), [ANNA])
+    job = waiting.next(now)
+    assert job is not None
+    assert job.occasion.message == "suspended"
+
+
+def test_a_full_queue_of_overloads_drops_no_notice_of_a_cut() -> None:
+    """I20, S0-18: the notice is older than they are, and worth more than any of them."""
+    waiting = queue()
+    for seq, message in enumerate(["limited", "topup", *["overload"] * (PENDING_PER_RECIPIENT + 3)], 1):
+        waiting.add(told(message, seq), [ANNA])
+    assert len(waiting.jobs) == PENDING_PER_RECIPIENT
+    assert waiting.oldest_seq() == 1
+    assert waiting.expired == [3, 4, 5, 6, 7]
 
 
 def test_nothing_waits_beyond_its_bounds() -> None:
