@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.alerts.run import recipients
+from gateway.alerts.recipients import recipients
 from gateway.config.loader import Configuration
 from gateway.config.settings import AlertsTable, EmailTable, SmsTable
 from gateway.config.telling import contact

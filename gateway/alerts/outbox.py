@@ -17,7 +17,8 @@ import structlog
 from gateway.alerts import words
 from gateway.alerts.channel import REASON_MAX_CHARS, SEND_MAX_S, Channel, Later, Message, Never, Result, Sent
 from gateway.alerts.occasions import EXPIRED, GIVEN_UP, SENT, UNDELIVERED, Began, Occasion, Outcome, read, running_ms
-from gateway.alerts.queue import DAY_MS, Job, Limits, Queue, Recipient
+from gateway.alerts.queue import DAY_MS, Job, Limits, Queue
+from gateway.alerts.recipients import Recipient, mask
 from gateway.clock import Clock
 from gateway.config.messages import Messages
 from gateway.config.settings import UtilityTable
@@ -269,5 +270,5 @@ class Outbox:
 
 def _scrubbed(reason: str, message: Message) -> str:
     """One line, and never the address: servers repeat it in their answers."""
-    clean = " ".join(reason.replace(message.to, words.mask(message.to)).split())
+    clean = " ".join(reason.replace(message.to, mask(message.to)).split())
     return clean[:REASON_MAX_CHARS]

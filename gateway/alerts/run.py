@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 
 from gateway.alerts.channel import Channel, Reporting
 from gateway.alerts.outbox import Desk, Outbox
-from gateway.alerts.queue import HOUR_MS, Limits, Recipient
-from gateway.alerts.words import mask
+from gateway.alerts.queue import HOUR_MS, Limits
+from gateway.alerts.recipients import recipients
 from gateway.clock import Clock
 from gateway.config.loader import Configuration, beside
-from gateway.config.settings import AlertsTable, RecipientTable
 from gateway.config.telling import quiet_minutes
 from gateway.store import Store
 from gateway.teller import Teller
@@ -77,18 +76,3 @@ def build_channels(configuration: Configuration, clock: Clock) -> list[Channel]:
         pin_file = beside(configuration.file, sms.pin_file) if sms.pin_file else None
         channels.append(ModemChannel(opener(sms.port, sms.baud), clock, record, pin_file=pin_file))
     return channels
-
-
-def recipients(table: AlertsTable, channel: str) -> list[Recipient]:
-    """Who is reached by this channel, numbered within each account."""
-    found: list[Recipient] = []
-    for one in table.recipient:
-        to = _address(one, channel)
-        if to is not None:
-            number = 1 + sum(other.account_id == one.account for other in found)
-            found.append(Recipient(one.account, number, to, mask(to), one.language))
-    return found
-
-
-def _address(one: RecipientTable, channel: str) -> str | None:
-    return one.phone if channel == "sms" else one.email

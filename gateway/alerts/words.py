@@ -1,13 +1,14 @@
 """From an occasion and a language to the words that are sent: amounts, dates and spans as people write them there.
 
 Formats are data (`messages/<language>.toml`); tests hold them against Babel. Whatever is written stays within the GSM
-alphabet: no narrow spaces, no typographic apostrophes (`plain`), or an SMS of 160 characters would only hold 70.
+alphabet: no narrow spaces, no typographic apostrophes (`gsm7.plain`), or an SMS of 160 characters would only hold 70.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway.alerts.gsm7 import plain
 from gateway.alerts.occasions import Occasion, utc_ms_of
 from gateway.config.messages import FIELDS, Formats, Messages, MoneyFormat, Text, fields_of, texts_of
 from gateway.config.settings import ContactTable
@@ -16,31 +17,8 @@ from gateway.prepayment.account import Account
 from gateway.prepayment.money import CENT_NANO, parse_money, round_cent
 from gateway.prepayment.supply import Commodity
 
-_PLAIN = str.maketrans(
-    {
-        "\u00a0": " ",
-        "\u202f": " ",
-        "\u2009": " ",
-        "\u2018": "'",
-        "\u2019": "'",
-        "\u2032": "'",
-        "\u201c": '"',
-        "\u201d": '"',
-        "\u2010": "-",
-        "\u2011": "-",
-        "\u2013": "-",
-        "\u2014": "-",
-        "\u2212": "-",
-        "\u2026": "...",
-    }
-)
 _SPANS = (("days", 86_400), ("hours", 3_600), ("minutes", 60))
 _PLACES = 1_000  # W in a kW
-
-
-def plain(text: str) -> str:
-    """The text without the typographic characters that GSM has not and that mean nothing more than plain ones."""
-    return text.translate(_PLAIN)
 
 
 def money(nano: int, currency: str, formats: Formats) -> str:
@@ -85,15 +63,6 @@ def span(seconds: int, formats: Formats) -> str:
         if seconds >= 2 * size and seconds % size == 0:
             return str(getattr(formats, name)).format(n=seconds // size)
     return formats.seconds.format(n=seconds)
-
-
-def mask(address: str) -> str:
-    """An address or number as it may be shown: `m***@d***.it`, `+41***67` (S4-25)."""
-    if "@" in address:
-        user, _, host = address.partition("@")
-        name, _, top = host.rpartition(".")
-        return f"{user[:1]}***@{name[:1]}***.{top}" if name else f"{user[:1]}***@***"
-    return f"{address[:3]}***{address[-2:]}"
 
 
 def text_for(occasion: Occasion, account: Account, messages: Messages) -> tuple[str, Text]:

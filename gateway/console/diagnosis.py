@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway import log
-from gateway.alerts.words import mask
+from gateway.alerts.recipients import mask
 from gateway.clock import kernel_synchronised, read_rtc
 from gateway.config.findings import Findings
 from gateway.config.loader import load

@@ -14,8 +14,8 @@ import msgspec
 
 from gateway.alerts.channel import Message, Result, Sent
 from gateway.alerts.outbox import Desk, Outbox
-from gateway.alerts.queue import Limits, Recipient
-from gateway.alerts.words import mask
+from gateway.alerts.queue import Limits
+from gateway.alerts.recipients import Recipient, mask
 from gateway.config.settings import UtilityTable
 from gateway.prepayment.account import Account
 from gateway.prepayment.ledger import Notice, Record

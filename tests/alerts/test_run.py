@@ -14,7 +14,8 @@ import pytest
 from gateway import app
 from gateway.alerts.modem import ModemChannel
 from gateway.alerts.outbox import FAILED
-from gateway.alerts.run import build_channels, open_alerts, recipients
+from gateway.alerts.recipients import recipients
+from gateway.alerts.run import build_channels, open_alerts
 from gateway.alerts.smtp import SmtpChannel
 from gateway.clock import SystemClock
 from gateway.console.actions import ACTIONS

@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.alerts import words
+from gateway.alerts.gsm7 import plain
 from gateway.alerts.occasions import Occasion
+from gateway.alerts.recipients import mask
 from gateway.config.messages import FIELDS, Formats, texts_of
 from gateway.config.settings import UtilityTable
 from gateway.config.telling import contact
@@ -82,7 +84,7 @@ def test_every_alternative_fits_too(language: str) -> None:
     for message in CASES:
         known = words.facts(occasion(message), account_for(message), CONTACT, messages)
         for text in texts_of(messages.message[message].sms):
-            assert septets(words.plain(text.format(**known))) <= 160
+            assert septets(plain(text.format(**known))) <= 160
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -145,7 +147,7 @@ def test_the_customer_is_told_whom_to_call() -> None:
 def test_amounts_are_written_as_the_locale_writes_them(cents: int) -> None:
     """4.1: held against Babel, whose narrow spaces and typographic apostrophes become plain ones."""
     for (language, currency), locale in LOCALES.items():
-        expected = words.plain(format_currency(cents / 100, currency, locale=locale))
+        expected = plain(format_currency(cents / 100, currency, locale=locale))
         formats = shipped_formats(language)
         assert words.money(cents * CENT_NANO, currency, formats) == expected, locale
 
@@ -187,10 +189,10 @@ def test_numbers_and_spans() -> None:
 
 def test_personal_data_is_masked() -> None:
     """S4-25: `m***@d***.it`; of a number only the country and the end."""
-    assert words.mask("mario.rossi@dominio.it") == "m***@d***.it"
-    assert words.mask("a@posta.example.org") == "a***@p***.org"
-    assert words.mask("x@host") == "x***@***"
-    assert words.mask("+41791234567") == "+41***67"
+    assert mask("mario.rossi@dominio.it") == "m***@d***.it"
+    assert mask("a@posta.example.org") == "a***@p***.org"
+    assert mask("x@host") == "x***@***"
+    assert mask("+41791234567") == "+41***67"
 
 
 def test_what_is_not_known_is_not_said() -> None:
