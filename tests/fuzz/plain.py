@@ -41,7 +41,7 @@ def run_target(name: str, target: Target, runs: int, seed: int, *, seconds: floa
     began, began_cpu_s = time.perf_counter(), time.process_time()
     known = [*corpus(name).values(), *target.seeds()]
     chance = random.Random(f"{name}/{seed}")
-    count, data, memory_kb = 0, b"", 0
+    count, data, before_kb = 0, b"", 0
     try:
         for data in known:
             _guarded(watch, data)
@@ -52,7 +52,7 @@ def run_target(name: str, target: Target, runs: int, seed: int, *, seconds: floa
             _guarded(watch, data)
             count += 1
             if number == _WARM:
-                memory_kb = _memory_kb()
+                before_kb = memory_kb()
             if number % 256 == 0 and time.perf_counter() - began > seconds:
                 break
     except Exception as error:  # noqa: BLE001 - whatever a parser lets through is what is looked for
@@ -63,7 +63,7 @@ def run_target(name: str, target: Target, runs: int, seed: int, *, seconds: floa
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
     spent = time.process_time() - began_cpu_s
-    grown_mb = (_memory_kb() - memory_kb) / 1024 if memory_kb else 0.0
+    grown_mb = (memory_kb() - before_kb) / 1024 if before_kb else 0.0
     error_ = "" if grown_mb <= MEMORY_GROWTH_MB else f"the process grew by {grown_mb:.0f} MB, nothing was kept"
     return Result(count, spent, watch.slowest_ms, error_)
 
@@ -89,5 +89,6 @@ def _next(target: Target, known: list[bytes], wandering: list[bytes], chance: ra
     return data
 
 
-def _memory_kb() -> int:
+def memory_kb() -> int:
+    """The most this process ever held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -107,23 +107,30 @@ class Console:
     async def ask(self, line: Line, do: str, args: dict[str, Any]) -> dict[str, Any]:
         """One ask, and what it was answered. Raises LineLost."""
         world, asked = self._world, Asked(line, do, args)
-        desk = self._opened(line)
+        self._opened(line)
         for call in world.on.asked:
             call(asked)
-        raw = json.dumps({"id": 1, "do": do, "args": args}).encode()
-
-        async def work() -> None:
-            said = await reply(desk, line.session, raw)
-            asked.answer = json.loads(msgspec.json.encode(said))
-
-        await self._done(work)
-        answer = asked.answer
-        if answer is None:
+        try:
+            answer = asked.answer = await self.tell(line, json.dumps({"id": 1, "do": do, "args": args}).encode())
+        except LineLost:
             world.tell(f"line {line.name} {do} lost")
-            raise LineLost
+            raise
         world.tell(f"line {line.name} {do} {answer.get('reason') or 'ok'}")
         for call in world.on.asked:
             call(asked)
+        return answer
+
+    async def tell(self, line: Line, raw: bytes) -> dict[str, Any]:
+        """Any bytes that end a line, and the answer. Raises LineLost."""
+        desk, answers = self._opened(line), []
+
+        async def work() -> None:
+            answers.append(await reply(desk, line.session, raw))
+
+        await self._done(work)
+        if not answers:
+            raise LineLost
+        answer: dict[str, Any] = json.loads(msgspec.json.encode(answers[0]))
         return answer
 
     async def close(self, line: Line) -> None:

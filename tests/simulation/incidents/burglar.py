@@ -140,7 +140,6 @@ def replays_answers(world: World, chance: random.Random) -> None:
             await other.ask("login", code=phone.answer(*right))
         else:  # the technician's own code, taken from the paper he left behind
             await line.ask("login", code=phone.answer(*right))
-            await line.ask("logout")
             again = await line.ask("login", code=phone.answer(*right))
             if again["ok"]:
                 await line.ask("override.set", reason="mine", account=world.center.account_id)

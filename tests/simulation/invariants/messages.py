@@ -41,6 +41,8 @@ class Messages:
         self._warned: dict[str, tuple[Row, float, int]] = {}
         """By account: the row that announces the next step, when it was seen, and in which life."""
         self._ended_s = -1.0
+        self._done: set[int] = set()
+        """Rows whose message is on record as sent."""
         terms = policy_text(world.setting.terms, world.setting.post_paid, gas=world.setting.gas)
         found = [line.partition('"')[2].rstrip('"\n') for line in terms.splitlines() if "min_after_notice" in line]
         self._after_ms = duration_ms(found[0]) if found else 0
@@ -50,7 +52,7 @@ class Messages:
 
     def begin(self) -> None:
         """See `Reader`."""
-        self._armed, self._warned = {}, {}
+        self._armed, self._warned, self._done = {}, {}, set()
 
     def row(self, row: Row, true_ms: int) -> None:
         """See `Reader`."""
@@ -60,6 +62,8 @@ class Messages:
                 self._armed[account_id] = True
             case "receipt" if row["status"] == "applied":
                 self._armed[account_id] = True
+            case "event" if row["what"] == "alert.sent":
+                self._done.add(row["detail"]["row"])
             case "transition":
                 self._moved(row, account_id)
             case "notice" if row["template"] == "low":
@@ -77,6 +81,8 @@ class Messages:
         """Something reached the customer."""
         world, message = self._witness.world, posted.message
         seq = int(message.message_id.split(".")[2])
+        if seq in self._done:
+            self._violated("S4-22", f"the message of row {seq} came once more, and it was on record as sent")
         before = self._reached.setdefault(seq, [])
         again = [one for one in before if one.life == posted.life and one.message.message_id == message.message_id]
         clear = world.post.troubled_s < (again[-1].at_s if again else 0.0) and world.post.mood == "well"

@@ -83,9 +83,30 @@ class Sessions:
             self._allowed(asked, sitting, now_ms)
         elif known is not None and asked.answer["reason"] == "session_ended":
             sitting.who, sitting.role, sitting.proven = "", "nobody", False
+        elif asked.answer["reason"] == "code_not_genuine":
+            self._sold(asked)
+        elif asked.answer["reason"] == "wrong_code" and sitting.shown:
+            self._wrongly(asked, sitting)
         sitting.active_ms = now_ms
         if asked.answer["ok"]:
             self._learn(asked, sitting, now_ms)
+
+    def _wrongly(self, asked: Asked, sitting: Sitting) -> None:
+        """The right answer was called wrong: it is computed otherwise, without the gateway's name for example."""
+        shown = sitting.shown
+        if asked.args["code"] == self._witness.world.phone.answer(
+            GATEWAY, shown["name"], shown["role"], shown["challenge"]
+        ):
+            self._violated("I14", f"the right one-time code of {shown['name']} was refused as wrong")
+
+    def _sold(self, asked: Asked) -> None:
+        """What was read out to this very customer is genuine."""
+        world, digits = self._witness.world, asked.args["code"]
+        if (world.center.account_id, digits) in world.phone.texts and asked.args["account"] in (
+            "",
+            world.center.account_id,
+        ):
+            self._violated("I14", "a code that was sold is said not to be genuine")
 
     def _sitting(self, line: Line) -> Sitting:
         """Another life of the daemon knows nothing of the line."""
