@@ -21,7 +21,7 @@ EXAMPLES = """examples:
   headend branches gw-1-book.json
   headend resync --gateway gw-1 --private private.pem
   headend service-key --master master.key --gateway gw-1 --out gw-1.key
-  headend otp --master master.key --gateway gw-1 --name rossi --role technician 1234 5678 9012
+  headend otp --master master.key --gateway gw-1 --name rossi --role technician 1234 5678 9092
 
 Give every command the --kid and --issuer of the key, and --host, --ca ... of the broker.
 A top-up that got no answer is kept in the book: the same command sends it again and sells nothing more.

@@ -40,6 +40,10 @@ def wrap(text: str, width: int) -> list[str]:
     """The text in lines of at most this width, broken between words where there are words."""
     lines: list[str] = []
     for paragraph in text.splitlines() or [""]:
+        inset = len(paragraph) - len(paragraph.lstrip(" "))
+        if paragraph.strip(" ") and 0 < inset <= width // 2:  # what is set in stays so in each of its lines
+            lines += [" " * inset + part for part in wrap(paragraph[inset:], width - inset)]
+            continue
         line = ""
         for word in paragraph.split(" "):
             while len(line) + bool(line) + len(word) > width and (line or len(word) > width):

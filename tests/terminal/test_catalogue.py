@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway import terminal
+from gateway import console, terminal
+from gateway.commands import Command
 from gateway.console import actions, codes
 from gateway.console.wire import Role
 from gateway.errors import ConfigError
+from gateway.prepayment.agenda import JobState
+from gateway.prepayment.supply import SupplyState
 from gateway.terminal import catalogue, cli, faults, grammar, own
 from gateway.terminal.catalogue import differences, fields, load, read
 from gateway.terminal.client import Client
@@ -84,6 +88,34 @@ def test_every_verb_is_there_once_and_has_help_in_every_language() -> None:
         request = grammar.parse(verb.example, verbs)
         assert request is not None
         assert request.verb is verb, verb.example
+
+
+@pytest.mark.parametrize("language", sorted(TEXTS))
+def test_the_list_of_commands_is_never_cut(language: str) -> None:
+    """24x80: the first sentence of each help stands in `help` whole, beside the longest name."""
+    verbs = everything()
+    room = 79 - max(len(verb.name) for verb in verbs) - 2
+    firsts = {verb.name: TEXTS[language][f"help.{verb.name}"].partition(". ")[0].rstrip(".") for verb in verbs}
+    assert {name: len(first) for name, first in firsts.items() if len(first) > room} == {}
+
+
+def test_what_was_done_is_said_in_words() -> None:
+    """Every order that the console gives, and every state that a refusal names, has its word in each language."""
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(console.__file__).parent.glob("*.py"))
+    orders = {f"order.{Command[name].value}" for name in re.findall(r"Command\.([A-Z_]+)", source)}
+    states = {f"fact.state.{state.value}" for state in (*SupplyState, *JobState)}
+    for texts in TEXTS.values():
+        assert orders | states <= set(texts)
+
+
+def test_advice_names_commands_that_there_are() -> None:
+    """What stands in backquotes and begins like a command of the console is one."""
+    names = {verb.name for verb in everything()}
+    others = {"dialout", "ls", "systemctl", "journalctl", "word"}
+    for texts in TEXTS.values():
+        for key, text in texts.items():
+            for quoted in re.findall(r"`([a-z]+(?: [a-z]+)?)[^`]*`", text):
+                assert quoted in names or quoted.split()[0] in names | others, (key, quoted)
 
 
 def test_no_help_is_left_over() -> None:

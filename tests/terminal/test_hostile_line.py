@@ -114,8 +114,8 @@ def test_a_break_ends_the_session() -> None:
 def test_a_serial_port_is_a_line(sit: Sit) -> None:
     """`--port`: nothing but the cable is needed; ASCII unless told otherwise; `quit` ends the process."""
     person = sit("--lang", "it", serial=True)
-    person.type("help watch\r")
-    person.sees("finche' non si preme un tasto.")
+    person.type("help help\r")
+    person.sees("finche'")
     person.type("echo \xff caff\xe8\r".encode("latin-1"))
     person.sees("said ? caffe'\r\n".replace("?", "y"))
     person.type("quit\r")

@@ -37,7 +37,7 @@ def test_the_console_and_the_daemon_meet(site: Site) -> None:
             person.type("status\r")
             person.sees("E-AUT-01  This needs the role viewer; you are nobody.")
             person.type("help\r")
-            person.sees("more after `login`.")
+            person.sees("more in another role: `login`.")
         person.sees("waiting for it.")
         with site.gateway():
             person.sees("is there again.")

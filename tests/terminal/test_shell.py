@@ -74,7 +74,7 @@ def test_help_lists_and_explains(sit: Sit) -> None:
     """`help` lists what this role may do, `help VERB` says how; both in the language of the line."""
     person = sit("--lang", "it")
     person.type("help\r")
-    listed = person.sees("Altri 2 dopo `login`.")
+    listed = person.sees("Altri 2 con un altro ruolo: `login`.")
     assert "Elenca i comandi o ne spiega uno" in listed
     assert "meter scan" not in listed
     person.type("help wat\r")

@@ -111,6 +111,12 @@ def test_pairs_are_aligned_and_go_on_below() -> None:
     assert lines == ["Needs:    x", "Example:  one two three four five six", "          seven"]
 
 
+def test_what_is_set_in_stays_so() -> None:
+    """24x80: advice below its check goes on below itself when it is long."""
+    assert layout.wrap("   one two three", 10) == ["   one two", "   three"]
+    assert layout.wrap("one two three", 10) == ["one two", "three"]
+
+
 def test_bars_show_peaks_and_gaps() -> None:
     """Eight heights with UTF-8, six in ASCII, a gap for what is not known; never wider than the line."""
     values = [0, 1, 2, 3, 4, 5, 6, 7, None, 7]

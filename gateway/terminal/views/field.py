@@ -16,7 +16,7 @@ TRIES = 3
 
 def ordered(data: Data, say: Say) -> Iterator[str]:
     """What became of an order: the row, what the books add, and the signed report if there is one."""
-    yield say.text("field.done", command=data["command"], account=data["account"])
+    yield say.text("field.done", command=ordered_as(data["command"], say), account=data["account"])
     if data.get("note"):
         yield "! " + say.text(f"field.note_{data['note']}")
     rows = [("field.row", str(data["row"]))]
@@ -26,6 +26,13 @@ def ordered(data: Data, say: Say) -> Iterator[str]:
         rows.append(("field.report", data["report_name"]))
     yield from say.pairs(rows)
     yield from (f"  {name} = {value}" for name, value in data.get("detail", {}).items())
+
+
+def ordered_as(command: str, say: Say) -> str:
+    """What an order is called by people; its own name where a newer daemon knows more of them."""
+    key = f"order.{command}"
+    text = say.text(key)
+    return command if text == key else text
 
 
 def safety_off(talk: Talk, words: Mapping[str, str]) -> None:

@@ -172,6 +172,9 @@ def ledger(data: Data, say: Say) -> Iterator[str]:
         )
         for entry in data["entries"]
     ]
+    if not rows:
+        yield say.text("ledger.empty")
+        return
     head = ("ledger.row", "ledger.at", "ledger.kind", "ledger.amount", "ledger.balance", "ledger.about")
     yield from say.table(head, rows)
     balances = [_cents(entry["balance"]) for entry in reversed(data["entries"])]
@@ -192,6 +195,9 @@ def usage(data: Data, say: Say) -> Iterator[str]:
     """Energy by hour as a curve, with what it adds up to."""
     hours = data["hours"]
     yield say.text("usage.head", account=data["account"], since=say.instant(data["from_at"]), hours=len(hours))
+    if all(hour is None for hour in hours):
+        yield "  " + say.text("usage.empty")
+        hours = ()
     for begin in range(0, len(hours), say.width - 4):
         yield "  " + say.spark(hours[begin : begin + say.width - 4])
     yield say.text("usage.total", total=say.energy(data["total_wh"]), peak=say.power(data["peak_w"]))

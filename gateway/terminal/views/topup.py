@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from gateway.console.wire import Role
 from gateway.terminal.faults import fault
 from gateway.terminal.verbs import Data, Refused, Say, Talk, Verb, Word
+from gateway.terminal.views.field import ordered_as
 
 GROUPS = 8
 GROUP_DIGITS = 5
@@ -46,7 +47,7 @@ def envelope(talk: Talk, words: Mapping[str, str]) -> None:
 def shown(data: Data, say: Say) -> Iterator[str]:
     """What became of it, and how the account stands."""
     repeated = data["status"] == "already_included" or data["repeated"]
-    yield say.text("topup.included" if repeated else "topup.done", command=data["command"])
+    yield say.text("topup.included" if repeated else "topup.done", command=ordered_as(data["command"], say))
     rows: list[tuple[str, str]] = []
     if data.get("account"):
         rows.append(("topup.account", data["account"]))

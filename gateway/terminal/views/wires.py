@@ -172,11 +172,23 @@ def identify(talk: Talk, words: Mapping[str, str]) -> None:
         talk.show([say.text("wires.compare")])
 
 
+STATED = ("rtc", "kernel_clock", "link", "meter")
+"""Checks whose name says what should be, so that a bad one needs its `no`."""
+
+
+def _fact(check: Data, say: Say) -> str:
+    if check["name"] == "time":
+        return say.text(f"trust.{check['fact']}")
+    if not check["fact"] and check["name"] in STATED and check["found"] != "good":
+        return say.text("word.no")
+    return say.instant(check["fact"])
+
+
 def doctor(data: Data, say: Say) -> Iterator[str]:
     """Every check, the bad ones first, with what to do about those."""
     marks = {"bad": "!!", "warn": "! ", "good": "ok"}
     for check in data["checks"]:
-        fact = " ".join(part for part in (check["about"], say.instant(check["fact"])) if part)
+        fact = " ".join(part for part in (check["about"], _fact(check, say)) if part)
         text = say.text(f"doctor.{check['name']}")
         yield f"{marks[check['found']]} {check['code']}  {text}{': ' + fact if fact else ''}"
         if check["found"] != "good":
