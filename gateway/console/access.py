@@ -29,6 +29,7 @@ from gateway.console.register import Register, User
 from gateway.console.session import Session
 from gateway.console.wire import Role
 from gateway.errors import CommandRefused, ConfigError, StoreError
+from gateway.headend.gate import Bucket
 from gateway.prepayment.events import Detail
 
 IDLE_MS = 15 * 60_000
@@ -39,6 +40,9 @@ USERS_MAX = 32
 LOGINS_MAX = 20
 LOGINS_MS = 3_600_000
 """So often one name logs in by password within so long: each log-in is a row for ever."""
+ORDERS_BURST, ORDERS_PER_S = 60, 0.1
+"""What a person does in a visit goes at once; a script that repeats an order would fill the journal and wear the flash
+out, and each trial of a switch wears its contacts out."""
 PACE_MS = 1_000
 """Between two attempts, and between two challenges: nobody waits until one of these 10^10 comes again."""
 
@@ -96,10 +100,16 @@ class Access:
         self._logins: dict[str, deque[int]] = {}
         self._turn = asyncio.Lock()
         self._paced_ms: int | None = None
+        self._orders = Bucket(clock, per_s=ORDERS_PER_S, burst=ORDERS_BURST)
 
     def new_id(self) -> str:
         """A number for an order that no other order has."""
         return f"{self._outside.draw(2**64):016x}"
+
+    def count_order(self) -> None:
+        """Something that leaves a row for ever is asked for. Raises CommandRefused(busy)."""
+        if not self._orders.take():
+            raise CommandRefused("busy")
 
     async def key(self, use: servicekey.Use) -> bytes:
         """The key of one use. Raises CommandRefused(no_service_key)."""
@@ -280,6 +290,7 @@ class Access:
         """`instead_of`: only while that is still the entry; who was removed meanwhile stays removed."""
         async with self._turn:
             found = await self._opened()
+            self.count_order()
             if instead_of is not None and found.users.get(name) is not instead_of:
                 raise CommandRefused("session_ended")
             if user is None and name not in found.users:

@@ -187,6 +187,7 @@ async def _try(desk: Desk, session: Session, body: TryBody) -> Tried:
         raise CommandRefused("no_reason")
     if point.table.switch is None:
         raise CommandRefused("no_switch", meter=point.table.id)
+    desk.access.count_order()
     detail = (("meter_id", point.table.id), ("by", session.who), ("reason", body.reason))
     await desk.teller.note("console.switch_trial", detail)
     trial = await desk.plant.try_switch(point.table.id)

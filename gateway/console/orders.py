@@ -49,11 +49,14 @@ class Ordered(Struct, frozen=True, omit_defaults=True):
 async def carry_out(
     desk: Desk, session: Session, command: Command, body: Body, *, why: str = "", signed: Detail | None = None
 ) -> Ordered:
-    """Carry out an order of this session's person. Raises CommandRefused with the books' reason.
+    """Carry out an order of this session's person. Raises CommandRefused with the books' reason, or busy.
 
     `signed`: it changes money or supply, so these facts are signed with the gateway's key when it is done.
     """
     account_id: str = getattr(body, "account_id", "")
+    account = desk.teller.account(account_id)
+    if command is not Command.LOCKOUT_SET or account is None or account.lockout is not None:
+        desk.access.count_order()  # a first lock-out is never kept waiting: there are hands on the wires
     command_id = f"{ISSUER}-{desk.access.new_id()}"
     who: Detail = (("who", session.who), ("role", session.role.value), ("line", session.line))
     what: Detail = (("command", command.value), ("command_id", command_id), ("account", account_id))

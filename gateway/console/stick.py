@@ -71,6 +71,7 @@ async def _export(desk: Desk, session: Session, body: ExportBody) -> Exported:
     """Nothing is made before the stick is known to be one, and who took data away is on record."""
     tops = _tops(desk)
     await asyncio.to_thread(checked, body.stick, tops)
+    desk.access.count_order()
     kind = DocumentKind(body.kind)
     account_id = body.account if kind is DocumentKind.EVIDENCE else account_of(desk, body.account).account_id
     following = date.fromordinal(min(body.until.toordinal() + 1, date.max.toordinal()))

@@ -16,7 +16,7 @@ from gateway.prepayment.events import Detail
 class Bucket:
     """A token bucket: `burst` at once, `per_s` in the long run."""
 
-    def __init__(self, clock: Clock, *, per_s: int, burst: int) -> None:
+    def __init__(self, clock: Clock, *, per_s: float, burst: int) -> None:
         self._clock = clock
         self._per_s = per_s
         self._burst = burst

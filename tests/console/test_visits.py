@@ -7,6 +7,7 @@ import pytest
 
 from gateway.commands import Command
 from gateway.commands.fieldwork import JobAssignBody
+from gateway.console.access import ORDERS_BURST
 from gateway.console.visits import _error_ppm
 from gateway.console.wire import Role
 from gateway.documents.verify import verified
@@ -172,5 +173,27 @@ def test_without_a_date_nothing_is_dated(station: Station) -> None:
             station.counter.clock.trust = TimeTrust.UNKNOWN
             station.as_role(Role.TECHNICIAN)
             assert (await station.refused("reading.enter", account="CH-1", value_wh=5))[0] == "clock_untrusted"
+
+    story(run())
+
+
+def test_an_order_repeated_without_end_does_not_fill_the_journal(station: Station) -> None:
+    """I20: each order is a row for ever, refused or not; a person's pace goes, a script's does not, and it recovers.
+
+    Decision 13: a first lock-out for safety is never kept waiting.
+    """
+
+    async def run() -> None:
+        async with station.open("CH-1"):
+            station.as_role(Role.TECHNICIAN)
+            before = len(await station.rows())
+            reasons = [(await station.ask("job.start", job="none")).reason for _ in range(3 * ORDERS_BURST)]
+            assert set(reasons[:ORDERS_BURST]) == {"no_job"}
+            assert set(reasons[ORDERS_BURST:]) == {"busy"}
+            assert len(await station.rows()) - before <= 2 * ORDERS_BURST
+            assert (await station.done("safety.on", reason="fire brigade"))["command"] == "lockout_set"
+            assert (await station.refused("safety.on", reason="again"))[0] == "busy"
+            station.counter.clock.advance(10_000)
+            assert (await station.refused("job.start", job="none"))[0] == "no_job"
 
     story(run())
