@@ -4,7 +4,8 @@ GatewayError
 |-- ConfigError              a file says something impossible; exit 78; changes nothing
 |-- MeterError               one exchange with one device failed; caught once, in the bus task
 |   |-- MeterSilent          no answer in time, or the port is away
-|   |-- MeterAnswerRefused   an answer came and cannot be believed (exception code, wrong unit, wrong length)
+|   |-- MeterAnswerRefused   an answer came and cannot be believed (wrong unit, wrong length)
+|   |   `-- DeviceRefuses    the device itself said no (exception code): it is there and works
 |   `-- WriteNotConfirmed    a write went out and the read-back does not show it
 |-- CommandRefused           a command is not carried out; carries the reason code that is sent back
 |-- StoreError               the store cannot say what it holds
@@ -43,6 +44,10 @@ class MeterSilent(MeterError):
 
 class MeterAnswerRefused(MeterError):
     """An answer arrived that cannot belong to the question or cannot be decoded."""
+
+
+class DeviceRefuses(MeterAnswerRefused):
+    """The device answered with an exception code; also an answer, when the question is who is there."""
 
 
 class WriteNotConfirmed(MeterError):

@@ -6,12 +6,12 @@ others, are no occasion, so nothing here can feed itself.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec import DecodeError, Struct, ValidationError, field
 from msgspec.json import Decoder
 
+from gateway.prepayment import civil
 from gateway.prepayment.events import Moment, TimeTrust
 from gateway.prepayment.money import parse_money
 from gateway.store import Row
@@ -29,7 +29,7 @@ class _At(Struct):
 
     def moment(self) -> Moment:
         """The instant as the gateway knew it."""
-        return Moment(utc_ms_of(self.utc), self.trust, self.running_ms)
+        return Moment(civil.instant_ms(self.utc), self.trust, self.running_ms)
 
 
 class _Row(Struct):
@@ -74,15 +74,9 @@ class Began(Struct, frozen=True):
     """A start of the daemon."""
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _rows = Decoder(_Row)
 _READ = ("notice", "receipt", "event", "epoch")
 _NOTICES = frozenset({"low", "restored", "ready", "gas_paid"})
-
-
-def utc_ms_of(text: str) -> int:
-    """An instant as rows write it."""
-    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def read(row: Row) -> Occasion | Outcome | Began | None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.alerts.gsm7 import plain
-from gateway.alerts.occasions import Occasion, utc_ms_of
+from gateway.alerts.occasions import Occasion
 from gateway.config.messages import FIELDS, Formats, Messages, MoneyFormat, Text, fields_of, texts_of
 from gateway.config.settings import ContactTable
 from gateway.prepayment import civil
 from gateway.prepayment.account import Account
-from gateway.prepayment.money import CENT_NANO, parse_money, round_cent
+from gateway.prepayment.money import CENT_NANO, parse_money, round_cent, up_to_cent
 from gateway.prepayment.supply import Commodity
 
 _SPANS = (("days", 86_400), ("hours", 3_600), ("minutes", 60))
@@ -30,11 +30,6 @@ def money(nano: int, currency: str, formats: Formats) -> str:
     below = nano < 0 and cents
     pattern = (own.negative or formats.negative) if below else (own.money or formats.money)
     return pattern.format(number=number, currency=currency)
-
-
-def at_least(nano: int) -> int:
-    """Rounded up to the cent: whoever pays this has paid enough."""
-    return -(-nano // CENT_NANO) * CENT_NANO
 
 
 def kilowatts(watts: int, formats: Formats) -> str:
@@ -89,7 +84,7 @@ def facts(occasion: Occasion, account: Account, contact: ContactTable, messages:
         "bal": amount(balance),
         "neg": amount(balance),
         "newbal": amount(balance),
-        "min": amount(at_least(_money(detail, "missing") or max(-balance, 0))),
+        "min": amount(up_to_cent(_money(detail, "missing") or max(-balance, 0))),
     }
     if (left := _number(detail, "days_left")) is not None:
         found["days"] = str(left)
@@ -165,4 +160,4 @@ def _money(detail: Mapping[str, object], name: str) -> int | None:
 
 def _instant(detail: Mapping[str, object], name: str) -> int | None:
     value = detail.get(name)
-    return None if not isinstance(value, str) else utc_ms_of(value)
+    return None if not isinstance(value, str) else civil.instant_ms(value)

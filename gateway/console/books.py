@@ -26,16 +26,14 @@ from gateway.prepayment.entitlement import control
 from gateway.prepayment.holds import disputed_nano, holds_in_force
 from gateway.prepayment.intervals import Quality
 from gateway.prepayment.ladder import days_left
-from gateway.prepayment.money import wire_money
+from gateway.prepayment.money import up_to_cent, wire_money
 from gateway.prepayment.outlook import outlook
 
 SCAN_ROWS = 5_000
 SLICE = 250
 ROWS_MAX = 100
 HOURS_MAX = 31 * 24
-_HUNDREDTH_NANO = 10_000_000
 
-_rows = msgspec.json.Decoder(Body)
 _quarters = msgspec.json.Decoder(Quarter)
 Id = Annotated[str, Meta(max_length=64)]
 
@@ -285,7 +283,7 @@ async def _why(desk: Desk, _session: Session, body: AccountBody) -> Why:
         not_before="" if ahead.not_before_utc_ms is None else instant(ahead.not_before_utc_ms),
         held_by=ahead.held_by,
         held_code=NOTES.get(f"held.{ahead.held_by}", ""),
-        missing=wire_money(_payable(ahead.missing_nano)) if ahead.missing_nano else "",
+        missing=wire_money(up_to_cent(ahead.missing_nano)) if ahead.missing_nano else "",
         limit_w=wanted.limit_w,
         lockout=account.lockout or "",
         armed=account.armed,
@@ -295,11 +293,6 @@ async def _why(desk: Desk, _session: Session, body: AccountBody) -> Why:
         history=tuple(history),
         override=relief(account, at),
     )
-
-
-def _payable(nano: int) -> int:
-    """The least amount of whole hundredths that is enough: who is told less than is missing pays in vain."""
-    return -(-nano // _HUNDREDTH_NANO) * _HUNDREDTH_NANO
 
 
 async def _ledger(desk: Desk, _session: Session, body: RowsBody) -> Ledger:

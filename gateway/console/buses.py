@@ -20,7 +20,7 @@ from gateway.meters.modbus import ModbusLink
 from gateway.meters.tap import EXCEPTIONS, decoded
 
 SCAN_STEP = 8
-"""Units in one ask: each that is not there costs the bus two time-outs."""
+"""Units in one ask: each that is not there costs the bus a time-out."""
 MODELS_STEP = 3
 FRAMES_MAX = 60
 WORDS_MAX = 60

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from gateway.documents import certificates, curve, evidence, html, month, statement, topups
 from gateway.documents.key import DeviceKey, Note
-from gateway.documents.rows import Period, Placed, journal, quarters, utc_ms_of
+from gateway.documents.rows import Period, Placed, journal, quarters
 from gateway.documents.seal import Document, Draft, sealed
 from gateway.errors import CommandRefused
 from gateway.prepayment.account import Account
+from gateway.prepayment.civil import instant_ms
 from gateway.prepayment.events import Moment
 from gateway.prepayment.export import FORMS, DocumentAsked, DocumentKind, Form, granted, zone_of
 from gateway.prepayment.ledger import VerdictStatus
@@ -85,7 +86,7 @@ class Maker:
         if sent is None:
             return self._seal(replace(made, facts={**made.facts, "provisional": True}), asked.at)
         at = sent.body.at
-        return self._seal(made, Moment(utc_ms_of(at.utc), at.trust, at.running_ms))
+        return self._seal(made, Moment(instant_ms(at.utc), at.trust, at.running_ms))
 
     async def _sent(self) -> list[Placed]:
         return await journal(self._store, lambda item: item.body.what == month.SENT)

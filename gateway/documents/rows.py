@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import TypeVar
 
 import msgspec
@@ -105,7 +105,7 @@ class Quarter(Struct, frozen=True, omit_defaults=True):
     @property
     def start_utc_ms(self) -> int:
         """The same in ms since 1970."""
-        return utc_ms_of(self.start)
+        return civil.instant_ms(self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +179,11 @@ def instants(ats: Sequence[At]) -> list[int]:
     bounds = []
     bound = LAST_UTC_MS
     for at in reversed(ats):
-        bound = min(bound, utc_ms_of(at.utc)) if at.trust.proven else bound
+        bound = min(bound, civil.instant_ms(at.utc)) if at.trust.proven else bound
         bounds.append(bound)
     found, utc_ms = [], 0
     for at, latest in zip(ats, reversed(bounds), strict=True):
-        claimed = utc_ms_of(at.utc) if at.trust.dated else utc_ms
+        claimed = civil.instant_ms(at.utc) if at.trust.dated else utc_ms
         utc_ms = min(max(utc_ms, claimed), latest)
         found.append(utc_ms)
     return found
@@ -212,9 +212,3 @@ async def quarters(store: Store, account_id: str, period: Period) -> list[Quarte
         found += (_quarters.decode(row.body) for row in rows)
         number = rows[-1].number
     return found
-
-
-def utc_ms_of(text: str) -> int:
-    """The instant that `civil.instant` wrote; raises ValueError."""
-    since = datetime.fromisoformat(text) - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000

@@ -36,7 +36,7 @@ from pymodbus.transaction import TransactionManager
 from pymodbus.transport import CommParams, CommType
 
 from gateway.clock import Clock
-from gateway.errors import MeterAnswerRefused, MeterSilent
+from gateway.errors import DeviceRefuses, MeterAnswerRefused, MeterSilent
 from gateway.meters.meter import LineAway
 from gateway.meters.planner import Line
 from gateway.meters.tap import EXCEPTIONS, Tap
@@ -270,7 +270,7 @@ class ModbusLink:
             return answer
         if answer.function_code == fc | 0x80:
             code = answer.exception_code
-            raise MeterAnswerRefused(
+            raise DeviceRefuses(
                 f"{self._name(unit, fc, address)}: refused by the device: {EXCEPTIONS.get(code, 'exception')} ({code})"
             )
         self._soil()

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gateway.errors import MeterAnswerRefused, MeterSilent
+from gateway.errors import DeviceRefuses, MeterAnswerRefused, MeterSilent
 from gateway.meters.meter import LineAway
 from gateway.meters.modbus import ModbusLink
 from gateway.meters.planner import Span, plan
@@ -65,18 +65,15 @@ class Fit:
 
 async def present(link: ModbusLink, unit: int) -> bool:
     """Whether a unit answers at all: a refusal is an answer too. Raises LineAway."""
-    for fc in (3, 4):
-        try:
-            await link.read(unit, fc, 0, 1)
-        except LineAway:
-            raise
-        except MeterSilent:
-            return False
-        except MeterAnswerRefused as refusal:
-            if "refused by the device" not in str(refusal):
-                return False
+    try:
+        await link.read(unit, 3, 0, 1)
+    except LineAway:
+        raise
+    except DeviceRefuses:
         return True
-    return False
+    except (MeterSilent, MeterAnswerRefused):
+        return False
+    return True
 
 
 async def values(link: ModbusLink, unit: int, model: Profile, order: WordOrder | None = None) -> list[Value]:

@@ -26,6 +26,11 @@ def instant(utc_ms: int) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def instant_ms(text: str) -> int:
+    """The instant that `instant` wrote, in ms since 1970."""
+    return (datetime.fromisoformat(text) - _EPOCH) // _MS
+
+
 def local_time(utc_ms: int, zone: str) -> datetime:
     """The instant on the wall clock of `zone`; raises ZoneInfoNotFoundError for an unknown zone."""
     return (_EPOCH + timedelta(milliseconds=utc_ms)).astimezone(ZoneInfo(zone))

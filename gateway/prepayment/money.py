@@ -50,6 +50,11 @@ def round_cent(nano: int) -> int:
     return _round(nano, CENT_NANO)
 
 
+def up_to_cent(nano: int) -> int:
+    """The next whole 0.01: who is told less than is missing pays in vain."""
+    return -(-nano // CENT_NANO) * CENT_NANO
+
+
 def round_5_rappen(nano: int) -> int:
     """To 0.05, half away from zero: CHF paid in cash at a counter, or a printed total (requirements 4.2)."""
     return _round(nano, FIVE_RAPPEN_NANO)

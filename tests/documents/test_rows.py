@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.documents.rows import At, body_of, instants, utc_ms_of
+from gateway.documents.rows import At, body_of, instants
 from gateway.errors import CommandRefused
-from gateway.prepayment.civil import instant
+from gateway.prepayment.civil import instant, instant_ms
 from gateway.prepayment.events import TimeTrust
 from gateway.store import Row
 from tests.documents.rolls import roll
@@ -55,4 +55,4 @@ def test_a_lie_ahead_is_corrected_by_the_next_proven_row() -> None:
 @given(st.integers(0, 253_402_300_799_999))
 def test_an_instant_is_read_as_it_was_written(utc_ms: int) -> None:
     """S0-01: no millisecond is lost on the way."""
-    assert utc_ms_of(instant(utc_ms)) == utc_ms
+    assert instant_ms(instant(utc_ms)) == utc_ms

@@ -69,6 +69,12 @@ def test_a_digit_is_lost_only_when_asked(nano: int, decimals: int) -> None:
     assert abs(int(rounded.replace(".", "")) * step - nano) * 2 <= step
 
 
+@pytest.mark.parametrize(("nano", "paid"), [(0, "0.00"), (1, "0.01"), (10_000_000, "0.01"), (10_000_001, "0.02")])
+def test_what_is_to_be_paid_is_rounded_up(nano: int, paid: str) -> None:
+    """Requirements 4.2: who pays what a message or the console names has paid enough, and not a cent too much."""
+    assert money.wire_money(money.up_to_cent(nano)) == paid
+
+
 @pytest.mark.parametrize(
     ("text", "rounded"),
     [("1.1610", "1.16"), ("0.8836", "0.88"), ("0.005", "0.01"), ("-0.005", "-0.01"), ("0.0049", "0.00")],
