@@ -16,20 +16,7 @@ def alerts(data: Data, say: Say) -> Iterator[str]:
     if not data["channels"]:
         yield say.text("alerts.none")
         return
-    yield from say.table(
-        CHANNELS,
-        [
-            (
-                one["channel"],
-                one["state"] or say.text("alerts.unused"),
-                str(one["recipients"]),
-                str(one["sent"]),
-                str(one["waiting"]),
-                str(one["given_up"] + one["expired"]),
-            )
-            for one in data["channels"]
-        ],
-    )
+    yield from say.table(CHANNELS, [_channel(one, say) for one in data["channels"]])
     for one in data["channels"]:
         if one["last"] not in ("", "sent"):
             yield say.text("alerts.last", channel=one["channel"], last=one["last"])
@@ -37,30 +24,18 @@ def alerts(data: Data, say: Say) -> Iterator[str]:
         yield say.text("alerts.empty")
         return
     yield ""
-    head = (
-        "alerts.row",
-        "alerts.channel",
-        "alerts.account",
-        "alerts.message",
-        "alerts.to",
-        "alerts.tries",
-        "alerts.in",
-    )
-    yield from say.table(
-        head,
-        [
-            (
-                str(one["row"]),
-                one["channel"],
-                one["account"],
-                one["message"],
-                one["to"],
-                str(one["tries"]),
-                say.duration(one["in_s"]),
-            )
-            for one in data["waiting"]
-        ],
-    )
+    yield from say.table(WAITING, [_waiting(one, say) for one in data["waiting"]])
+
+
+def _channel(one: Data, say: Say) -> tuple[str, ...]:
+    state = one["state"] or say.text("alerts.unused")
+    counts = (one["recipients"], one["sent"], one["waiting"], one["given_up"] + one["expired"])
+    return (one["channel"], state, *map(str, counts))
+
+
+def _waiting(one: Data, say: Say) -> tuple[str, ...]:
+    what = (one["row"], one["channel"], one["account"], one["message"], one["to"], one["tries"])
+    return (*map(str, what), say.duration(one["in_s"]))
 
 
 VERBS = (Verb("alerts", Role.VIEWER, "alerts", do="alerts", show=alerts),)
