@@ -26,7 +26,7 @@ PUBLISHED = ROOT / "docs" / "proof" / "figures.json"
 CACHE = ROOT / ".cache"
 BEGIN = "<!-- figures: written by `make proof ARGS=--write`, do not edit -->\n"
 END = "<!-- /figures -->\n"
-_PAGES = {"coverage": "mutation", "signatures": "fuzz", "year": "simulation"}
+_PAGES = {"coverage": "mutation", "fuzz-console": "console", "signatures": "fuzz", "year": "simulation"}
 """Where a proof is explained when the page is not called like it."""
 
 
