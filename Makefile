@@ -64,11 +64,12 @@ proof: setup ## every proof at full size (hours); ARGS=--quick is the share of a
 	@$(BIN)/python -m tests.foreign
 	@$(BIN)/python -m tests.proof $(ARGS)
 
-# One line per generator. A test fails when the contract or the ladder is stale; the table of tests may lag behind.
+# One line per generator. A test fails when the contract, the ladder or a guide is stale; the table of tests may lag behind.
 docs: setup ## regenerate what is generated in docs/ and ARCHITECTURE.md
 	$(BIN)/python -m gateway.contract
 	$(BIN)/python -m gateway.diagram ARCHITECTURE.md
 	$(BIN)/python -m tests.traceability docs/requirements.md
+	$(BIN)/python -m tests.visit.guides
 
 calendars: setup ## write config/calendars and config/moratoria anew; ARGS=--check only says what differs
 	@$(BIN)/python -m tests.calendars $(ARGS)
