@@ -48,6 +48,10 @@ class Seen:
     serial: str
     values: Mapping[str, float | int]
 
+    def age_ms(self, at: Moment) -> int:
+        """How long ago that was, in running time."""
+        return at.running_ms - self.running_ms
+
 
 BusFactory = Callable[[RtuBus | TcpBus, Installation, SystemClock], Bus]
 

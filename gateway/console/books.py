@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.console.codes import NOTES
-from gateway.console.desk import Action, Desk, Nothing, Session
+from gateway.console.desk import Action, Desk, Id, Nothing, Session
 from gateway.console.relief import Relief, relief
 from gateway.console.wire import Role
 from gateway.documents.rows import Body, Quarter
@@ -35,7 +35,6 @@ ROWS_MAX = 100
 HOURS_MAX = 31 * 24
 
 _quarters = msgspec.json.Decoder(Quarter)
-Id = Annotated[str, Meta(max_length=64)]
 
 
 class AccountBody(Struct, frozen=True, forbid_unknown_fields=True):

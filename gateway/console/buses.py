@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from gateway import shipped
-from gateway.console.desk import Action, Desk, Nothing, Session
+from gateway.console.desk import Action, Desk, Id, Nothing, Session
 from gateway.console.wire import Role
 from gateway.errors import CommandRefused, ConfigError
 from gateway.meters import probe, profile
@@ -25,14 +25,13 @@ MODELS_STEP = 3
 FRAMES_MAX = 60
 WORDS_MAX = 60
 
-_ID = Annotated[str, Meta(max_length=64)]
 _Unit = Annotated[int, Meta(ge=1, le=247)]
 
 
 class ReadBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Registers of one unit, as raw words; addresses count from 0 as on the wire."""
 
-    bus: _ID
+    bus: Id
     unit: _Unit
     address: Annotated[int, Meta(ge=0, le=65_535)]
     count: Annotated[int, Meta(ge=1, le=WORDS_MAX)] = 1
@@ -42,21 +41,21 @@ class ReadBody(Struct, frozen=True, forbid_unknown_fields=True):
 class FramesBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The frames of a bus after a number; the first ask begins to listen."""
 
-    bus: _ID = ""
+    bus: Id = ""
     after: Annotated[int, Meta(ge=0)] = 0
 
 
 class ScanBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The units of a bus from one on, a few at a time."""
 
-    bus: _ID = ""
+    bus: Id = ""
     unit: _Unit = 1
 
 
 class IdentifyBody(Struct, frozen=True, forbid_unknown_fields=True):
     """One unit, held against the models from a place in their list on, a few at a time."""
 
-    bus: _ID
+    bus: Id
     unit: _Unit
     model: Annotated[int, Meta(ge=0, le=1_000)] = 0
 

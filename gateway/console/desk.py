@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gateway.clock import SystemClock
 from gateway.console.access import Access, Outside
@@ -30,7 +30,7 @@ from gateway.teller import Teller
 if TYPE_CHECKING:
     from gateway.alerts.run import Alerts
 
-__all__ = ["Action", "Desk", "Nothing", "Run", "Session", "answer", "open_desk"]
+__all__ = ["Action", "Desk", "Id", "Nothing", "Run", "Session", "answer", "open_desk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,10 @@ def open_desk(
 
 Run = Callable[[Desk, Session, Any], Awaitable[object]]
 """Answers an ask with what msgspec can encode. Raises CommandRefused or MeterError, and then has changed nothing."""
+
+
+Id = Annotated[str, Meta(max_length=64)]
+"""The id of something, as it was typed; whether there is such a thing is for the action to say."""
 
 
 class Nothing(Struct, frozen=True, forbid_unknown_fields=True):

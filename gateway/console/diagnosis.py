@@ -71,6 +71,12 @@ class StepLine(Struct, frozen=True, omit_defaults=True):
     ms: int
 
 
+class ConfigBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The values whose key begins so; all of a gateway with many meters are more than one answer holds."""
+
+    part: Annotated[str, Meta(max_length=100)] = ""
+
+
 class ConfigShown(Struct, frozen=True):
     """Every value in force and where it comes from; `changed`: gateway.toml says something else since the start."""
 
@@ -153,7 +159,7 @@ async def _steps(desk: Desk) -> list[StepLine]:
         if table.tls:
             step = "tls"
             done(step, await _opened(table.host, table.port, context(broker_of(desk.installation.configuration))))
-    except (OSError, TimeoutError, ConfigError) as error:
+    except (OSError, TimeoutError, UnicodeError, ConfigError) as error:  # a host that can be no name is the third
         done(step, str(error) or f"no answer within {STEP_WITHIN_S:.0f} s", ok=False)
     return steps
 
@@ -169,7 +175,7 @@ async def _opened(host: str, port: int, tls: ssl.SSLContext | None) -> str:
     return "" if found is None else f"{found.version()}, certificate until {found.getpeercert().get('notAfter', '?')}"
 
 
-async def _config(desk: Desk, _session: Session, _: Nothing) -> ConfigShown:
+async def _config(desk: Desk, _session: Session, body: ConfigBody) -> ConfigShown:
     configuration = desk.installation.configuration
     file = configuration.file
     try:
@@ -179,7 +185,8 @@ async def _config(desk: Desk, _session: Session, _: Nothing) -> ConfigShown:
         raw = {}
     now = load(file, Findings())
     values = [*_values("", msgspec.to_builtins(configuration.settings), raw), *_accounts(desk)]
-    return ConfigShown(str(file), now is None or now.settings != configuration.settings, tuple(values))
+    shown = tuple(value for value in values if value.key.startswith(body.part))
+    return ConfigShown(str(file), now is None or now.settings != configuration.settings, shown)
 
 
 def _values(path: str, value: Any, raw: Any) -> Iterator[ValueLine]:  # noqa: ANN401 - any TOML value
@@ -231,6 +238,6 @@ async def _log(_desk: Desk, _session: Session, body: LogBody) -> LogShown:
 ACTIONS = (
     Action("clock.show", Role.VIEWER, _clock),
     Action("network.show", Role.VIEWER, _network),
-    Action("config.show", Role.TECHNICIAN, _config),
+    Action("config.show", Role.TECHNICIAN, _config, ConfigBody),
     Action("log.show", Role.TECHNICIAN, _log, LogBody),
 )

@@ -23,6 +23,7 @@ from gateway.config.loader import beside
 from gateway.config.settings import RtuBus
 from gateway.console.codes import NOTES
 from gateway.console.desk import Action, Desk, Nothing, Session
+from gateway.console.status import silent
 from gateway.console.wire import Role
 from gateway.prepayment.civil import instant
 from gateway.prepayment.events import Moment
@@ -93,9 +94,8 @@ def _of_daemon(desk: Desk, at: Moment) -> Iterator[Check]:
     connected = desk.headend.connected
     yield Check("link", Found.GOOD if connected else Found.BAD, "", desk.headend.away)
     for point in desk.installation.points:
-        seen = desk.plant.latest(point.table.id)
-        fresh = seen is not None and at.running_ms - seen.running_ms <= 3_000 * point.table.poll_s
-        yield Check("meter", Found.GOOD if fresh else Found.BAD, point.table.id, "")
+        gone = silent(point, desk.plant.latest(point.table.id), at)
+        yield Check("meter", Found.BAD if gone else Found.GOOD, point.table.id, "")
     for kid, key in sorted(desk.installation.keys.items()):
         if key.not_after_utc_ms is not None:
             yield Check("key", _expiry(key.not_after_utc_ms, at), kid, instant(key.not_after_utc_ms))

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from msgspec import Meta, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.commands.claims import Label
-from gateway.console.desk import Action, Desk, Nothing, Session
+from gateway.console.desk import Action, Desk, Id, Nothing, Session
 from gateway.console.wire import Role
 from gateway.errors import CommandRefused
 from gateway.meters import probe
 from gateway.meters.registers import WordOrder
 from gateway.point import Point
 
-_ID = Annotated[str, Meta(max_length=64)]
-
 
 class MeterBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Which meter; it may be left out where there is only one."""
 
-    meter: _ID = ""
+    meter: Id = ""
 
 
 class TryBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Which meter, and why its supply is interrupted for a moment."""
 
-    meter: _ID
+    meter: Id
     reason: Label
 
 
@@ -127,7 +123,7 @@ def _line(desk: Desk, point: Point) -> MeterLine:
         table.model,
         "" if account is None else account.account_id,
         (account.meter_serial if account is not None else None) or table.serial or "",
-        None if seen is None else (desk.clock.now().running_ms - seen.running_ms) // 1000,
+        None if seen is None else seen.age_ms(desk.clock.now()) // 1000,
     )
 
 

@@ -28,7 +28,6 @@ ISSUER = "console"
 _NOT_EMPTY = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$(?!\n)"
 Reason = Annotated[str, Meta(min_length=1, max_length=120, pattern=_NOT_EMPTY)]
 """Why: one line, not empty. Shorter than a label, because who gave the order may be put behind it."""
-Id = Annotated[str, Meta(max_length=64)]
 NewId = Name
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from gateway.commands import Command
 from gateway.commands.arrears import ReconnectBody
@@ -16,9 +17,9 @@ from gateway.commands.claims import Count, Label
 from gateway.commands.fieldwork import MeterReplaceBody, Serial
 from gateway.commands.override import OverrideEndBody, OverrideSetBody
 from gateway.commands.protection import LockoutReleaseBody, LockoutSetBody
-from gateway.console.books import account_of
-from gateway.console.desk import Action, Desk, Session
-from gateway.console.orders import Id, Ordered, Reason, carry_out
+from gateway.console.books import AccountBody, account_of
+from gateway.console.desk import Action, Desk, Id, Session
+from gateway.console.orders import Ordered, Reason, carry_out
 from gateway.console.wire import Role
 from gateway.errors import CommandRefused
 from gateway.plant import Seen
@@ -43,12 +44,6 @@ class OverrideBody(Struct, frozen=True, forbid_unknown_fields=True):
     account: Id = ""
     hours: Annotated[int, Meta(ge=1, le=HOURS_MAX)] = 24
     energy_wh: Annotated[int, Meta(ge=1, le=ENERGY_MAX_WH)] = 10_000
-
-
-class LookBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose meter is to be replaced."""
-
-    account: Id = ""
 
 
 class Hanging(Struct, frozen=True, omit_defaults=True):
@@ -114,7 +109,7 @@ async def _restore(desk: Desk, session: Session, body: WhyBody) -> Ordered:
     return await carry_out(desk, session, Command.RECONNECT, asked, why=body.reason, signed=())
 
 
-async def _look(desk: Desk, _session: Session, body: LookBody) -> Hanging:
+async def _look(desk: Desk, _session: Session, body: AccountBody) -> Hanging:
     account = account_of(desk, body.account)
     seen = desk.plant.latest(account.meter_id)
     shown = Hanging(
@@ -126,16 +121,12 @@ async def _look(desk: Desk, _session: Session, body: LookBody) -> Hanging:
     )
     if seen is None:
         return shown
-    return Hanging(
-        shown.account,
-        shown.meter,
-        shown.delivery_point,
-        shown.old_serial,
-        shown.last_wh,
-        (desk.clock.now().running_ms - seen.running_ms) // 1000,
-        seen.serial,
-        seen.observed.import_wh,
-        seen.observed.export_wh,
+    return replace(
+        shown,
+        seen_s=seen.age_ms(desk.clock.now()) // 1000,
+        serial=seen.serial,
+        import_wh=seen.observed.import_wh,
+        export_wh=seen.observed.export_wh,
     )
 
 
@@ -171,7 +162,7 @@ async def _replace(desk: Desk, session: Session, body: ReplaceBody) -> Ordered:
 def _answers(desk: Desk, account: Account, body: ReplaceBody) -> Seen:
     """What the new meter says of itself must be what is written of it. Raises CommandRefused."""
     seen = desk.plant.latest(account.meter_id)
-    if seen is None or desk.clock.now().running_ms - seen.running_ms > FRESH_MS:
+    if seen is None or seen.age_ms(desk.clock.now()) > FRESH_MS:
         raise CommandRefused("new_meter_silent", meter=account.meter_id)
     serial, import_wh = seen.serial, seen.observed.import_wh
     if serial and serial != body.new_serial:
@@ -187,6 +178,6 @@ ACTIONS = (
     Action("safety.on", Role.TECHNICIAN, _safety_on, WhyBody),
     Action("safety.off", Role.TECHNICIAN, _safety_off, WhyBody, proven=True),
     Action("restore", Role.TECHNICIAN, _restore, WhyBody, proven=True),
-    Action("replace.look", Role.TECHNICIAN, _look, LookBody),
+    Action("replace.look", Role.TECHNICIAN, _look, AccountBody),
     Action("replace.do", Role.TECHNICIAN, _replace, ReplaceBody, proven=True),
 )

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway import __version__
 from gateway.console.codes import NOTES
 from gateway.console.desk import Action, Desk, Nothing, Session
 from gateway.console.wire import Role
 from gateway.installation import Installation
+from gateway.plant import Seen
 from gateway.point import Point
 from gateway.prepayment.account import Account
 from gateway.prepayment.civil import instant
@@ -101,15 +103,14 @@ def _points(installation: Installation) -> tuple[Point, ...]:
 def _point(desk: Desk, point: Point) -> PointStatus:
     table, at = point.table, desk.clock.now()
     seen = desk.plant.latest(table.id)
-    seen_s = None if seen is None else (at.running_ms - seen.running_ms) // 1000
-    silent = seen_s is None or seen_s > SILENT_PERIODS * table.poll_s
+    seen_s = None if seen is None else seen.age_ms(at) // 1000
     observed = None if seen is None else seen.observed
     account = desk.teller.account_of_meter(table.id)
     shown = PointStatus(
         table.id,
         table.bus,
         table.poll_s,
-        silent,
+        silent(point, seen, at),
         seen_s,
         power_w=None if observed is None else observed.power_w,
         switch=None if observed is None else observed.switch,
@@ -117,27 +118,26 @@ def _point(desk: Desk, point: Point) -> PointStatus:
     return shown if account is None else _with_account(desk, shown, account)
 
 
+def silent(point: Point, seen: Seen | None, at: Moment) -> bool:
+    """The meter has not answered for too long, or never in this run."""
+    return seen is None or seen.age_ms(at) > 1000 * SILENT_PERIODS * point.table.poll_s
+
+
 def _with_account(desk: Desk, shown: PointStatus, account: Account) -> PointStatus:
     at, terms = desk.clock.now(), desk.teller.terms(account.account_id)
     wanted = control(account, terms)
-    return PointStatus(
-        shown.meter,
-        shown.bus,
-        shown.period_s,
-        shown.silent,
-        shown.seen_s,
-        shown.power_w,
-        shown.switch,
-        wanted.switch if terms.can_disconnect else None,
-        account.account_id,
-        account.supply.state.value,
-        wire_money(account.balance_nano),
-        account.currency,
-        days_left(account, account.balance_nano) if account.policy.delinquency is None else None,
-        wanted.limit_w,
-        account.lockout or "",
-        tuple(hold.kind.value for hold in holds_in_force(account, at)),
-        account.commodity.value,
+    return replace(
+        shown,
+        wanted=wanted.switch if terms.can_disconnect else None,
+        account=account.account_id,
+        state=account.supply.state.value,
+        balance=wire_money(account.balance_nano),
+        currency=account.currency,
+        days_left=days_left(account, account.balance_nano) if account.policy.delinquency is None else None,
+        limit_w=wanted.limit_w,
+        lockout=account.lockout or "",
+        holds=tuple(hold.kind.value for hold in holds_in_force(account, at)),
+        commodity=account.commodity.value,
     )
 
 

@@ -19,8 +19,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from gateway.console.books import account_of
-from gateway.console.desk import Action, Desk, Nothing, Session
-from gateway.console.orders import Id
+from gateway.console.desk import Action, Desk, Id, Nothing, Session
 from gateway.console.wire import Role
 from gateway.documents.maker import Maker
 from gateway.errors import CommandRefused

@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from gateway.commands import MAX_TOKEN_BYTES, Command
 from gateway.commands.credit import BY_CODE, TopUpCodeBody
 from gateway.commands.creditcode import TEXT_MAX, Credit, Place, scheme_of
 from gateway.commands.order import at_console
 from gateway.console.access import LockName
-from gateway.console.desk import Action, Desk, Session
+from gateway.console.desk import Action, Desk, Id, Session
 from gateway.console.orders import refusal_of
 from gateway.console.servicekey import Use
 from gateway.console.wire import Role
@@ -36,7 +37,7 @@ class CodeBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The digits as they were read out; `account` may be left out where the gateway has only one."""
 
     code: Annotated[str, Meta(max_length=TEXT_MAX)]
-    account: Annotated[str, Meta(max_length=64)] = ""
+    account: Id = ""
 
 
 class EnvelopeBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,16 +117,12 @@ def _done(desk: Desk, answer: Answer) -> Done:
     shown = Done(answer.command, answer.status, answer.duplicate, answer.journal_seq, answer.account_id)
     if account is None:
         return shown
-    return Done(
-        shown.command,
-        shown.status,
-        shown.repeated,
-        shown.row,
-        shown.account,
-        _credited(answer),
-        wire_money(account.balance_nano),
-        account.currency,
-        account.supply.state,
+    return replace(
+        shown,
+        credited=_credited(answer),
+        balance=wire_money(account.balance_nano),
+        currency=account.currency,
+        state=account.supply.state,
     )
 
 

@@ -15,8 +15,8 @@ from gateway.commands.claims import Count, Label
 from gateway.commands.fieldwork import JobStateBody, MeterTestBeginBody, MeterTestEndBody, ReadingManualBody
 from gateway.commands.protection import OutageCancelBody, OutagePlanBody
 from gateway.console.books import account_of
-from gateway.console.desk import Action, Desk, Session
-from gateway.console.orders import Id, NewId, Ordered, Reason, carry_out
+from gateway.console.desk import Action, Desk, Id, Session
+from gateway.console.orders import NewId, Ordered, Reason, carry_out
 from gateway.console.wire import Role
 from gateway.errors import CommandRefused
 from gateway.prepayment import civil
