@@ -265,6 +265,28 @@ def test_a_value_of_the_configuration_says_where_it_comes_from(tmp_path: Path) -
     at_desk(tmp_path, test)
 
 
+def test_a_part_of_the_configuration_can_be_asked_for(tmp_path: Path) -> None:
+    """All of a gateway with twenty meters and their recipients is more than an answer may hold (E-ASK-06)."""
+
+    async def test(desk: Desk) -> None:
+        config = (await ask(desk, at_line(desk, Role.TECHNICIAN), "config.show", part="meter[m1]")).data
+        assert len(config.values) > 3
+        assert {value.key.partition(".")[0] for value in config.values} == {"meter[m1]"}
+
+    at_desk(tmp_path, test)
+
+
+@pytest.mark.parametrize("host", ["utility..example", ".", "a" * 64 + ".example"])
+def test_a_host_that_can_be_no_name_is_told_by_the_diagnosis(tmp_path: Path, host: str) -> None:
+    """A typing error in the host is what `network` is for; it must not end the daemon."""
+
+    async def test(desk: Desk) -> None:
+        steps = (await ask(desk, at_line(desk), "network.show")).data.steps
+        assert [(step.step, step.ok) for step in steps] == [("resolve", False)]
+
+    at_desk(tmp_path, test, GOOD.replace('host = "127.0.0.1"\nport = 1883', f'host = "{host}"\nport = 1883'))
+
+
 def test_the_configuration_shows_no_address_of_a_customer(tmp_path: Path) -> None:
     """S4-25: whom messages go to is masked here too, and values are written as in the file."""
 

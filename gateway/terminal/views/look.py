@@ -264,6 +264,6 @@ VERBS = (
     _verb("usage", "account.usage", usage, "usage CH-0001 48", ACCOUNT, Word("hours", optional=True, number=True)),
     _verb("clock", "clock.show", clock, "clock"),
     _verb("network", "network.show", network, "network"),
-    _verb("config", "config.show", config, "config", role=Role.TECHNICIAN),
+    _verb("config", "config.show", config, "config meter", Word("part", optional=True), role=Role.TECHNICIAN),
     _verb("log", "log.show", log, "log 40", COUNT, role=Role.TECHNICIAN),
 )
