@@ -341,7 +341,7 @@ class ModbusLink:
         try:
             async with asyncio.timeout(max(self._timeout_ms / 1000, 1.0)):
                 wire.transport, _ = await wire.call_create()
-        except (OSError, termios.error) as reason:  # a pseudo terminal that cannot do parity is no OSError
+        except (OSError, UnicodeError, termios.error) as reason:  # a host that is no name; a pty without parity
             self._retry_at_ms = self._clock.monotonic_ms() + self._retry_pause_ms
             self._retry_pause_ms = min(2 * self._retry_pause_ms, RECONNECT_MAX_MS)
             text = str(reason) or "no answer to the connection request"

@@ -242,6 +242,18 @@ def test_a_port_that_does_not_exist_is_named() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("host", ["meters..example", ".", "a" * 64 + ".example"])
+def test_a_host_that_can_be_no_name_is_a_line_that_is_away(host: str) -> None:
+    """Bad input: a typing error in one bus tells bus and reason, and ends no other meter's polls."""
+
+    async def scenario() -> None:
+        link = open_tcp("lan", host, 502, WallClock())
+        with pytest.raises(LineAway, match="bus lan .* cannot be opened"):
+            await link.read(1, 3, 0, 1)
+
+    asyncio.run(scenario())
+
+
 def test_a_port_used_by_another_program_is_refused() -> None:
     """The port is locked for one process: two masters on one line would corrupt both."""
 
