@@ -248,7 +248,7 @@ def test_a_host_that_can_be_no_name_is_a_line_that_is_away(host: str) -> None:
 
     async def scenario() -> None:
         link = open_tcp("lan", host, 502, WallClock())
-        with pytest.raises(LineAway, match="bus lan .* cannot be opened"):
+        with pytest.raises(LineAway, match=r"bus lan .* cannot be opened"):
             await link.read(1, 3, 0, 1)
 
     asyncio.run(scenario())
