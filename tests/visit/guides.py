@@ -1,4 +1,4 @@
-"""The generated blocks of the technician's guides, the visit and the codes: `python -m tests.visit.guides` renews them.
+"""The generated blocks of the guides and of the README: `python -m tests.visit.guides` renews them.
 
 The visit is the transcript that the journey test writes; the codes are those of the program with the texts of the
 console in the guide's language.
@@ -16,6 +16,7 @@ from gateway.terminal import catalogue
 
 PROJECT = Path(__file__).parent.parent.parent
 TRANSCRIPT = PROJECT / "tests" / "journeys" / "visit.txt"
+README = PROJECT / "README.md"
 GUIDES: Mapping[str, Path] = {
     "en": PROJECT / "docs" / "technician.md",
     "it": PROJECT / "docs" / "technician.it.md",
@@ -46,6 +47,14 @@ def visit() -> str:
     return f"```text\n{TRANSCRIPT.read_text(encoding='utf-8')}```\n"
 
 
+def picture() -> str:
+    """What is wrong and why: the part of the transcript that the README shows."""
+    found = re.search(
+        r"^\S+# status\n.*?(?=\n\nHow it came:)", TRANSCRIPT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    return f"```text\n{found[0]}\n```\n" if found else ""
+
+
 def codes(language: str) -> str:
     """Every code with what it means, one table for each kind."""
     texts = catalogue.load(language).texts
@@ -58,8 +67,18 @@ def codes(language: str) -> str:
 def renewed(text: str, language: str) -> str:
     """A guide with both blocks as they are now; ValueError when a marker is missing."""
     for name, block in (("visit", visit()), ("codes", codes(language))):
-        text = _between(text, name, block)
+        text = between(text, name, block)
     return text
+
+
+def between(text: str, name: str, block: str) -> str:
+    """The text with this block between its two markers; ValueError when one is missing."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"no {begin.strip()} ... {end.strip()}")
+    return before + begin + block + end + after
 
 
 def _tables(heads: Mapping[str, str], said: Mapping[str, str]) -> Iterator[str]:
@@ -77,17 +96,9 @@ def _told(texts: Mapping[str, str], key: str) -> str:
     return f"{texts[key]}: {advice}" if advice else texts[key]
 
 
-def _between(text: str, name: str, block: str) -> str:
-    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise ValueError(f"no {begin.strip()} ... {end.strip()}")
-    return before + begin + block + end + after
-
-
 def main(tell: Callable[[str], object] = sys.stdout.write) -> int:
-    """Renew both guides."""
+    """Renew both guides and the README."""
+    README.write_text(between(README.read_text(encoding="utf-8"), "console", picture()), encoding="utf-8")
     for language, guide in GUIDES.items():
         guide.write_text(renewed(guide.read_text(encoding="utf-8"), language), encoding="utf-8")
         tell(f"{guide.name}\n")

@@ -10,7 +10,7 @@ from gateway.console.codes import CODES, NOTES, OTHER
 from gateway.terminal.faults import FAULTS
 from gateway.terminal.shell import OWN_NAMES
 from gateway.terminal.table import VERBS
-from tests.visit.guides import GUIDES, PROJECT, TRANSCRIPT, codes, renewed, visit
+from tests.visit.guides import GUIDES, README, TRANSCRIPT, between, codes, picture, renewed, visit
 
 LANGUAGES = sorted(GUIDES)
 
@@ -45,8 +45,7 @@ def test_a_guide_without_its_marker_is_told() -> None:
 
 
 def test_the_readme_shows_the_visit() -> None:
-    """The picture of the console in the README is a part of the transcript, line for line."""
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"<!-- console -->\n```text\n(.*?)```", readme, flags=re.DOTALL)
-    assert shown
-    assert shown[1] in TRANSCRIPT.read_text(encoding="utf-8")
+    """The picture of the console in the README is a part of the transcript (issue 5), line for line."""
+    text = README.read_text(encoding="utf-8")
+    assert between(text, "console", picture()) == text
+    assert "A-MET-01" in picture()

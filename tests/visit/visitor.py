@@ -31,8 +31,10 @@ _ALWAYS = (
     (r"5\d\.\d\d CHF", "53.70 CHF"),
     (r"\d+ rows", "9 rows"),
     (r"\d quarter-hours", "0 quarter-hours"),
-    (r"\b\d+ (s|min|h)( \d+ (s|min))?( !)?(?=  |\)|$)", "9 s"),
+    (r"\b\d+ (s|min|h)( \d+ (s|min))?( !)?(?=\)|$)", "9 s"),
 )
+_AGE = re.compile(r"\b\d+ (s|min|h)( \d+ (s|min))?( !)?(?=  )")
+"""An age in a table: what replaces it is as wide, so that the columns stay below each other."""
 
 
 class Visitor(Person):
@@ -55,6 +57,7 @@ class Visitor(Person):
         text = _CONTROL.sub("", _erased(self.seen.decode("utf-8", "replace")))
         for pattern, always in _ALWAYS:
             text = re.sub(pattern, always, text, flags=re.MULTILINE)
+        text = _AGE.sub(lambda age: "9 s".ljust(len(age[0])), text)
         return "\n".join(line.rstrip() for line in text.splitlines()).strip() + "\n"
 
     def _gather(self, seconds: float) -> None:
