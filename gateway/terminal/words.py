@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, tzinfo
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.terminal import layout
@@ -40,7 +40,7 @@ class Words:
         """An amount from the wire ("12.4", "CHF") as people write it: `12.40 CHF`. What is no amount stays as it is."""
         try:
             value = Decimal(amount)
-            shown = f"{value.quantize(_CENT, ROUND_HALF_EVEN):f}" if value.is_finite() else amount
+            shown = f"{value.quantize(_CENT, ROUND_HALF_UP):f}" if value.is_finite() else amount
         except InvalidOperation:
             return f"{amount} {currency}".strip()
         return f"{self._point(shown)} {currency}".strip()

@@ -28,13 +28,15 @@ def words(language: str = "en", charset: Charset = Charset.ASCII, width: int = 8
         ("0", "0.00 CHF", "0,00 CHF"),
         ("-3.2147", "-3.21 CHF", "-3,21 CHF"),
         ("-0.001", "-0.00 CHF", "-0,00 CHF"),
+        ("0.005", "0.01 CHF", "0,01 CHF"),
+        ("-12.345", "-12.35 CHF", "-12,35 CHF"),
         ("999999999.999999999", "1000000000.00 CHF", "1000000000,00 CHF"),
         ("much", "much CHF", "much CHF"),
         ("NaN", "NaN CHF", "NaN CHF"),
     ],
 )
 def test_money_is_written_with_cents(amount: str, english: str, italian: str) -> None:
-    """Two places, the comma of the language, a minus kept even where the cents are gone."""
+    """Two places, the comma of the language, a minus also where the cents are gone, a half as in messages (4.2)."""
     assert (words().money(amount, "CHF"), words("it").money(amount, "CHF")) == (english, italian)
 
 
