@@ -22,6 +22,8 @@ from tests.fuzz.targets import console_line
 
 NAME = "console_line"
 CHUNK = 5_000
+MEMORY_MAX_KB = 64 * 1024
+"""Over a whole run, with what the simulated head-end keeps of the journal."""
 
 
 def main() -> int:
@@ -42,6 +44,9 @@ def main() -> int:
             path.write_bytes(result.found)
             print(f"{result.error}\n  input: {result.found!r}\n  again: python -m tests.fuzz {NAME} --replay {path}")
             return 1
+    if grown_kb > MEMORY_MAX_KB:
+        print(f"the process grew by {grown_kb} kB, {MEMORY_MAX_KB} kB at most are allowed")
+        return 1
     counted = console_line.count
     told: dict[str, str | int | float] = {
         "seed": options.seed,

@@ -19,7 +19,8 @@ class Counter(Site):
 
     def __init__(self) -> None:
         super().__init__()
-        phone = Phone(cast("Any", SimpleNamespace(gateway_id="gw-sim", tills={}, read_out=set())), cast("Any", _Chance()))
+        center = SimpleNamespace(gateway_id="gw-sim", tills={}, read_out=set())
+        phone = Phone(cast("Any", center), cast("Any", _Chance()))
         self.world.phone = phone
         self.world.machine.monotonic_ms = lambda: round(self.hours * HOUR_MS)  # type: ignore[method-assign]
         self.world.violated = self._violated  # type: ignore[method-assign]
