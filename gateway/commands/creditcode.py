@@ -73,7 +73,10 @@ def encode(key: bytes, place: Place, credit: Credit) -> str:
     total_minor, finer = divmod(credit.total_nano, CENT_NANO)
     if finer or not (0 < credit.sequence <= SEQUENCE_MAX and 0 < credit.total_nano <= TOTAL_MAX_NANO):
         raise CommandRefused(
-            "code_range", sequence=credit.sequence, sequence_max=SEQUENCE_MAX, hint="send it signed, or paste it"
+            "code_range",
+            sequence=credit.sequence,
+            sequence_max=SEQUENCE_MAX,
+            hint="a code says whole hundredths, 10737418.23 in all",
         )
     plain = credit.sequence << TOTAL_BITS | total_minor
     tag = _tag(key, place, plain)

@@ -56,6 +56,8 @@ class Content(Struct):
     signed: dict[str, Signed] = field(default_factory=dict)
     codes: dict[str, list[Total]] = field(default_factory=dict)
     """Every credit code that was made, by account: a gateway that takes another one has been tampered with."""
+    currencies: dict[str, str] = field(default_factory=dict)
+    """In what an account's codes were sold: a total is of one currency."""
 
 
 class Book:

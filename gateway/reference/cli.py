@@ -167,8 +167,8 @@ def _code(options: argparse.Namespace) -> int:
     """Print a code on its own line; what it is worth, and why it is this one, beside it."""
     key = servicekey.key_for(servicekey.derive(servicekey.read(options.master), options.gateway), Use.CREDIT)
     place = Place(options.gateway, options.account, options.currency)
-    made = issue(Book(options.book), place, key, options.amount)
-    print(f"number {made.sequence}, lifetime total {made.total} {options.currency}: {made.said}", file=sys.stderr)
+    made = issue(Book(options.book), place, key, options.amount or "")
+    print(f"number {made.sequence}, lifetime total {made.total} {made.currency}: {made.said}", file=sys.stderr)
     print(made.code)
     return APPLIED
 

@@ -7,7 +7,7 @@ handed out as its code: same number, same total, and whichever arrives first is 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.commands.credit import BY_CODE
@@ -25,16 +25,18 @@ class Made:
     sequence: int
     amount: str
     total: str
+    currency: str
     said: str
 
 
 def issue(book: Book, place: Place, key: bytes, amount: str = "") -> Made:
     """Sell `amount` by code; without one, the code of the unanswered or else of the last sale again.
 
-    Raises ConfigError when there is nothing to repeat, CommandRefused(code_range) for what a code cannot say; then
-    nothing is booked.
+    Raises ConfigError when there is nothing to repeat or another currency was sold so far, CommandRefused(code_range)
+    for what a code cannot say; then nothing is booked.
     """
     with book.change() as content:
+        place = replace(place, currency=_currency(content, place, selling=bool(amount)))
         before, waiting = content.topups.get(place.account_id, Total()), content.pending.get(place.account_id)
         codes = content.codes.setdefault(place.account_id, [])
         if not amount and waiting is None:
@@ -51,6 +53,7 @@ def issue(book: Book, place: Place, key: bytes, amount: str = "") -> Made:
             after, said = _sold(before, amount), "sold"
         made = _made(place, key, after, said, wire_money(after.total_nano - before.total_nano))
         codes.append(after)
+        content.currencies[place.account_id] = place.currency
         content.topups[place.account_id] = after
         content.pending.pop(place.account_id, None)
     return made
@@ -70,6 +73,18 @@ def further(content: Content, account_id: str, reached: Total) -> None:
     content.topups[account_id] = max(reached, known, key=lambda total: total.sequence)
 
 
+def _currency(content: Content, place: Place, *, selling: bool) -> str:
+    """The one that this account's sales are in; by its rows where no code was made yet."""
+    rows = content.trail.main.accounts.get(place.account_id)
+    known = content.currencies.get(place.account_id) or (rows.currency if rows else "") or place.currency
+    if selling and known != place.currency:
+        raise ConfigError(
+            f"{place.account_id} is sold in {known}, not {place.currency}",
+            hint=f"name the currency after the amount: {known}; nothing was sold",
+        )
+    return known
+
+
 def _took_code(row: dict[str, Any]) -> bool:
     applied = row.get("type") == "receipt" and row.get("status") == "applied" and row.get("command") == "top_up"
     return applied and str(row.get("command_id", "")).startswith(f"{BY_CODE}-")
@@ -85,4 +100,4 @@ def _sold(before: Total, amount: str) -> Total:
 
 def _made(place: Place, key: bytes, after: Total, said: str, amount: str) -> Made:
     code = encode(key, place, Credit(after.sequence, after.total_nano))
-    return Made(code, after.sequence, amount, wire_money(after.total_nano), said)
+    return Made(code, after.sequence, amount, wire_money(after.total_nano), place.currency, said)

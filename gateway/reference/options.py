@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     topup.add_argument("currency", nargs="?", default="CHF", help="default: CHF")
     code = commands.add_parser("code", help="sell credit as 40 digits to be read out; booked as sold at once")
     code.add_argument("account", help="the account's id, such as CH-0001")
-    code.add_argument("amount", nargs="?", type=_amount, default="", help="default: the last code, or sale, again")
+    code.add_argument("amount", nargs="?", type=_amount, help="default: the last code, or sale, again")
     code.add_argument("currency", nargs="?", default="CHF", help="default: CHF")
     code.add_argument("--gateway", required=True, help="the gateway's id")
     code.add_argument("--master", type=Path, required=True, help="the utility's master secret, 64 hex digits")

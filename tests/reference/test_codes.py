@@ -49,6 +49,17 @@ def test_the_last_code_is_printed_again(book: Book) -> None:
     assert book.read().topups["CH-1"].sequence == 1
 
 
+def test_an_account_is_sold_in_one_currency(book: Book) -> None:
+    """Decision 4: a lifetime total of francs and euros together would be a total of nothing; nothing is booked."""
+    first = issue(book, PLACE, KEY, "20.00")
+    euros = Place(PLACE.gateway_id, PLACE.account_id, "EUR")
+    with pytest.raises(ConfigError, match="CH-1 is sold in CHF, not EUR"):
+        issue(book, euros, KEY, "5.00")
+    assert book.read().topups["CH-1"] == Total(1, 20 * NANO)
+    again = issue(book, euros, KEY)
+    assert (again.code, again.currency) == (first.code, "CHF")
+
+
 @pytest.mark.parametrize("amount", ["", "20.00", "20"])
 def test_a_sale_without_an_answer_becomes_a_code(book: Book, amount: str) -> None:
     """I3: the same number and total as the envelope that may still arrive, so only one of them counts."""
@@ -130,6 +141,10 @@ def test_the_command_line_makes_the_code_of_this_gateway(tmp_path: Path, capsys:
     key = servicekey.key_for(servicekey.derive(bytes.fromhex("6d" * 32), "gw-1"), Use.CREDIT)
     assert decode(key, PLACE, printed.out.strip()) == Credit(1, 20 * NANO)
     assert "number 1, lifetime total 20.00 CHF: sold" in printed.err
+    assert main([word for word in options if word != "20.00"]) == 0
+    again = capsys.readouterr()
+    assert again.out == printed.out
+    assert "the last code again; nothing was sold" in again.err
 
 
 def test_verify_tells_codes_that_the_book_never_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
