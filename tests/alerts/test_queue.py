@@ -167,7 +167,7 @@ def test_rates_hold_back_and_let_go() -> None:
 
 def test_a_load_that_trips_all_day_does_not_use_up_what_the_notice_of_a_cut_needs() -> None:
     """S0-18, I14: a limited household may trip its limiter six times an hour; the suspension is told all the same."""
-    waiting, state, sent = queue(), S.LIMITED, 0
+    waiting, state, sent, now = queue(), S.LIMITED, 0, at(0)
     waiting.account_of = lambda _: account(state)
     for seq in range(1, 24 * 6):
         now = at(seq * 10 * MINUTE_MS)
