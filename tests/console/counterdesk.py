@@ -86,18 +86,15 @@ class Station:
         table = SimpleNamespace(id=GATEWAY, timezone="Europe/Zurich")
         settings = SimpleNamespace(gateway=table, console=ConsoleTable(sticks=("/dev",)))
         installation = SimpleNamespace(configuration=SimpleNamespace(settings=settings), points=())
-        self.desk = cast(
-            "Desk",
-            SimpleNamespace(
-                installation=installation,
-                store=self.counter.store,
-                teller=teller,
-                clock=clock,
-                headend=downlink,
-                access=access,
-                device=self.device,
-                plant=SimpleNamespace(latest=self.seen.get),
-            ),
+        self.desk = Desk(
+            cast("Any", installation),
+            self.counter.store,
+            teller,
+            cast("Any", clock),
+            cast("Any", SimpleNamespace(latest=self.seen.get)),
+            cast("Any", downlink),
+            self.device,
+            access,
         )
         try:
             yield self
