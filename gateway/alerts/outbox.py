@@ -43,7 +43,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Shared:
     """What every channel shares."""
 
     gateway_id: str
@@ -57,18 +57,18 @@ class Desk:
 class Outbox:
     """The queue of one channel and the task that empties it."""
 
-    def __init__(self, channel: Channel, desk: Desk, recipients: Sequence[Recipient], limits: Limits) -> None:
+    def __init__(self, channel: Channel, shared: Shared, recipients: Sequence[Recipient], limits: Limits) -> None:
         self.channel = channel
-        self.queue = Queue(limits, desk.teller.account)
+        self.queue = Queue(limits, shared.teller.account)
         self.recipients = recipients
         self.last = ""
         """What became of the latest attempt: "sent", or the reason why not; "" before the first."""
-        self._desk = desk
+        self._shared = shared
         self._grown = asyncio.Event()
         self._failed: list[str] = []
         self._read_seq = 0
         self._kept_seq = 0
-        self._born_seq = desk.store.head.seq
+        self._born_seq = shared.store.head.seq
 
     @property
     def cursor(self) -> str:
@@ -78,7 +78,7 @@ class Outbox:
     @property
     def behind_rows(self) -> int:
         """How many rows of the journal it has not read yet."""
-        return self._desk.store.head.seq - self._read_seq
+        return self._shared.store.head.seq - self._read_seq
 
     def reported(self, message_id: str, fate: str) -> None:
         """The network says what became of a message it had taken; never blocks. Only what failed is worth a row."""
@@ -98,7 +98,7 @@ class Outbox:
             while True:
                 self._grown.clear()
                 await self._catch_up()
-                now = self._desk.clock.now()
+                now = self._shared.clock.now()
                 self.queue.tidy(now)
                 await self._tell_expired()
                 await self._tell_failed()
@@ -113,7 +113,7 @@ class Outbox:
 
     async def _begin(self) -> None:
         """From the cursor; a channel that is new begins with what is told from now on."""
-        store = self._desk.store
+        store = self._shared.store
         kept, head = await store.cursor(self.cursor), store.head.seq
         if not kept or kept > head:  # never used before, or a journal that began anew
             kept = self._born_seq
@@ -127,9 +127,9 @@ class Outbox:
 
     async def _recall(self, head: int) -> None:
         """The rates count what earlier runs sent: else each restart would allow another day's worth."""
-        now_ms, found = self._desk.clock.now().running_ms, list[tuple[int, str]]()
+        now_ms, found = self._shared.clock.now().running_ms, list[tuple[int, str]]()
         for before in range(head, max(0, head - RECALLED_MAX_ROWS), -BATCH):
-            rows = await self._desk.store.rows_after(max(0, before - BATCH), min(BATCH, before))
+            rows = await self._shared.store.rows_after(max(0, before - BATCH), min(BATCH, before))
             ages_ms = [now_ms - at_ms for row in rows if (at_ms := running_ms(row)) is not None]
             sent = [one for one in map(read, rows) if isinstance(one, Outcome) and one.sent]
             found += [
@@ -143,7 +143,7 @@ class Outbox:
 
     async def _catch_up(self) -> None:
         """Read all that is new; what was told long ago is dropped before anything is sent."""
-        while rows := await self._desk.store.rows_after(self._read_seq, BATCH):
+        while rows := await self._shared.store.rows_after(self._read_seq, BATCH):
             for row in rows:
                 self._read_seq = row.seq
                 match read(row):
@@ -153,20 +153,20 @@ class Outbox:
                     case Outcome(channel=self.channel.name, seq=seq, recipient=recipient):
                         self.queue.done(seq, recipient)
                     case Began():
-                        self.queue.restarted(self._desk.clock.now())
+                        self.queue.restarted(self._shared.clock.now())
                     case _:
                         pass
 
     async def _deliver(self, job: Job) -> None:
         """One attempt, and what it means."""
-        desk, now = self._desk, self._desk.clock.now()
+        shared, now = self._shared, self._shared.clock.now()
         if job.tries and self.queue.too_old(job, now):
             await self._give_up(job, job.reason)
             return
-        account = desk.teller.account(job.occasion.account_id)
+        account = shared.teller.account(job.occasion.account_id)
         assert account is not None, "tidied before"
         result = await self._send(self._message(job, account))
-        now = desk.clock.now()
+        now = shared.clock.now()
         match result:
             case Sent(reference):
                 self.queue.counted(job.recipient, now)
@@ -202,12 +202,12 @@ class Outbox:
                 return result
 
     def _message(self, job: Job, account: Account) -> Message:
-        desk, occasion, recipient = self._desk, job.occasion, job.recipient
-        messages = desk.messages[recipient.language]
-        whom = contact(desk.utility, account.policy.policy_id)
+        shared, occasion, recipient = self._shared, job.occasion, job.recipient
+        messages = shared.messages[recipient.language]
+        whom = contact(shared.utility, account.policy.policy_id)
         name, text = words.text_for(occasion, account, messages)
         known = words.facts(occasion, account, whom, messages)
-        message_id = f"alert.{desk.gateway_id}.{occasion.seq}.{occasion.mark}.{recipient.number}"
+        message_id = f"alert.{shared.gateway_id}.{occasion.seq}.{occasion.mark}.{recipient.number}"
         if self.channel.name == "sms":
             return Message(message_id, recipient.to, "", words.sms(text, known))
         subject, body = words.email(name, text, known, whom, messages)
@@ -241,25 +241,25 @@ class Outbox:
             await self._note(UNDELIVERED, "", ("row", int(row)), ("recipient", number))
 
     async def _note(self, what: str, account_id: str, *detail: tuple[str, str | int]) -> None:
-        await self._desk.teller.note(what, (("channel", self.channel.name), *detail), account_id)
+        await self._shared.teller.note(what, (("channel", self.channel.name), *detail), account_id)
 
     async def _keep_cursor(self) -> None:
         oldest = self.queue.oldest_seq()
         reached = self._read_seq if oldest is None else min(oldest - 1, self._read_seq)
         if reached - self._kept_seq >= CURSOR_STEP_ROWS:
             self._kept_seq = reached
-            await self._desk.store.move_own_cursor(self.cursor, reached)
+            await self._shared.store.move_own_cursor(self.cursor, reached)
 
     async def _wait(self) -> None:
         """Until the journal has grown or something may be due; a rung may change without a row of ours."""
-        left_ms = self.queue.left_ms(self._desk.clock.now())
+        left_ms = self.queue.left_ms(self._shared.clock.now())
         if left_ms is None:
             await self._grown.wait()
             return
         pause_s = min(LOOK_S, max(left_ms / 1000, 0.05))
         waits = {
             asyncio.ensure_future(self._grown.wait()),
-            asyncio.ensure_future(self._desk.clock.sleep(pause_s)),
+            asyncio.ensure_future(self._shared.clock.sleep(pause_s)),
         }
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from gateway.alerts.channel import Channel, Reporting
-from gateway.alerts.outbox import Desk, Outbox
+from gateway.alerts.outbox import Outbox, Shared
 from gateway.alerts.queue import HOUR_MS, Limits
 from gateway.alerts.recipients import recipients
 from gateway.clock import Clock
@@ -41,7 +41,7 @@ def open_alerts(
     if table is None or utility is None:
         return Alerts(())
     channels = (factory or build_channels)(configuration, clock)
-    desk = Desk(settings.gateway.id, store, teller, clock, utility, configuration.messages)
+    shared = Shared(settings.gateway.id, store, teller, clock, utility, configuration.messages)
     limits = Limits(
         settings.gateway.timezone,
         quiet_minutes(table.quiet),
@@ -49,7 +49,7 @@ def open_alerts(
         table.per_recipient_day,
         table.per_channel_hour,
     )
-    outboxes = [Outbox(channel, desk, recipients(table, channel.name), limits) for channel in channels]
+    outboxes = [Outbox(channel, shared, recipients(table, channel.name), limits) for channel in channels]
     for outbox in outboxes:
         teller.subscribe_committed(outbox.wake)
         if isinstance(outbox.channel, Reporting):

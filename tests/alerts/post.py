@@ -13,7 +13,7 @@ from typing import Any, ParamSpec
 import msgspec
 
 from gateway.alerts.channel import Message, Result, Sent
-from gateway.alerts.outbox import Desk, Outbox
+from gateway.alerts.outbox import Outbox, Shared
 from gateway.alerts.queue import Limits
 from gateway.alerts.recipients import Recipient, mask
 from gateway.config.settings import UtilityTable
@@ -163,8 +163,8 @@ async def post(
     if teller.account("CH-1") is None:
         await teller.open_account(opening())
     channel = channel or Scripted()
-    desk = Desk("gw-1", store, teller, clock, UTILITY, TEXTS)
-    outbox = Outbox(channel, desk, recipients, limits or Limits("Europe/Zurich"))
+    shared = Shared("gw-1", store, teller, clock, UTILITY, TEXTS)
+    outbox = Outbox(channel, shared, recipients, limits or Limits("Europe/Zurich"))
     if state is not None:
         outbox.queue.account_of = state
     teller.subscribe_committed(outbox.wake)
