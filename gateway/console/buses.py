@@ -156,7 +156,7 @@ def link_of(desk: Desk, bus_id: str) -> tuple[str, ModbusLink]:
 
 async def _list(desk: Desk, _session: Session, _: Nothing) -> Buses:
     found = []
-    for table in desk.installation.configuration.settings.bus:
+    for table in desk.settings.bus:
         link = desk.plant.buses[table.id].link
         line = desk.installation.lines.get(table.id)
         text = "" if line is None else f"{line.baud} {line.bits}{line.parity}{line.stop_bits}"

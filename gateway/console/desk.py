@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.clock import SystemClock
+from gateway.config.settings import Settings
 from gateway.console.access import Access, Outside
 from gateway.console.codes import code_of
 from gateway.console.session import Session
@@ -47,6 +48,11 @@ class Desk:
     access: Access
     alerts: Alerts | None = None
     """None where no channel is configured."""
+
+    @property
+    def settings(self) -> Settings:
+        """The tables of gateway.toml."""
+        return self.installation.configuration.settings
 
 
 def open_desk(

@@ -119,7 +119,7 @@ async def _clock(desk: Desk, _session: Session, _: Nothing) -> ClockShown:
 
 
 async def _network(desk: Desk, _session: Session, _: Nothing) -> NetworkShown:
-    table, store, at = desk.installation.configuration.settings.headend, desk.store, desk.clock.now()
+    table, store, at = desk.settings.headend, desk.store, desk.clock.now()
     contacts = tuple(
         ContactLine(account.account_id, (at.running_ms - account.contact_running_ms) // 1000)
         for account in desk.teller.accounts.values()
@@ -138,7 +138,7 @@ async def _network(desk: Desk, _session: Session, _: Nothing) -> NetworkShown:
 
 async def _steps(desk: Desk) -> list[StepLine]:
     """Go the way of the link once, beside it: a second connection that says nothing and ends at once."""
-    table, steps = desk.installation.configuration.settings.headend, []
+    table, steps = desk.settings.headend, []
     loop = asyncio.get_running_loop()
     began_ms = desk.clock.monotonic_ms()
 

@@ -41,7 +41,7 @@ class Names(Struct, frozen=True):
 
 
 async def _hello(desk: Desk, session: Session, _: Nothing) -> Hello:
-    table = desk.installation.configuration.settings.gateway
+    table = desk.settings.gateway
     languages = tuple(sorted(path.stem for path in (shipped.folder() / "console").glob("*.toml")))
     return Hello(table.id, __version__, table.timezone, languages, session.who, session.role, session.proven)
 
@@ -54,7 +54,7 @@ async def _names(desk: Desk, _: Session, body: NamesBody) -> Names:
         case "meter":
             found = {point.table.id for point in desk.installation.points}
         case "bus":
-            found = {bus.id for bus in desk.installation.configuration.settings.bus}
+            found = {bus.id for bus in desk.settings.bus}
         case "job":
             found = {job.job_id for account in desk.teller.accounts.values() for job in account.agenda.jobs}
     return Names(tuple(sorted(found)[:NAMES_MAX]))

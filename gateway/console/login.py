@@ -92,7 +92,7 @@ class Users(Struct, frozen=True):
 
 
 async def _whoami(desk: Desk, session: Session, _: Nothing) -> Standing:
-    gateway_id = desk.installation.configuration.settings.gateway.id
+    gateway_id = desk.settings.gateway.id
     enrolled, wait_min = bool(await desk.access.users()), await desk.access.wait_min()
     return Standing(
         gateway_id, session.who, session.role.value, session.proven, session.line, enrolled=enrolled, wait_min=wait_min

@@ -77,7 +77,7 @@ def refusal_of(answer: Answer) -> CommandRefused:
 
 async def _signed(desk: Desk, answer: Answer, facts: Detail) -> Ordered:
     """Sign what was done, put the seal on record, and give the file."""
-    gateway_id = desk.installation.configuration.settings.gateway.id
+    gateway_id = desk.settings.gateway.id
     written = {**plain(facts), **plain(answer.detail), "row": answer.journal_seq, "done_at": instant(answer.at.utc_ms)}
     made = report(desk.device, gateway_id, answer.at, answer.command_id, written)
     await desk.teller.note("console.signed", (("command_id", answer.command_id), ("seal", made.seal.decode())))

@@ -83,7 +83,7 @@ async def _status(desk: Desk, _session: Session, _: Nothing) -> Status:
     points = tuple(_point(desk, point) for point in _points(desk.installation))
     connected = desk.headend.connected
     return Status(
-        gateway=desk.installation.configuration.settings.gateway.id,
+        gateway=desk.settings.gateway.id,
         version=__version__,
         at=instant(at.utc_ms),
         trust=at.trust.value,

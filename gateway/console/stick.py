@@ -75,7 +75,7 @@ async def _export(desk: Desk, session: Session, body: ExportBody) -> Exported:
     account_id = body.account if kind is DocumentKind.EVIDENCE else account_of(desk, body.account).account_id
     following = date.fromordinal(min(body.until.toordinal() + 1, date.max.toordinal()))
     asked = DocumentAsked(desk.clock.now(), "console", account_id, kind, body.since, following)
-    gateway_id = desk.installation.configuration.settings.gateway.id
+    gateway_id = desk.settings.gateway.id
     made = await Maker(desk.store, desk.device, gateway_id, desk.teller.note).make(asked)
     files = made.files
     await asyncio.to_thread(write, body.stick, files, tops)
@@ -86,7 +86,7 @@ async def _export(desk: Desk, session: Session, body: ExportBody) -> Exported:
 
 
 def _tops(desk: Desk) -> tuple[str, ...]:
-    return desk.installation.configuration.settings.console.sticks
+    return desk.settings.console.sticks
 
 
 def found(tops: tuple[str, ...]) -> Sticks:

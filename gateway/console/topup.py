@@ -94,7 +94,7 @@ def _meant(desk: Desk, account_id: str) -> Account | None:
 
 
 def _decoded(key: bytes, desk: Desk, account: Account, code: str) -> Credit | None:
-    place = Place(desk.installation.configuration.settings.gateway.id, account.account_id, account.currency)
+    place = Place(desk.settings.gateway.id, account.account_id, account.currency)
     try:
         return scheme_of(code).decode(key, place, code)
     except CommandRefused:
