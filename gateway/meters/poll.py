@@ -98,7 +98,7 @@ class Poll:
         self._confirmed: SwitchState | None = None
         self._found: SwitchState | None = None
         self._untold = False
-        self._closed_at_ms: int | None = None
+        self._closed_at_ms = -DWELL_AFTER_CLOSE_MS
         self._open_tries = 0
         self._open_at_ms = 0
         self._limit_tries = 0
@@ -131,10 +131,10 @@ class Poll:
             observed = await self._reconcile_limit(self._wanted().limit_w, observed)
         if self._meter.can_switch:
             observed = await self._reconcile_switch(observed)
-        await self._try_switch(observed)
+        trial_ms = await self._try_switch(observed)
         self._tell(observed)
         self._rereads = self._rereads + 1 if outcome.reread else 0
-        waits_ms = [self._owed_again_ms(observed), self._trip_left_ms()]
+        waits_ms = [self._owed_again_ms(observed), self._trip_left_ms(), trial_ms]
         if self._checks_voltage() and self.period_ms > VOLTAGE_EVERY_MS:
             waits_ms.append(VOLTAGE_EVERY_MS)
         if 0 < self._rereads <= MOST_REREADS:
@@ -158,16 +158,19 @@ class Poll:
         self._limit_at_ms = 0
         self._meter.wake()
 
-    async def _try_switch(self, observed: Observation) -> None:
-        """Make the trial that somebody on site asked for, where supply is due and on."""
-        on = self._meter.can_switch and observed.switch is SwitchState.CONNECTED and not self._limiter.wants_open
-        trial = await self.trials.made(
-            self._meter, self._clock, lambda: on and self._wanted().switch is SwitchState.CONNECTED
-        )
+    async def _try_switch(self, observed: Observation) -> int | None:
+        """Make the trial that somebody on site asked for, where supply is due and on; how long it has to wait."""
+        if self.trials.wanted and self._dwell_left_ms():
+            return self._dwell_left_ms()
+        closed = SwitchState.CONNECTED
+        on = self._meter.can_switch and observed.switch is closed and not self._limiter.wants_open
+        trial = await self.trials.made(self._meter, self._clock, lambda: on and self._wanted().switch is closed)
         if trial is not None:
-            self._confirmed = None if trial.closed_ms is None else SwitchState.CONNECTED
+            self._confirmed = None if trial.closed_ms is None else closed
+            self._closed_at_ms = self._closed_at_ms if trial.closed_ms is None else self._clock.monotonic_ms()
             times = (("opened_ms", trial.opened_ms or 0), ("closed_ms", trial.closed_ms or 0))
             await self._happened("switch.tried", *times, ("trouble", trial.trouble))
+        return None
 
     def _owed_again_ms(self, observed: Observation) -> int | None:
         """A supply or a power that could not be given back is tried again soon, however long the period is."""
@@ -336,10 +339,12 @@ class Poll:
         self._open_at_ms = 0
         return await self._move(SwitchState.CONNECTED, reason)
 
+    def _dwell_left_ms(self) -> int:
+        return max(0, self._closed_at_ms + DWELL_AFTER_CLOSE_MS - self._clock.monotonic_ms())
+
     async def _open(self, reason: str) -> SwitchState | None:
         now_ms = self._clock.monotonic_ms()
-        dwelt = self._closed_at_ms is None or now_ms - self._closed_at_ms >= DWELL_AFTER_CLOSE_MS
-        if not dwelt and reason not in (LOCKOUT, OVER_LIMIT):
+        if self._dwell_left_ms() and reason not in (LOCKOUT, OVER_LIMIT):
             return None
         if now_ms < self._open_at_ms:
             return None

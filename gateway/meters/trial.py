@@ -38,6 +38,11 @@ class Trials:
     def __init__(self) -> None:
         self._asked: asyncio.Future[Trial | None] | None = None
 
+    @property
+    def wanted(self) -> bool:
+        """Somebody waits for one."""
+        return self._asked is not None
+
     def ask(self) -> asyncio.Future[Trial | None]:
         """A trial at the next poll: what came of it; None when supply is not due there, or not on; or MeterError."""
         if self._asked is None:

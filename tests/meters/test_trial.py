@@ -8,6 +8,7 @@ import pytest
 
 from gateway.errors import MeterError, MeterSilent
 from gateway.meters import trial
+from gateway.meters.poll import DWELL_AFTER_CLOSE_MS
 from gateway.meters.trial import Trials, tried
 from gateway.prepayment.supply import SupplyState, SwitchState
 from tests.meters.scene import Scene, scene
@@ -47,6 +48,31 @@ def test_a_trial_opens_and_closes_with_read_back_and_is_on_record(kind: str) -> 
             assert s.book.words() == ["switch.tried"]
             facts = dict(s.book.told[0].detail)
             assert (facts["opened_ms"], facts["closed_ms"]) == (made.opened_ms, made.closed_ms)
+
+    asyncio.run(scenario())
+
+
+def test_a_trial_waits_until_a_switch_that_has_just_closed_may_open_again() -> None:
+    """I12, decision 15: neither after supply came back nor after the trial before; whoever asked is answered then."""
+
+    async def scenario() -> None:
+        async with scene("relay") as s:
+            s.book.stand(SupplyState.SUSPENDED)
+            await s.polls(2)
+            s.book.stand(SupplyState.NORMAL)
+            await s.polls()
+            for _ in range(2):
+                assert closed(s, "relay") is True
+                asked = s.poll.trials.ask()
+                left_ms = await s.poll.run()
+                assert left_ms is not None
+                assert 0 < left_ms <= DWELL_AFTER_CLOSE_MS
+                assert not asked.done()
+                s.clock.ahead_ms += DWELL_AFTER_CLOSE_MS
+                await s.polls()
+                made = await asked
+                assert made is not None
+                assert made.opened_ms is not None
 
     asyncio.run(scenario())
 
