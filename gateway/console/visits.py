@@ -193,7 +193,7 @@ def _instant(text: str) -> datetime:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise CommandRefused("bad_arguments", complaint=f"{text} (2026-12-01T08:00+01:00)")
+        raise CommandRefused("bad_arguments", complaint=f"{text[:40]} -> 2026-12-01T08:00+01:00")
     return at
 
 

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 GAP = "  "
 CUT = "~"
 _COLUMN_MIN = 4
+_WORDS_MIN = 6
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,:]*( ?[A-Za-z%/]{1,5})?|-|")
+_KEPT = re.compile(_NUMBER.pattern + r"|[0-9]{2,4}[-.][0-9]{2}[-.][0-9]{2,4}( [0-9]{2}:[0-9]{2}( [A-Z+0-9]{2,5})?)?")
 _ASCII_BARS = "_.-=*#"
 _BLOCKS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 
@@ -18,8 +20,11 @@ def table(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> li
     count = max([len(names), *map(len, rows)])
     full = [[*row, *[""] * (count - len(row))] for row in (names, *rows)]
     widths = [max(len(row[at]) for row in full) for at in range(count)]
+    soft = [not all(_KEPT.fullmatch(row[at]) for row in full[1:]) for at in range(count)]
     while sum(widths) + len(GAP) * (count - 1) > width - 1 and max(widths, default=0) > _COLUMN_MIN:
-        widths[widths.index(max(widths))] -= 1
+        words = [size if may and size > _WORDS_MIN else 0 for size, may in zip(widths, soft, strict=True)]
+        sizes = words if any(words) else widths  # words give way first: a date without its hour is worth nothing
+        widths[sizes.index(max(sizes))] -= 1
     right = [bool(rows) and all(_NUMBER.fullmatch(row[at]) for row in full[1:]) for at in range(count)]
     return [_row(row, widths, right)[: width - 1] for row in full]
 

@@ -107,6 +107,13 @@ def test_a_table_is_as_narrow_as_it_can_be() -> None:
     ]
 
 
+def test_a_table_cuts_words_before_instants_and_amounts() -> None:
+    """24x80: a date that lost its hour is worth nothing; a name that lost its end still is one."""
+    (_, line) = words(width=40).table(["a", "b", "c"], [("01.12.2026 08:00", "-1204,17 CHF", "substation in the yard")])
+    assert line == "01.12.2026 08:00  -1204,17 CHF  substa~"
+    assert layout.table(["a"], [["1" * 60]], 40)[1].endswith("~")
+
+
 def test_pairs_are_aligned_and_go_on_below() -> None:
     """Values stand below each other; a long one goes on under itself."""
     lines = words(width=40).pairs([("shell.needs", "x"), ("shell.example", "one two three four five six seven")])
