@@ -180,7 +180,7 @@ def _fact(check: Data, say: Say) -> str:
     if check["name"] == "time":
         return say.text(f"trust.{check['fact']}")
     if not check["fact"] and check["name"] in STATED and check["found"] != "good":
-        return say.text("word.no")
+        return ("= " if check["about"] else "") + say.text("word.no")
     return say.instant(check["fact"])
 
 
