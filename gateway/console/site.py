@@ -121,9 +121,12 @@ async def _look(desk: Desk, _session: Session, body: AccountBody) -> Hanging:
     )
     if seen is None:
         return shown
+    age_ms = seen.age_ms(desk.clock.now())
+    if age_ms > FRESH_MS:  # that was the old meter
+        return replace(shown, seen_s=age_ms // 1000)
     return replace(
         shown,
-        seen_s=seen.age_ms(desk.clock.now()) // 1000,
+        seen_s=age_ms // 1000,
         serial=seen.serial,
         import_wh=seen.observed.import_wh,
         export_wh=seen.observed.export_wh,

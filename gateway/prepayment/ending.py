@@ -73,8 +73,8 @@ def left_open(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
     account = replace(outcome.account, register=judged.register)
     outcome = replace(outcome, account=account, records=(*outcome.records, *happened))
     for span in judged.spans:
-        if span.case is not None:
-            outcome = case_charged(outcome, span, span.case, at, terms)
+        assert span.case is not None, "an end charges absences only"
+        outcome = case_charged(outcome, span, span.case, at, terms)
     return outcome
 
 

@@ -10,7 +10,7 @@ from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.calendar import Calendar, CalendarNotCovered, day_term_end
 from gateway.prepayment.events import Detail, Hold, HoldKind, HoldReleased, HoldSet, LockoutSet, Moment
 from gateway.prepayment.holds import HELD_RUNGS, blocked_by, tidied, window
-from gateway.prepayment.ledger import Happening, Record, Verdict
+from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
 from gateway.prepayment.outages import OUTAGE_MAX_MS, OUTAGES_MAX, Outage, OutageCancelled, OutagePlanned
 from gateway.prepayment.policy import DayKind
 from gateway.prepayment.taken import Taken, refused
@@ -220,10 +220,14 @@ def _window_facts(outage: Outage) -> Detail:
 
 
 def lockout_set(account: Account, request: LockoutSet) -> Taken | Verdict:
-    """Open the supply for safety or work; a second reason does not replace the first."""
+    """Open the supply for safety or work; a second reason does not replace the first.
+
+    The receipt names the reason: the head-end learns from it what somebody on site has set, and says it in a resync.
+    """
     if account.lockout is not None and account.lockout != request.reason:
         return refused("locked_out", by=account.lockout)  # one release would end both, over somebody's head
-    return Taken(lambda a: replace(a, lockout=request.reason))
+    told = Verdict(VerdictStatus.APPLIED, "", (("lockout", request.reason),))
+    return Taken(lambda a: replace(a, lockout=request.reason), verdict=told)
 
 
 def lockout_released(account: Account) -> Taken | Verdict:

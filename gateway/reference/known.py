@@ -59,6 +59,8 @@ class Known(Struct):
     rolled_over: bool = False
     opened_ms: int = 0
     before_end: tuple[SupplyState, int, str | None] | None = None
+    lockout: str | None = None
+    """Set by whomever, as the receipts say: at the gateway's console nobody here signs it."""
 
     def reopened(self) -> Known:
         """The account as it stood before its contract ended."""
@@ -164,12 +166,22 @@ def learn(accounts: dict[str, Known], row: dict[str, Any]) -> None:
         known.notice_ms = at["running_ms"]
     elif kind == "event":
         _case(known, row)
-    elif kind == "receipt" and row["status"] == "applied" and row["command"] in ("top_up", "top_up_reverse"):
-        total = (row["detail"]["sequence"], row["detail"]["total"])
-        if row["command"] == "top_up":
-            known.top_up = total
-        else:
-            known.reversal = total
+    elif kind == "receipt" and row["status"] == "applied":
+        _receipt(known, row["command"], row["detail"])
+
+
+def _receipt(known: Known, command: str, detail: dict[str, Any]) -> None:
+    match command:
+        case "top_up":
+            known.top_up = (detail["sequence"], detail["total"])
+        case "top_up_reverse":
+            known.reversal = (detail["sequence"], detail["total"])
+        case "lockout_set":
+            known.lockout = detail.get("lockout", known.lockout)
+        case "lockout_release":
+            known.lockout = None
+        case _:
+            pass
 
 
 def carried(old: Known, new: Known, *, lost_ms: int, resynced_ms: int) -> Known:
@@ -188,6 +200,7 @@ def carried(old: Known, new: Known, *, lost_ms: int, resynced_ms: int) -> Known:
     }
     merged.power_w = old.power_w if new.power_w is None else new.power_w
     merged.opened_ms = old.opened_ms + moved_ms
+    merged.lockout = new.lockout or old.lockout
     merged.rolled_over = old.rolled_over or new.rolled_over
     merged.at = old.at  # a resync names the register of the lost branch
     merged.standing_at = new.standing_at or old.standing_at
@@ -216,7 +229,7 @@ def position(known: Known, signed: Signed, running_ms: int) -> PositionBody:
         notice_age_ms=None if known.notice_ms is None else max(0, running_ms - known.notice_ms),
         dated_at=_instant(known.dated_at),
         standing_at=_instant(known.standing_at),
-        lockout=signed.lockout,
+        lockout=signed.lockout or known.lockout,  # either keeps the supply open: nobody is put at risk by what is lost
         holds=tuple(signed.holds.values()),
         posting_sequence=known.posting_sequence,
         posting_missing=known.posting_missing,

@@ -162,8 +162,9 @@ def test_energy_not_read_yet_keeps_the_price_of_its_day() -> None:
 def test_a_second_lock_out_does_not_take_the_place_of_the_first() -> None:
     """Decision 13: there is one lock-out; whoever comes second is told by whom it is, and its release ends no other."""
     w = world()
-    assert w.post(LockoutSet(w.now(), "x", "fire brigade")).verdict == Verdict(VerdictStatus.APPLIED)
+    applied = Verdict(VerdictStatus.APPLIED, "", (("lockout", "fire brigade"),))
+    assert w.post(LockoutSet(w.now(), "x", "fire brigade")).verdict == applied
     second = w.post(LockoutSet(w.now(), "y", "meter change")).verdict
     assert second == Verdict(VerdictStatus.REFUSED, "locked_out", (("by", "fire brigade"),))
-    assert w.post(LockoutSet(w.now(), "z", "fire brigade")).verdict == Verdict(VerdictStatus.APPLIED)
+    assert w.post(LockoutSet(w.now(), "z", "fire brigade")).verdict == applied
     assert w.account.lockout == "fire brigade"

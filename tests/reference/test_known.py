@@ -238,3 +238,21 @@ def test_who_gave_the_place_to_nobody_yet_is_not_resynced() -> None:
 def test_what_a_resync_sends_again_is_kept_when_it_is_signed() -> None:
     """Threat 3: every command that `Signed` takes over is one that the head-end hands to it."""
     assert {Command.METER_REPLACE, Command.ACCOUNT_ROLLOVER, Command.POWER_SET, Command.HOLD_SET} <= SETTLING
+
+
+def receipt(command: str, **detail: str) -> dict[str, Any]:
+    """An order that was carried out, whoever gave it."""
+    return {"type": "receipt", "account_id": "A1", "at": AT, "status": "applied", "command": command, "detail": detail}
+
+
+def test_a_lockout_set_on_site_is_said_in_a_resync() -> None:
+    """Decision 13, threat 3: nobody here signed it; forgotten by an old image it would close the supply on a worker."""
+    accounts: dict[str, Known] = {}
+    learn(accounts, entry(100, 200))
+    learn(accounts, receipt("lockout_set", lockout="riser open"))
+    assert position(accounts["A1"], Signed(), 0).lockout == "riser open"
+    assert position(accounts["A1"], Signed(lockout="ours"), 0).lockout == "ours"
+    assert carried(accounts["A1"], Known(), lost_ms=0, resynced_ms=0).lockout == "riser open"
+    learn(accounts, receipt("lockout_release"))
+    assert position(accounts["A1"], Signed(), 0).lockout is None
+    assert position(accounts["A1"], Signed(lockout="ours"), 0).lockout == "ours"

@@ -73,7 +73,20 @@ def position(  # noqa: C901, PLR0912 - an arm for each kind of row
     found["in_state_ms"] = max(0, last_ms - since_ms)
     if notice_ms is not None:
         found["notice_age_ms"] = max(0, last_ms - notice_ms)
-    return {name: value for name, value in (found | signed).items() if value is not None}
+    found["lockout"] = _locked_out(rows, account_id)
+    own = {name: value for name, value in signed.items() if value is not None}
+    return {name: value for name, value in (found | own).items() if value is not None}
+
+
+def _locked_out(rows: list[dict[str, Any]], account_id: str) -> str | None:
+    """Why the supply is locked out, as the receipts say: what somebody set on site was signed by nobody here."""
+    for row in reversed(rows):
+        if row["type"] == "receipt" and row["status"] == "applied" and row.get("account_id") == account_id:
+            if row["command"] == "lockout_set":
+                return str(row["detail"]["lockout"])
+            if row["command"] == "lockout_release":
+                return None
+    return None
 
 
 @dataclass(slots=True)

@@ -126,6 +126,8 @@ def visit(visitor: Visitor, centre: ServiceCentre, site: Site) -> None:
     visitor.says("meter flat")
     site.do("swap flat 33000001 5.2")
     site.do("clear flat")
+    wait_for(lambda: any(line["event"] == "meter.back" for line in site.logged()), 30)
+    assert "5.200 kWh" in visitor.says("meter flat")
     replaced(visitor)
     assert "FLAT     normal" in visitor.says("status")
     visitor.type("topup code SHOP\r")

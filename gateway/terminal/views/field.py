@@ -62,7 +62,8 @@ def replace(talk: Talk, words: Mapping[str, str]) -> None:
     company = talk.read("field.ask_company")
     consent = talk.read("field.ask_consent")
     facts = {"old": old_serial, "old_end": talk.say.energy(old_end_wh), "new": new_serial}
-    talk.show(_summary(talk.say, {**facts, "new_start": talk.say.energy(new_start_wh), "consent": consent}))
+    facts |= {"new_start": talk.say.energy(new_start_wh)} | _counted(found, new_start_wh, talk.say)
+    talk.show(_summary(talk.say, {**facts, "consent": consent}))
     if not talk.confirm("field.confirm_customer") or not talk.confirm("field.confirm_replace"):
         talk.show([talk.say.text("field.nothing_done")])
         return
@@ -151,6 +152,12 @@ def _hanging(found: Data, say: Say) -> Iterator[str]:
     if found.get("import_wh") is not None:
         rows.append(("field.register_now", say.energy(found["import_wh"])))
     yield from say.pairs(rows)
+
+
+def _counted(found: Data, new_start_wh: int, say: Say) -> dict[str, str]:
+    """What the new meter has counted since it hangs, by what was typed: it will be charged, so somebody must see it."""
+    now_wh = found.get("import_wh")
+    return {} if now_wh is None else {"counted": say.energy(now_wh - new_start_wh)}
 
 
 def _summary(say: Say, facts: Mapping[str, str]) -> Iterator[str]:
