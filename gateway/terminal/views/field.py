@@ -177,8 +177,10 @@ def _told(talk: Talk, data: Data) -> None:
 
 
 def _keep(name: str, text: str) -> None:
-    """A new file; nothing that is there is overwritten."""
+    """A new file; nothing that is there is overwritten, and a command typed ahead is no name."""
     try:
+        if " " in name:
+            raise ValueError("a name without spaces, please")
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(text.encode())
