@@ -21,6 +21,7 @@ _ALWAYS = (
     (r"(Challenge +)\d{4} \d{4} \d{4}", r"\g<1>1111 2222 3333"),
     (r"(Answer \(14 digits\): )[\d ]+", r"\g<1>1234 1234 1234 12"),
     (r"(Code \(8 groups of 5 digits\): )[\d ]+", r"\g<1>01234 01234 01234 01234 01234 01234 01234 01234"),
+    (r"(where +)rs485[\s\S]*?/ 1\n", "\\g<1>rs485 /dev/serial/by-id/usb-meters / 1\n"),
     (r"after \d+ ms", "after 9 ms"),
     (r"(row +)\d+", r"\g<1>99"),
     (r"127\.0\.0\.1:\d+", "broker.example:1883"),
