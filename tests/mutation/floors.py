@@ -16,14 +16,14 @@ from tests.mutation import tree
 
 FLOOR_ALL_PERCENT = 95
 _FOLDER = tree.CACHE / "coverage"
-_NO_XDIST = ["-p", "no:cacheprovider", "-q"]
+_PYTEST = ["-p", "no:cacheprovider", "-q", "-n", "auto", "--maxprocesses=4"]
 
 
 def coverage_floors(*, everything: bool) -> int:
     """Measure, print what is missing, keep the figures; 0 when the floors hold."""
     _FOLDER.mkdir(parents=True, exist_ok=True)
     figures: dict[str, str | int | float] = {}
-    report = _measured("pure", [*_NO_XDIST, *tree.tests()], tree.modules())
+    report = _measured("pure", [*_PYTEST, *tree.tests()], tree.modules())
     missing = {name: told for name, file in sorted(report["files"].items()) if (told := _missing(file))}
     missing |= {name: "never imported" for name in tree.modules() if name not in report["files"]}
     figures |= {"modules": len(report["files"]), "of them at 100 %": len(report["files"]) - len(missing)}
@@ -32,7 +32,7 @@ def coverage_floors(*, everything: bool) -> int:
         print(f"{name}: {told}")
     good = not missing
     if everything:
-        totals = _measured("all", ["-q", "-n", "auto", "--maxprocesses=4"], ["gateway/*"])["totals"]
+        totals = _measured("all", _PYTEST, ["gateway/*"])["totals"]
         figures |= _percent("whole gateway", totals)
         good = good and totals["percent_covered"] >= FLOOR_ALL_PERCENT
     record("coverage", figures)
