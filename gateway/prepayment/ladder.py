@@ -281,13 +281,15 @@ def _clear_of_low(s: Situation) -> bool:
     return policy.low_credit_days is None or days is None or days > policy.low_credit_days
 
 
-def _over(term: Term, cap_nano: int | None, s: Situation) -> bool:
+def over(term: Term, cap_nano: int | None, s: Situation) -> bool:
+    """A term is over, or the debt cap that shortens it is reached (decision 11)."""
     if cap_nano is not None and s.balance_nano <= -cap_nano:
         return True
     return term_left_ms(term, s) == 0
 
 
-def _can_limit(s: Situation) -> bool:
+def can_limit(s: Situation) -> bool:
+    """Reduced power is possible here and wanted by the policy (decision 15)."""
     return s.account.policy.limit_enabled and s.terms.can_limit and s.account.commodity is Commodity.ELECTRICITY
 
 
@@ -305,10 +307,10 @@ _CONDITIONS: dict[Condition, Callable[[Situation], bool]] = {
     Condition.RESTORE_MIN: lambda s: s.balance_nano >= s.account.policy.restore_min_nano,
     Condition.LOW: _low,
     Condition.CLEAR_OF_LOW: _clear_of_low,
-    Condition.GRACE_OVER: lambda s: _over(s.account.policy.grace, s.account.policy.grace_debt_cap_nano, s),
-    Condition.LIMIT_OVER: lambda s: _over(s.account.policy.limit_term, s.account.policy.limit_debt_cap_nano, s),
-    Condition.CAN_LIMIT: _can_limit,
-    Condition.CANNOT_LIMIT: lambda s: not _can_limit(s),
+    Condition.GRACE_OVER: lambda s: over(s.account.policy.grace, s.account.policy.grace_debt_cap_nano, s),
+    Condition.LIMIT_OVER: lambda s: over(s.account.policy.limit_term, s.account.policy.limit_debt_cap_nano, s),
+    Condition.CAN_LIMIT: can_limit,
+    Condition.CANNOT_LIMIT: lambda s: not can_limit(s),
     Condition.CAN_DISCONNECT: lambda s: s.terms.can_disconnect,
     Condition.PROTECTED: lambda s: protecting(s.account, s.at) is not None,
     Condition.OUT_OF_REACH: lambda s: _out_of_reach(s) or unanswered(s.account),

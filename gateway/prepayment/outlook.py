@@ -12,8 +12,8 @@ from gateway.prepayment import civil, legal
 from gateway.prepayment.account import Account, Terms
 from gateway.prepayment.calendar import CalendarNotCovered, next_slot_utc_ms
 from gateway.prepayment.events import Moment
-from gateway.prepayment.ladder import Situation, situation_of, term_left_ms
-from gateway.prepayment.supply import Commodity, SupplyState
+from gateway.prepayment.ladder import Situation, can_limit, over, situation_of, term_left_ms
+from gateway.prepayment.supply import SupplyState
 
 _S = SupplyState
 
@@ -65,11 +65,10 @@ def _next(s: Situation) -> SupplyState | None:
     """The rung that follows; only a debt goes further, and only where meter and policy can."""
     if s.balance_nano >= 0:
         return None
-    can_limit = s.account.policy.limit_enabled and s.terms.can_limit and s.account.commodity is Commodity.ELECTRICITY
     suspended = _S.SUSPENDED if s.terms.can_disconnect else None
     match s.account.supply.state:
         case _S.GRACE:
-            return _S.LIMITED if can_limit else suspended
+            return _S.LIMITED if can_limit(s) else suspended
         case _S.LIMITED:
             return suspended
         case _:
@@ -82,8 +81,7 @@ def _left_ms(s: Situation) -> int | None:
     grace = supply.state is _S.GRACE
     term = policy.grace if grace else policy.limit_term
     cap_nano = policy.grace_debt_cap_nano if grace else policy.limit_debt_cap_nano
-    capped = cap_nano is not None and s.balance_nano <= -cap_nano
-    term_ms = 0 if capped else term_left_ms(term, s)
+    term_ms = 0 if over(term, cap_nano, s) else term_left_ms(term, s)
     if term_ms is None or supply.notice_running_ms is None:
         return None
     notice_ms = supply.notice_running_ms + policy.min_after_notice_ms - s.at.running_ms
