@@ -78,7 +78,7 @@ class Headend:
                 return await Maker(store, device, gateway_id, teller.note).make(asked)
 
             self._delivery = Delivery(link, make, topics, clock.sleep, teller.note)
-        self._uplink = Uplink(link, store, teller, topics, sleep=clock.sleep, acknowledges=table.acknowledges)
+        self._uplink = Uplink(link, store, teller, topics, clock=clock, acknowledges=table.acknowledges)
         self._timesync = TimeSync(link, clock, topics, clock.authenticate)
         self._downlink = Downlink(
             link,

@@ -3,13 +3,13 @@
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from gateway.commands.link import ResendBody
+from gateway.commands.link import AckBody, ResendBody
 from gateway.errors import LinkError
 from gateway.headend import connection
 from gateway.headend.connection import MqttLink
@@ -18,7 +18,7 @@ from gateway.headend.mqtt import V5
 from gateway.headend.topics import Topics
 from gateway.headend.uplink import Uplink
 from gateway.prepayment.ledger import Happening
-from gateway.store import Store
+from gateway.store import Row, Store
 from gateway.teller import Teller
 from tests.brokers import Mosquitto
 from tests.counter import HandClock, terms
@@ -110,12 +110,12 @@ async def test_an_access_list_that_forbids_one_topic_is_no_old_broker() -> None:
 
 
 class Breaking:
-    """A link whose first session ends at its third message."""
+    """A link; each session takes so many messages and ends at the next one (None, and later ones: goes on)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *lengths: int | None) -> None:
         self.session = 1
-        self.sent: list[bytes] = []
-        self.left = 3
+        self.sent: list[list[bytes]] = [[]]
+        self._lengths = lengths
 
     async def run(self) -> None:
         """Nothing to keep up."""
@@ -127,14 +127,18 @@ class Breaking:
         await asyncio.Event().wait()
 
     async def send(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
-        self.left -= 1
-        if self.left == 0:
-            self.session += 1
+        if self._lengths[self.session - 1 :][:1] == (len(self.sent[-1]),):
+            self.lose()
             raise LinkError("gone")
-        self.sent.append(payload)
+        self.sent[-1].append(payload)
         done = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
+
+    def lose(self) -> None:
+        """The session ends now."""
+        self.session += 1
+        self.sent.append([])
 
     def send_lossy(self, topic: str, payload: bytes) -> bool:
         return False
@@ -143,22 +147,62 @@ class Breaking:
         raise NotImplementedError
 
 
+class Waiting(HandClock):
+    """Who sleeps waits for the test to move the time."""
+
+    async def sleep(self, seconds: float) -> None:
+        until_ms = self.running_ms + int(seconds * 1000)
+        while self.running_ms < until_ms:
+            await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def uplink_of(
+    link: Breaking, clock: HandClock, path: Path, *, rows: int
+) -> AsyncGenerator[tuple[Uplink, list[Row]]]:
+    """An uplink that runs over so many rows of a new journal."""
+    store = await Store.open(path / "store.db")
+    teller = await Teller.open(store, clock, terms)
+    happened = [Happening(clock.now(), "", f"x.{number}") for number in range(rows)]
+    await store.commit(at=clock.now(), accounts=(), records=happened)
+    uplink = Uplink(link, store, teller, Topics("gw"), clock=clock)
+    task = asyncio.create_task(uplink.run())
+    try:
+        async with asyncio.timeout(5):
+            yield uplink, await store.rows_after(0, rows + 10)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await store.close()
+
+
 async def test_a_resend_survives_a_connection_that_breaks(tmp_path: Path) -> None:
     """I23: rows asked for again are owed until the broker has them, also those before the cursor."""
-    store, clock, link = await Store.open(tmp_path / "store.db"), HandClock(), Breaking()
-    teller = await Teller.open(store, clock, terms)
-    rows = await store.commit(
-        at=clock.now(), accounts=(), records=[Happening(clock.now(), "", f"x.{k}") for k in range(5)]
-    )
-    last = rows[-1]
-    await store.move_cursor(last.epoch, last.seq, last.hash)
+    link = Breaking(None, 2)
+    async with uplink_of(link, Waiting(), tmp_path, rows=5) as (uplink, rows):
+        await until(lambda: len(link.sent[0]) == len(rows))
+        last = rows[-1]
+        await uplink.acknowledge(AckBody(last.epoch, last.seq, last.hash))
+        link.lose()
+        uplink.resend(ResendBody(1, last.seq))
+        await until(lambda: len(link.sent) == 3 and len(link.sent[2]) == len(rows))
+        assert link.sent[2] == [row.body for row in rows]
 
-    uplink = Uplink(link, store, teller, Topics("gw"), sleep=asyncio.sleep)
-    uplink.resend(ResendBody(1, last.seq))
-    task = asyncio.create_task(uplink.run())
-    async with asyncio.timeout(5):
-        await until(lambda: len(set(link.sent)) == last.seq)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    await store.close()
+
+async def test_what_a_broker_confirmed_is_not_paid_for_at_each_connection(tmp_path: Path) -> None:
+    """Threat 4, I20: a clone throws us out twice a minute; a row goes once an hour, the newest says where we are."""
+    clock, link = Waiting(), Breaking()
+    async with uplink_of(link, clock, tmp_path, rows=5) as (uplink, rows):
+        bodies = [row.body for row in rows]
+        await until(lambda: link.sent == [bodies])
+        for _ in range(3):
+            link.lose()
+            uplink.wake()
+            await asyncio.sleep(0.02)
+            clock.advance(6000)
+            await until(lambda: link.sent[-1] == bodies[-1:])
+        clock.advance(3_600_000)
+        link.lose()
+        uplink.wake()
+        await until(lambda: link.sent[-1] == bodies)

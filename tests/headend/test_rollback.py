@@ -24,6 +24,7 @@ from gateway.reference.cli import main
 from gateway.reference.headend import HeadEnd
 from gateway.reference.resync import resync
 from tests.brokers import Mosquitto
+from tests.counter import HandClock
 from tests.headend.world import ACCOUNT, Running, World, until
 
 
@@ -155,7 +156,7 @@ async def test_a_lost_store_credits_a_sale_once_and_never_a_life(world: World) -
 async def test_a_clone_is_suspected_however_many_came_before_it(world: World) -> None:
     """Threat 4, I23: forks are noted only so often, but a suspicion that a resync has ended may begin again."""
     async with world.gateway() as gateway:
-        uplink = Uplink(AsyncMock(), gateway.store, gateway.teller, Topics("gw-1"), sleep=asyncio.sleep)
+        uplink = Uplink(AsyncMock(), gateway.store, gateway.teller, Topics("gw-1"), clock=HandClock())
 
         async def fork(epoch: str, seq: int) -> None:
             with pytest.raises(CommandRefused):

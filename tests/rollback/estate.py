@@ -6,7 +6,6 @@ real teller and uplink above them; the head-end is the reference's own reading o
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -158,7 +157,7 @@ class Estate:
 
     async def acknowledge(self, body: AckBody) -> None:
         """The gateway takes an acknowledgement."""
-        uplink = Uplink(cast("Link", None), self.store, self.teller, Topics("gw"), sleep=asyncio.sleep)
+        uplink = Uplink(cast("Link", None), self.store, self.teller, Topics("gw"), clock=self.clock)
         with suppress(CommandRefused):  # a fork: the teller has been told
             await uplink.acknowledge(body)
 
