@@ -59,7 +59,7 @@ class Uplink:
         self._resends: deque[tuple[int, int]] = deque()
         self._forks: set[tuple[str, int, str]] = set()
         self._confirmed = self._confirmed_interval = 0
-        self._again_ms: int | None = None
+        self._again_ms = 0
 
     def wake(self) -> None:
         """The journal or the interval table has grown; never blocks."""
@@ -131,7 +131,7 @@ class Uplink:
     async def _begin(self) -> tuple[int, int]:
         """The row and the interval a new connection goes on after: the cursors, or what a broker confirmed lately."""
         now_ms = self._clock.monotonic_ms()
-        if self._again_ms is None or now_ms >= self._again_ms:
+        if now_ms >= self._again_ms:
             self._again_ms = now_ms + AGAIN_MS
             self._confirmed = self._confirmed_interval = 0
         cursor, quarter = await self._store.cursor(JOURNAL), await self._store.cursor(INTERVAL)

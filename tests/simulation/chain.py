@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any
 
 GENESIS = "0" * 64
@@ -128,4 +129,9 @@ class Chain:
 
 
 def _hash(row: Row, payload: bytes) -> str:
-    return hashlib.sha256(bytes.fromhex(row["prev"]) + payload).hexdigest()
+    return _sealed(row["prev"], payload)
+
+
+@lru_cache(maxsize=4096)  # the rows of another branch are asked about again and again
+def _sealed(before: str, payload: bytes) -> str:
+    return hashlib.sha256(bytes.fromhex(before) + payload).hexdigest()
