@@ -9,6 +9,7 @@ import random
 import sys
 import time
 from collections import defaultdict
+from itertools import groupby
 
 from tests.figures import record
 from tests.mutation import tree
@@ -16,7 +17,7 @@ from tests.mutation.forks import Job, run_all
 from tests.mutation.judges import SURVIVED, UNFIT, judge_anew, judge_warm
 from tests.mutation.mutants import Mutant, control, mutants_of
 from tests.mutation.reach import Reach, reach
-from tests.mutation.results import Results, forget, score, survivors
+from tests.mutation.results import Results, entry, forget, score, survivors
 
 FLOOR_PERCENT = 90
 # All that the tests import but nothing of the code that changes: what this process has, its children need not load.
@@ -120,8 +121,8 @@ def _told(mutants: list[Mutant], results: Results, seed: str, options: argparse.
         figures |= {f"{name}: mutants": tried, f"{name}: score in %": percent}
         if percent < FLOOR_PERCENT:
             low.append(f"{name} {percent} %")
-    for mutant in unlisted:
-        print(mutant)
+    for module, group in groupby(unlisted, key=lambda mutant: mutant.module):
+        print(module, *map(entry, group), sep="\n")
     if options.sample is None and not options.modules:
         record("mutation", figures)
     again = f"python -m tests.mutation run --sample {options.sample} --seed {seed}" if options.sample else "the same"
@@ -129,9 +130,7 @@ def _told(mutants: list[Mutant], results: Results, seed: str, options: argparse.
     if options.sample is not None:  # too few of each package for its own floor, and a share lists no survivors
         return 1 if 100 * killed < FLOOR_PERCENT * judged else 0
     if unlisted or low:
-        print(
-            f"below {FLOOR_PERCENT} %: {low or 'none'}. A test, or an entry in tests/mutation/survivors.toml; {again}"
-        )
+        print(f"below {FLOOR_PERCENT} %: {low or 'none'}. A test, or an entry in tests/mutation/survivors; {again}")
     return 1 if unlisted or low else 0
 
 

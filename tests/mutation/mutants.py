@@ -35,7 +35,7 @@ class Mutant:
     name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name} {self.module}:{self.first_line} {self.scope}: {self.before}  ->  {self.after}"
+        return f"{self.name} {self.scope}: {self.before}  ->  {self.after}"
 
 
 @dataclass(slots=True)

@@ -13,25 +13,27 @@ from tests.mutation.judges import SURVIVED
 from tests.mutation.mutants import Mutant
 
 _FILE = tree.CACHE / "results.jsonl"
-SURVIVORS = Path(__file__).parent / "survivors.toml"
+SURVIVORS = Path(__file__).parent / "survivors"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A survivor that is understood: why no test can, or need, notice the change."""
+    """A survivor that is understood: why no test can, or need, notice the change. `entry` is as in the file."""
 
-    name: str
     module: str
-    scope: str
-    before: str
-    after: str
+    entry: str
     reason: str
 
 
 def survivors() -> dict[str, Known]:
-    """The listed survivors by the name of their mutant."""
-    listed = tomllib.loads(SURVIVORS.read_text(encoding="utf-8")).get("survivor", [])
-    return {entry["name"]: Known(**entry) for entry in listed}
+    """The listed survivors by the name of their mutant: a file for each module, by reason."""
+    found = {}
+    for path in sorted(SURVIVORS.glob("*.toml")):
+        module = path.stem.replace(".", "/") + ".py"
+        for group in tomllib.loads(path.read_text(encoding="utf-8"))["survivor"]:
+            for entry in group["mutants"]:
+                found[entry.split(" ", maxsplit=1)[0]] = Known(module, entry, group["reason"])
+    return found
 
 
 class Results:
@@ -75,24 +77,13 @@ def _digest(mutant: Mutant, by: str) -> str:
     return tree.digest(mutant.module, by.split("::", maxsplit=1)[0])
 
 
-def entry(mutant: Mutant, reason: str) -> str:
-    """The mutant as an entry of survivors.toml."""
-    facts = {
-        "name": mutant.name,
-        "module": mutant.module,
-        "scope": mutant.scope,
-        "before": mutant.before,
-        "after": mutant.after,
-        "reason": reason,
-    }
-    return "[[survivor]]\n" + "".join(f"{key} = {_text(value)}\n" for key, value in facts.items())
+def entry(mutant: Mutant) -> str:
+    """The mutant as a line for the list of survivors."""
+    text = json.dumps(str(mutant), ensure_ascii=False).replace("\x7f", "\\u007f")
+    return f"    {text},"
 
 
 def score(mutants: Iterable[Mutant], results: Results) -> tuple[int, int]:
     """How many were judged, and how many of them were noticed."""
     judged = [by for by in (results.of(mutant) for mutant in mutants) if by is not None]
     return len(judged), sum(by != SURVIVED for by in judged)
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
