@@ -17,6 +17,9 @@ GatewayError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class GatewayError(Exception):
     """Anything this program raises on purpose."""
@@ -68,7 +71,7 @@ class StoreError(GatewayError):
 
 
 class StoreDamaged(StoreError):
-    """A check of the store failed on opening; nothing was changed."""
+    """A check of the store failed: on opening, or of a row that was read later; nothing was changed."""
 
 
 class CommitUnknown(StoreError):
@@ -81,3 +84,12 @@ class NotGenuine(GatewayError):
 
 class LinkError(GatewayError):
     """The head-end cannot be reached or refused the connection; the link task tries again."""
+
+
+@contextmanager
+def legible() -> Iterator[None]:
+    """A rotten row that is met here costs the answer, not the daemon: CommandRefused(row_unreadable)."""
+    try:
+        yield
+    except StoreDamaged as damage:
+        raise CommandRefused("row_unreadable", error=str(damage).partition(". ")[0]) from damage

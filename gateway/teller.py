@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from gateway.clock import Clock
 from gateway.commands import Command, Order, ReadNow
-from gateway.errors import CommandRefused, CommitUnknown
+from gateway.errors import CommandRefused, CommitUnknown, legible
 from gateway.prepayment.account import Account, Outcome, Start, Terms
 from gateway.prepayment.agreement import NEW_ID, after, after_refusal, open_account
 from gateway.prepayment.civil import QUARTER_MS
@@ -249,13 +249,15 @@ class Teller:
             return refused("crashed_before", attempts=known.attempts)
         if not known.in_order(origin):
             return refused("out_of_sequence", last_sequence=known.last_sequence)
+        account = self._accounts.get(order.account_id)
         try:
             event = order.event(at)
+            if isinstance(event, Past) and account is not None:
+                event = await self._informed(account, event)
         except CommandRefused as refusal:
             return refused(refusal.reason, **refusal.detail)
         if isinstance(event, AccountOpened):
             return self._opened(event)
-        account = self._accounts.get(order.account_id)
         if account is None:
             return refused("unknown_account", account_id=order.account_id)
         if isinstance(event, Resynced) and event.run != self._store.epoch:
@@ -264,8 +266,6 @@ class Teller:
             return Outcome(account, verdict=Verdict(VerdictStatus.APPLIED))
         if isinstance(event, RolledOver) and self._named(event.to.account_id) and not repeats(account, event):
             return refused("account_exists", hint=NEW_ID)
-        if isinstance(event, Past):
-            event = await self._informed(account, event)
         return apply(account, event, self._terms[order.account_id])
 
     async def _informed(self, account: Account, event: Past) -> Past:
@@ -273,7 +273,8 @@ class Teller:
         waiting = [interval for owner, interval in self._finished if owner == account.account_id]
         known = []
         for utc_ms in past_asked(account, event):
-            stored, oldest_utc_ms = await self._store.intervals_since(account.account_id, utc_ms - QUARTER_MS)
+            with legible():
+                stored, oldest_utc_ms = await self._store.intervals_since(account.account_id, utc_ms - QUARTER_MS)
             known.append(known_at(account, utc_ms, (*stored, *waiting), oldest_utc_ms))
         return informed(event, known) if known else event
 
@@ -286,8 +287,7 @@ class Teller:
         if self._named(event.account_id):
             return refused("account_exists", hint=NEW_ID)
         other = self.account_of_meter(event.meter_id)
-        refusal = after_refusal(event, other)
-        if refusal is not None:
+        if (refusal := after_refusal(event, other)) is not None:
             return refusal
         try:
             terms = self._terms_of(event)

@@ -101,6 +101,7 @@ CODES: Mapping[str, str] = {
     "too_old": "E-DOC-02",
     "empty_period": "E-DOC-03",
     "in_the_future": "E-DOC-04",
+    "row_unreadable": "E-DOC-05",
     # meters
     "meter_failed": "E-MET-01",
     "no_such_meter": "E-MET-02",

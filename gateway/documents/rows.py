@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from gateway.errors import CommandRefused
+from gateway.errors import CommandRefused, legible
 from gateway.prepayment import civil
 from gateway.prepayment.events import TimeTrust
 from gateway.prepayment.intervals import Quality
@@ -203,12 +203,17 @@ def _read(row: Row, decoder: msgspec.json.Decoder[T]) -> T:
 
 
 async def quarters(store: Store, account_id: str, period: Period) -> list[Quarter]:
-    """The quarter-hours of an account that begin in the period, in the order they were given out."""
+    """The quarter-hours of an account that begin in the period, in the order they were given out.
+
+    Raises CommandRefused(row_unreadable) when one of them has rotted: those that were delivered are not checked at a
+    start, and whoever asks again must not end the daemon each time.
+    """
     found: list[Quarter] = []
     number = 0
-    while rows := await store.intervals_of(
-        account_id, period.from_utc_ms, period.to_utc_ms, after=number, limit=CURVE_SLICE
-    ):
-        found += (_quarters.decode(row.body) for row in rows)
-        number = rows[-1].number
+    with legible():
+        while rows := await store.intervals_of(
+            account_id, period.from_utc_ms, period.to_utc_ms, after=number, limit=CURVE_SLICE
+        ):
+            found += (_quarters.decode(row.body) for row in rows)
+            number = rows[-1].number
     return found

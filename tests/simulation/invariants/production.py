@@ -5,7 +5,6 @@ Import is energy.py's and money.py's: were export counted there, more would be c
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tests.simulation.invariants.energy import GLITCHES, OVERLOAD, QUANTUM_WH, REGISTER_FAULTS
@@ -72,8 +71,7 @@ class Production:
                 self._witness.world.violated("I6", f"{account_id}: {most_wh} Wh went out in a quarter-hour")
 
     def _stored(self, account_id: str) -> list[int | None]:
-        rows = self._witness.query("SELECT body FROM interval WHERE account_id = ?", account_id)
-        return [json.loads(body).get("export_wh") for (body,) in rows]
+        return [row.get("export_wh") for _, row in self._witness.quarters(account_id) or []]
 
 
 def attach(witness: Witness) -> None:
