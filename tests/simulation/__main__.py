@@ -20,6 +20,8 @@ from tests.simulation.run import Result, play
 
 FAILURES_SHOWN = 3
 TRACE_SHOWN = 40
+INCIDENTS_SHOWN = 60
+"""Before the promise broke: a year has three thousand."""
 
 
 def main() -> int:
@@ -91,7 +93,8 @@ def _explain(result: Result, *, small: bool) -> None:
     print(f"\nseed {result.seed} broke {len(result.violations)} promises; first:\n  {result.violations[0]}")
     if small:
         result = minimised(result, tell=lambda text: print(f"  {text}", flush=True))
-    for one in result.incidents:
+    before = [one for one in result.incidents if one.at_s <= result.broken_at_days * 86_400]
+    for one in before[-INCIDENTS_SHOWN:]:
         print(f"  day {one.at_s / 86_400:.4f} {one.name}")
     print(f"play it again: {command(result)}")
 

@@ -66,7 +66,9 @@ def command(result: Result) -> str:
         parts.append(f"--often {result.often:g}")
     if result.poll_s is not None:
         parts.append(f"--poll {result.poll_s}")
-    if result.until_days < result.days:
-        parts.append(f"--until {result.until_days:.3f}")
-    names = ",".join(one.name for one in result.incidents)
-    return " ".join([*parts, f"--only {names or 'none'}"])
+    until_days = result.until_days if result.chosen else min(result.until_days, result.broken_at_days + 0.05)
+    if until_days < result.days:
+        parts.append(f"--until {until_days:.3f}")
+    if result.chosen:
+        parts.append(f"--only {','.join(one.name for one in result.incidents) or 'none'}")
+    return " ".join(parts)

@@ -30,7 +30,7 @@ SETTLE_S = 6 * HOUR_S
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one run showed; `incidents` are those that were played."""
+    """What one run showed; `incidents` are those that were played, `chosen`: not all that the seed has."""
 
     seed: int
     days: float
@@ -41,6 +41,7 @@ class Result:
     trace_hash: str
     violations: tuple[str, ...]
     incidents: tuple[Incident, ...]
+    chosen: bool
     lives: int
     rows: int
     steps: int
@@ -88,6 +89,7 @@ def play(
         trace_hash=world.trace_hash,
         violations=tuple(world.violations),
         incidents=tuple(planned),
+        chosen=only is not None,
         lives=world.process.life,
         rows=len(world.center.rows),
         steps=loop.steps,

@@ -42,6 +42,8 @@ def test_a_failing_run_is_made_small(broken_kind: str) -> None:
     seed = next(seed for seed in range(1, 99) if any(one.kind == broken_kind for one in plan_of(setting_of(seed, 1.0))))
     result = play(seed, 1.0, poll_s=300)
     assert invariant_of(result) == "I0"
+    assert "--until 0." in command(result)
+    assert "--only" not in command(result)
     small = minimised(result)
     assert [one.kind for one in small.incidents] == [broken_kind]
     assert small.until_days < 1.0
