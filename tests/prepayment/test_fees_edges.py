@@ -47,13 +47,13 @@ def test_a_day_without_a_row_is_answered_with_the_rows_there_are() -> None:
         (3_000, 4_000, 53 + 700),
         (5_000, 8_000, 53 + 700 + 2 * 1_100),
         (6_000, 7_000, 53 + 1_100),
-        (4_000, 3_000, 53 + 200),
-        (8_000, 5_000, 53 + 3 * 200),
+        (4_000, 3_000, 53 + 2_000),
+        (8_000, 5_000, 53 + 3 * 2_000),
     ],
 )
 def test_each_part_of_a_power_fee_counts(from_w: int, to_w: int, nano: int) -> None:
-    """S2-08: so much a kW up to 6 and above, so much a kW less, and both fixed parts whichever way it goes."""
-    fees = priced(increase_to_6kw=700, increase_above_6kw=1_100, decrease=200, distributor_fixed=50, supplier_fixed=3)
+    """S2-08: so much a kW up to 6, above and less, to the watt, and both fixed parts whichever way it goes."""
+    fees = priced(increase_to_6kw=700, increase_above_6kw=1_100, decrease=2_000, distributor_fixed=50, supplier_fixed=3)
     assert domestic_power_nano(from_w, to_w, fees, DAY) == nano
 
 
