@@ -201,6 +201,19 @@ def opening_due(event: AccountOpened) -> Agenda:
     return Agenda(certificates_due=(due,))
 
 
+def _begins(due: CertificateDue) -> bool:
+    """It is the one of `opening_due`; an activation that somebody asks for has an instant."""
+    return due.reason is CertificateReason.ACTIVATION and due.at_utc_ms is None
+
+
+def begun(account: Account, at: Moment) -> tuple[Account, tuple[Certificate, ...]]:
+    """Before another meter hangs: the register that was declared when the contract began is the old one's."""
+    due = tuple(one for one in account.agenda.certificates_due if _begins(one))
+    left = tuple(one for one in account.agenda.certificates_due if not _begins(one))
+    made = tuple(_opening(account, account.register, at, one) for one in due)
+    return replace(account, agenda=replace(account.agenda, certificates_due=left)), made
+
+
 def read(outcome: Outcome, before: Account, at: Moment) -> Outcome:
     """After a reading was judged: follow register and load curve, and make the certificates that are due by it."""
     account = outcome.account
@@ -300,7 +313,7 @@ def _parallel(account: Account, at: Moment) -> Parallel:
 
 def _at_reading(account: Account, before: Account, at: Moment, due: CertificateDue) -> Certificate:
     """The first reading at or after the instant; if it comes late, of the two around it the one that is nearer."""
-    if due.reason is CertificateReason.ACTIVATION:
+    if _begins(due):
         return _opening(account, before.register, at, due)
     wanted_utc_ms = due.at_utc_ms
     if wanted_utc_ms is None or at.utc_ms - wanted_utc_ms <= QUARTER_MS:
@@ -312,15 +325,15 @@ def _at_reading(account: Account, before: Account, at: Moment, due: CertificateD
 
 
 def _opening(account: Account, before: Register, at: Moment, due: CertificateDue) -> Certificate:
-    """Where charging begins: the register the command declared, else the first of the readings that agreed."""
-    candidate = before.candidate
-    if before.wh is not None or candidate is None:
-        stands, wh, quality = account.opened, before.wh, CertificateQuality.DECLARED
+    """Where charging begins: the register somebody declared before, else the first of the readings that agreed."""
+    first = before.candidate if before.wh is None else None
+    if first is None:
+        stands, wh, quality = before.at, before.wh, CertificateQuality.DECLARED
     else:
-        stands, wh = candidate.first_at, candidate.first_wh
+        stands, wh = first.first_at, first.first_wh
         soon = stands.running_ms - account.opened.running_ms <= QUARTER_MS
         quality = CertificateQuality.ACTUAL if soon else CertificateQuality.NEAREST
-    made = _certificate(account, at, due, quality, stands.utc_ms if stands.trust.dated else None)
+    made = _certificate(account, at, due, quality, stands.utc_ms if stands is not None and stands.trust.dated else None)
     return replace(made, import_wh=wh)
 
 
