@@ -57,6 +57,7 @@ def test_other_certificates_wait_through_a_change_of_meter() -> None:
     due = place.account.agenda.certificates_due
     place.post(MeterReplaced(place.now(), "r-1", "S-1", 0, "S-2", 7, "E-D", "M. R.", "sheet 4"))
     assert (len(due), place.account.agenda.certificates_due) == (1, due)
+    assert certificates(place, CertificateReason.SWITCH) == []
 
 
 def test_an_activation_that_somebody_asks_for_is_read_like_any_other() -> None:
