@@ -206,7 +206,7 @@ def _begins(due: CertificateDue) -> bool:
     return due.reason is CertificateReason.ACTIVATION and due.at_utc_ms is None
 
 
-def begun(account: Account, at: Moment) -> tuple[Account, tuple[Certificate, ...]]:
+def opening_certified(account: Account, at: Moment) -> tuple[Account, tuple[Certificate, ...]]:
     """Before another meter hangs: the register that was declared when the contract began is the old one's."""
     due = tuple(one for one in account.agenda.certificates_due if _begins(one))
     left = tuple(one for one in account.agenda.certificates_due if not _begins(one))

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.certificate import Certificate, CertificateQuality, CertificateReason
-from gateway.prepayment.contract import begun
+from gateway.prepayment.contract import opening_certified
 from gateway.prepayment.events import Moment
 from gateway.prepayment.intervals import rebased_export
 from gateway.prepayment.ledger import Happening, Record, Verdict, VerdictStatus
@@ -104,7 +104,7 @@ def _exchanged(
     account: Account, request: MeterReplaced, used_wh: int, terms: Terms
 ) -> tuple[Account, tuple[Record, ...]]:
     """Charge what the old meter counted last, at the price of its last reading, and go on from the new one's start."""
-    account, opening = begun(account, request.at)
+    account, opening = opening_certified(account, request.at)
     register = account.register
     assert register.at is not None
     rated = rate(account.usage, register.at, register.at, used_wh, account.tariffs, terms.calendars)
