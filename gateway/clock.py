@@ -225,10 +225,7 @@ class SystemClock:
         monotonic_ms, wall_ms = self._kernel.monotonic_ms(), self._kernel.wall_ms()
         passed_ms, wall_passed_ms = monotonic_ms - self._looked_ms, wall_ms - self._looked_wall_ms
         self._looked_ms, self._looked_wall_ms = monotonic_ms, wall_ms
-        if passed_ms > LOOK_MAX_MS:
-            self._observed_ms += min(passed_ms, max(wall_passed_ms, LOOK_MAX_MS))
-        else:
-            self._observed_ms += max(passed_ms, 0)
+        self._observed_ms += max(0, min(passed_ms, max(wall_passed_ms, LOOK_MAX_MS)))
         slept_ms, self._slept_ms = self._slept_ms, self._kernel.slept_ms()
         if self._slept_ms - slept_ms > STEP_MS:
             self._answer = self._anchor = None  # the monotonic clock stood still, and so would what it proves
