@@ -11,22 +11,30 @@ from functools import cache
 from typing import TypeVar
 
 import msgspec
-from msgspec import inspect
+from msgspec import Struct, inspect
 
-from gateway.commands.claims import LABEL_MAX, Body
+from gateway.commands.claims import LABEL_MAX
 
 _NUMBER = re.compile(r"(?<![0-9])[2-6](?:[ -]?[0-9]){12,18}(?![0-9])")
-_B = TypeVar("_B", bound=Body)
+_B = TypeVar("_B", bound=Struct)
 
 
 def masked(body: _B) -> _B:
-    """The body with every card number in its labels masked; the same object when there is none."""
-    found: dict[str, str] = {}
-    for name in _labels(type(body)):
-        text = getattr(body, name)
-        if isinstance(text, str) and (plain := _NUMBER.sub(_mask, text)) != text:
+    """The body with every card number in its labels masked, however deep; the same object when there is none."""
+    labels, found = _labels(type(body)), {}
+    for name in body.__struct_fields__:
+        value = getattr(body, name)
+        plain = _NUMBER.sub(_mask, value) if name in labels and isinstance(value, str) else _parts(value)
+        if plain != value:
             found[name] = plain
     return msgspec.structs.replace(body, **found) if found else body
+
+
+def _parts(value: object) -> object:
+    """What a field holds, with the labels of the bodies in it masked: the holds of a position, one by one."""
+    if isinstance(value, tuple):
+        return tuple(_parts(one) for one in value)
+    return masked(value) if isinstance(value, Struct) else value
 
 
 def _mask(match: re.Match[str]) -> str:
@@ -45,7 +53,7 @@ def _luhn(digits: list[int]) -> bool:
 
 
 @cache
-def _labels(body: type[Body]) -> tuple[str, ...]:
+def _labels(body: type[Struct]) -> tuple[str, ...]:
     """The fields of a body that are one line of text for people."""
     fields = inspect.type_info(body)
     assert isinstance(fields, inspect.StructType)
