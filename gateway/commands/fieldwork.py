@@ -8,7 +8,6 @@ from typing import Annotated
 from msgspec import Meta
 
 from gateway.commands.claims import (
-    LAST_UTC_MS,
     ONE_LINE,
     Body,
     Count,
@@ -168,8 +167,10 @@ def reading_validate(body: ReadingValidateBody, said: Said) -> ReadingValidated:
 
 def job_assign(body: JobAssignBody, said: Said) -> JobAssigned:
     """The job and its window. Raises CommandRefused(bad_payload)."""
-    window = utc_ms_of(body.begins) or 0, utc_ms_of(body.ends) or LAST_UTC_MS
-    return JobAssigned(said.at, said.command_id, body.job_id, body.kind, body.case_id, *window)
+    begins_utc_ms, ends_utc_ms = utc_ms_of(body.begins), utc_ms_of(body.ends)
+    assert begins_utc_ms is not None
+    assert ends_utc_ms is not None
+    return JobAssigned(said.at, said.command_id, body.job_id, body.kind, body.case_id, begins_utc_ms, ends_utc_ms)
 
 
 def job_state(body: JobStateBody, said: Said) -> JobMoved:
