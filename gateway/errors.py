@@ -20,6 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 
 class GatewayError(Exception):
     """Anything this program raises on purpose."""
@@ -87,9 +89,11 @@ class LinkError(GatewayError):
 
 
 @contextmanager
-def legible() -> Iterator[None]:
-    """A rotten row that is met here costs the answer, not the daemon: CommandRefused(row_unreadable)."""
+def legible(**where: str | int) -> Iterator[None]:
+    """A rotten row that is met here costs the answer, not the daemon: CommandRefused(row_unreadable, **where)."""
     try:
         yield
     except StoreDamaged as damage:
-        raise CommandRefused("row_unreadable", error=str(damage).partition(". ")[0]) from damage
+        raise CommandRefused("row_unreadable", **where, error=str(damage).partition(". ")[0]) from damage
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CommandRefused("row_unreadable", **where, error=str(error)[:120]) from error

@@ -18,7 +18,7 @@ from gateway.console.desk import Action, Desk, Id, Nothing, Session
 from gateway.console.relief import Relief, relief
 from gateway.console.wire import Role
 from gateway.documents.rows import Body, Quarter
-from gateway.errors import CommandRefused
+from gateway.errors import CommandRefused, legible
 from gateway.prepayment import legal
 from gateway.prepayment.account import Account
 from gateway.prepayment.civil import QUARTER_MS, instant
@@ -328,8 +328,9 @@ async def _usage(desk: Desk, _session: Session, body: UsageBody) -> Usage:
     from_utc_ms = (to_utc_ms // 3_600_000 - body.hours) * 3_600_000
     hours: list[int | None] = [None] * (body.hours + 1)
     peak_wh, estimated = 0, False
-    for row in await desk.store.intervals_of(account.account_id, from_utc_ms, to_utc_ms, limit=4 * (body.hours + 1)):
-        quarter = _quarters.decode(row.body)
+    with legible():
+        rows = await desk.store.intervals_of(account.account_id, from_utc_ms, to_utc_ms, limit=4 * (body.hours + 1))
+    for quarter in (_quarters.decode(row.body) for row in rows):
         number = (quarter.start_utc_ms - from_utc_ms) // 3_600_000
         hours[number] = (hours[number] or 0) + quarter.import_wh
         peak_wh = max(peak_wh, quarter.import_wh)
@@ -356,7 +357,8 @@ async def _newest(
         rows = await desk.store.rows_after(start - 1, before - start)
         for row in reversed(rows):
             before = row.seq
-            body = _all.decode(row.body)
+            with legible(seq=row.seq):
+                body = _all.decode(row.body)
             if body.type == kind and body.account_id == account_id and entry in ("", body.kind):
                 found += 1
                 yield body

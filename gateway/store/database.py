@@ -15,6 +15,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -196,6 +197,7 @@ def _configure(raw: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path}: this file system does not allow a write-ahead log; use a local one")
     raw.execute("PRAGMA synchronous = FULL")
     raw.execute("PRAGMA foreign_keys = ON")
+    raw.text_factory = partial(str, encoding="utf-8", errors="replace")  # rotten text: the digests find it, row by row
     raw.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
     raw.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     raw.execute("BEGIN EXCLUSIVE")  # takes the lock now and, in this mode, never gives it back

@@ -9,6 +9,7 @@ import pytest
 
 from tests.mutation import mutants, tree
 from tests.mutation.forks import Job, run_all
+from tests.mutation.judges import Killers
 from tests.mutation.mutants import CONTROL, control, mutants_of, mutated
 from tests.mutation.operators import variants
 from tests.mutation.results import survivors
@@ -152,6 +153,17 @@ def test_a_child_says_what_it_found_and_a_hung_one_is_ended() -> None:
         Job("spins", busy, 1, 60),
     )
     assert dict(run_all(iter(jobs), 3)) == {"says": "pid True", "hangs": None, "spins": None}
+
+
+def test_who_noticed_lately_is_asked_first(module: Path) -> None:
+    """The order decides how long a run takes, never what it finds: only tests that reach the change are asked."""
+    assert module.exists()
+    one, *_, last = mutants_of("box.py")
+    killers = Killers()
+    killers.noticed(one, "a::elsewhere")
+    killers.noticed(last, "a::here")
+    killers.noticed(last, "a::not_reached")
+    assert killers.of(last, ["a::other", "a::elsewhere", "a::here"]) == ["a::here", "a::elsewhere"]
 
 
 def test_the_control_changes_nothing() -> None:
