@@ -114,12 +114,12 @@ def test_rot_costs_the_console_an_answer_alone(tmp_path: Path) -> None:
             began_ms = desk.clock.now().utc_ms // QUARTER_MS * QUARTER_MS
             quarter = Interval(began_ms - QUARTER_MS, 100, None, Quality.ACTUAL)
             await store.commit(at=desk.clock.now(), intervals=[(account.account_id, quarter)])
-            assert (await ask(desk, session, "usage", account=account.account_id)).ok
+            assert (await ask(desk, session, "account.usage", account=account.account_id)).ok
             await rot(store, await store.last_interval(), NO_TEXT)
-            told = await ask(desk, session, "usage", account=account.account_id)
+            told = await ask(desk, session, "account.usage", account=account.account_id)
             assert (told.ok, told.code, told.reason) == (False, "E-DOC-05", "row_unreadable")
             await rot_row(store, store.head.seq, NO_TEXT)
-            told = await ask(desk, session, "ledger", account=account.account_id)
+            told = await ask(desk, session, "account.ledger", account=account.account_id)
             assert (told.ok, told.code) == (False, "E-DOC-05")
             assert (await ask(desk, session, "status")).ok
 
