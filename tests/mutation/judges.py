@@ -12,9 +12,11 @@ import gc
 import importlib.abc
 import importlib.machinery
 import os
+import resource
 import sys
+import time
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -33,13 +35,21 @@ UNFIT = "(does not fit into the live function)"
 Tell = Callable[[Mutant, str], None]
 _START_CPU_S = 15
 LATELY_MAX = 20
+TEST_CPU_S = 5
 
 
 class _Failure:
-    """A pytest plugin that keeps the first test that failed."""
+    """A pytest plugin that keeps the first test that failed, and ends a process in which one takes far too long."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Mapping[str, float]) -> None:
         self.test = SURVIVED
+        self._seconds = seconds
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        used_s = time.process_time()
+        most_s = int(used_s + TEST_CPU_S + 20 * self._seconds[nodeid])
+        _, hard_s = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (min(most_s, hard_s), hard_s))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and not self.test:
@@ -77,7 +87,7 @@ class Warm(_Failure):
     """A pytest plugin that runs no test itself: each mutant is tried in a fork of the collected session."""
 
     def __init__(self, mutants: Sequence[Mutant], reach: Reach, at_once: int, tell: Tell) -> None:
-        super().__init__()
+        super().__init__(reach.seconds)
         self._mutants = {mutant.name: mutant for mutant in mutants}
         self._reach = reach
         self._at_once = at_once
@@ -150,8 +160,8 @@ class _Loader(importlib.machinery.SourceFileLoader):
 class _Only(_Failure):
     """A pytest plugin that keeps these tests, in this order."""
 
-    def __init__(self, tests: Sequence[str]) -> None:
-        super().__init__()
+    def __init__(self, tests: Sequence[str], seconds: Mapping[str, float]) -> None:
+        super().__init__(seconds)
         self._order = {test: place for place, test in enumerate(tests)}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -179,7 +189,7 @@ def judge_anew(mutants: Sequence[Mutant], reach: Reach, at_once: int, tell: Tell
             seconds = sum(reach.seconds[test] for test in tests)
             limit_s = _START_CPU_S + 4 * seconds
             likely = killers.of(mutant, tests)[:1]  # a few files are imported faster than all
-            work = partial(_tried_anew, mutant, tests, likely)
+            work = partial(_tried_anew, mutant, tests, likely, reach.seconds)
             yield Job(mutant.name, work, int(limit_s), 60 + 5 * limit_s)
 
     for name, said in run_all(jobs(), at_once):
@@ -188,7 +198,7 @@ def judge_anew(mutants: Sequence[Mutant], reach: Reach, at_once: int, tell: Tell
         tell(named[name], HUNG if said is None else said)
 
 
-def _tried_anew(mutant: Mutant, tests: list[str], likely: list[str]) -> str:
+def _tried_anew(mutant: Mutant, tests: list[str], likely: list[str], seconds: Mapping[str, float]) -> str:
     sys.meta_path.insert(0, Anew(mutant))
     (tree.CACHE / "tmp").mkdir(parents=True, exist_ok=True)
     folder = f"--basetemp={tree.CACHE / 'tmp' / str(os.getpid())}"
@@ -197,7 +207,7 @@ def _tried_anew(mutant: Mutant, tests: list[str], likely: list[str]) -> str:
     for chosen in (likely, near, [test for test in tests if test not in set(near)]):
         if not chosen:
             continue
-        only = _Only(chosen)
+        only = _Only(chosen, seconds)
         files = sorted({test.split("::")[0] for test in chosen})
         code = pytest.main([*ARGUMENTS, "-x", folder, *files], plugins=[only])
         if only.test:
