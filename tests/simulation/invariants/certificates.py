@@ -119,12 +119,15 @@ class Certificates:
         else:
             read = self._witness.order_of(body["reading_id"])
             said = read.body["value_wh"] if read is not None and body["accept"] else None
-        if row["import_wh"] != said:
-            self._violated("I14", row, f"{row['import_wh']} Wh are certified, {said} were declared")
+        if row.get("import_wh") != said:
+            self._violated("I14", row, f"{row.get('import_wh')} Wh are certified, {said} were declared")
 
     def _shown(self, row: Row) -> None:
         """Held against the meter at the instant it names."""
         witness, world = self._witness, self._witness.world
+        if "import_wh" not in row:
+            self._never_read(row)
+            return
         if world.faulted & REGISTER_FAULTS or not self._registers.shown:
             return
         self._registers.look()
@@ -138,6 +141,13 @@ class Certificates:
         bounds = self._registers.bounds(first_ms, last_ms)
         if bounds is None or not bounds[0] - slack_wh <= row["import_wh"] <= bounds[1] + slack_wh:
             self._violated("I6", row, f"{row['import_wh']} Wh ({row['quality']}) at {stands}, it showed {bounds}")
+
+    def _never_read(self, row: Row) -> None:
+        """Who names no register has never had one: a contract that ends before the first reading."""
+        before = self._witness.rows[: row["seq"] - 1]
+        charged = (one for one in before if one.get("account_id") == row["account_id"] and one.get("kind") == "charge")
+        if any("to_register_wh" in one for one in charged):
+            self._violated("I6", row, "no register is certified, and there were charges by one before")
 
     def _violated(self, invariant: str, row: Row, what: str) -> None:
         self._witness.world.violated(invariant, f"row {row['seq']}, certificate: {what}")

@@ -71,7 +71,7 @@ class Handover:
 
     def _registers(self, row: Row, left: dict[str, Any], came: dict[str, Any], jti: str) -> None:
         wh = row["detail"]["register_wh"]
-        pair = [(one["account_id"], one["import_wh"], one.get("stands")) for one in self._certified.get(jti, [])]
+        pair = [(one["account_id"], one.get("import_wh"), one.get("stands")) for one in self._certified.get(jti, [])]
         if {name for name, *_ in pair} != {left["account_id"], came["account_id"]} or len(set(pair)) != len(pair):
             self._violated("I5", row, f"its certificates are {pair}")
         elif pair[0][1:] != pair[1][1:] or pair[0][1] != wh:
