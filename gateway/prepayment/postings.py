@@ -183,7 +183,7 @@ def _period(account: Account, request: Posting, earlier: Posted | None) -> Verdi
         return refused("invalid_period", today=today)
     if request.kind is PostingKind.RECONSTRUCTION:
         return _reconstruction(request, first, last)
-    if request.kind is PostingKind.ESTIMATE:
+    if request.kind is PostingKind.ESTIMATE and earlier is None:  # it is taken back because it was measured after all
         if not request.wh:
             return refused("missing_field", field="wh")
         if _measured(account, first, last):

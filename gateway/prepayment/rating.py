@@ -131,10 +131,10 @@ def standing(usage: Usage, at: Moment, tariffs: tuple[Tariff, ...], calendars: M
 def spread(from_ms: int, to_ms: int, wh: int, zone: str | None = None) -> Iterator[tuple[int, int]]:
     """Split `wh` over the quarter-hours (numbered since 1970) between two instants; parts sum to `wh`.
 
-    Evenly over the time; over more than a day, if the zone is said, evenly over civil days, whether they have 23, 24 or
-    25 hours: daily consumption is conventionally constant (S3-07).
+    Evenly over the time; if the zone is said, evenly over its civil days, whether they have 23, 24 or 25 hours: daily
+    consumption is conventionally constant (S3-07).
     """
-    elapsed_ms = _days_alike(zone) if zone is not None and to_ms - from_ms > DAY_MS else _as_it_passed
+    elapsed_ms = _as_it_passed if zone is None else _days_alike(zone)
     began_ms = elapsed_ms(from_ms)
     span_ms = elapsed_ms(to_ms) - began_ms
     done_wh = 0
