@@ -38,7 +38,7 @@ def meter_replaced(account: Account, request: MeterReplaced, terms: Terms) -> Ta
         return _taken(account, request, 0, lambda a: (_rehung(a, request, _fresh(request)), ()))
     used_wh = request.old_end_wh - register.wh
     wraps_at_wh = account.wraps_at_wh or terms.wraps_at_wh
-    if used_wh < 0 and wraps_at_wh is not None and used_wh + wraps_at_wh <= most_wh(register, at, terms):
+    if used_wh < 0 and wraps_at_wh is not None:
         used_wh += wraps_at_wh
     if 0 <= used_wh <= most_wh(register, at, terms):
         return _taken(account, request, used_wh, lambda a: _exchanged(a, request, used_wh, terms))
