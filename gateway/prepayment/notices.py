@@ -77,11 +77,10 @@ def notice(account: Account, terms: Terms, at: Moment, template: str) -> Notice:
         detail.append(("missing_nano", ahead.missing_nano))
     if next_state is not None:
         detail.append(("next_state", next_state.value))
-    opens_ms = ahead.not_before_utc_ms
-    if template == "limited" and not prepaid:
-        opens_ms = _suspension_ms(account, terms, at)
-    if template in _AHEAD and opens_ms is not None:
-        detail.append(("not_before_utc_ms", opens_ms))
+    if template in _AHEAD:
+        opens_ms = ahead.not_before_utc_ms if prepaid else _suspension_ms(account, terms, at)
+        if opens_ms is not None:
+            detail.append(("not_before_utc_ms", opens_ms))
     if template == "suspended":
         detail.append(("reconnect", "armed" if account.waits_on_site else "auto"))
     return Notice(at, account.account_id, template, account.balance_nano, account.currency, tuple(detail))
