@@ -86,7 +86,7 @@ def _left_ms(s: Situation) -> int | None:
         return None
     notice_ms = supply.notice_running_ms + policy.min_after_notice_ms - s.at.running_ms
     dwell_ms = supply.since.running_ms + policy.min_dwell_ms - s.at.running_ms
-    return max(term_ms, notice_ms, dwell_ms, 0)
+    return max(term_ms, notice_ms, dwell_ms)  # the term is never below zero
 
 
 def _slot_ms(s: Situation, left_ms: int) -> int | None:
