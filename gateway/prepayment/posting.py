@@ -175,8 +175,11 @@ def only_ours_nano(postings: Postings, bonuses: tuple[Bonus, ...], known: Positi
     """What these books posted and the head-end has no row of: it is not in the balance that the head-end states."""
     theirs, through = numbers_of(known), dict(known.bonuses_through)
     posted = sum(one.amount_nano for one in postings.kept if not theirs.has(one.number))
-    paid = (replace(bonus, through=min(through.get(bonus.reference, ""), bonus.through)) for bonus in bonuses)
-    return posted + sum(since.due_nano(bonus.through) for since, bonus in zip(paid, bonuses, strict=True))
+    paid = sum(
+        replace(bonus, through=min(through.get(bonus.reference, ""), bonus.through)).due_nano(bonus.through)
+        for bonus in bonuses
+    )
+    return posted + paid
 
 
 def bonuses_after(bonuses: tuple[Bonus, ...], known: Position) -> tuple[Bonus, ...]:
