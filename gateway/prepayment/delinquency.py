@@ -167,18 +167,21 @@ def _slot_ms(situation: Situation) -> int | None:
 
 
 def review(outcome: Outcome, terms: Terms, at: Moment) -> tuple[Outcome, Decision]:
-    """What the post-paid ladder does without a new order: restore, or carry out a kept order whose slot has begun."""
+    """What the post-paid ladder does without a new order: restore, or carry out a kept order whose slot has begun.
+
+    The order waits while nobody vouches for the books: old ones may have forgotten a payment.
+    """
     account = outcome.account
     rules, order = RULES[account.supply.state], account.ordered
-    kept = order is not None and order.slot_utc_ms is not None and vouched(account)  # old books may forget a payment
-    if order is None or not kept or not at.trust.proven or at.utc_ms < (order.slot_utc_ms or 0):
+    begins_ms = None if order is None else order.slot_utc_ms
+    if order is None or begins_ms is None or at.utc_ms < begins_ms or not at.trust.proven or not vouched(account):
         return outcome, decide(rules, situation_of(account, terms, at))
     situation = situation_of(account, terms, at)
     refusal = _inapplicable(account, order, terms)
     decision = Decision() if refusal is not None else decide(rules, situation, ordered=order.target)
     if decision.rule is not None:
         return outcome, decision
-    if refusal is None and decision.blocked == Guard.SLOT and (slot_ms := _slot_ms(situation)) is not None:
+    if decision.blocked == Guard.SLOT and (slot_ms := _slot_ms(situation)) is not None:
         return replace(outcome, account=replace(account, ordered=replace(order, slot_utc_ms=slot_ms))), Decision()
     refusal = refusal or _blocked(situation, order, decision.blocked)
     dropped = (*_named(order), ("reason", refusal.reason), *refusal.detail)
