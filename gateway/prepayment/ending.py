@@ -81,8 +81,8 @@ def left_open(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
 def read_after(account: Account, judged: Judgement) -> tuple[Account, Judgement]:
     """The meter is read after the end: once, if it was not read at the end, what lies between becomes a case."""
     accepted = judged.register.at is not account.register.at
-    left = after_end(account.register, judged, owed=account.unread_end and accepted)
-    return (replace(account, unread_end=False) if accepted and account.unread_end else account), left
+    left = after_end(account.register, judged, owed=account.unread_end)
+    return (replace(account, unread_end=False) if accepted else account), left
 
 
 def _fresh(account: Account, at: Moment) -> bool:
