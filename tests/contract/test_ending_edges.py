@@ -53,9 +53,9 @@ def test_a_register_within_its_bounds_ends_the_contract(
     last_wh: int, final_wh: int, used_wh: int, ends_wh: int
 ) -> None:
     """S2-10, S2-40: from nothing used to all that the meter can count, and whole kWh from just below the last one."""
-    account = ended_at(standing(last_wh), final_wh)
+    account = ended_at(standing(last_wh), final_wh, 1)
     assert isinstance(account, Account)
-    assert (account.usage.wh, account.register.wh, account.register.at) == (used_wh, ends_wh, at())
+    assert (account.usage.wh, account.register.wh, account.register.at) == (used_wh, ends_wh, at(1))
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,10 @@ def test_the_end_is_certified_as_it_was_read() -> None:
     made = lived()
     close(made, 1_200)
     assert certificate_of(made) == replace(read, quality=CertificateQuality.DECLARED, import_wh=1_200)
+    made = lived()
+    made.use(500, hours=0.5)
+    close(made, 1_000)
+    assert (certificate_of(made).import_wh, made.account.register.wh) == (1_000, 1_500), "as it was shown there"
 
 
 def test_an_absence_is_told_beside_all_else_that_ends() -> None:
