@@ -51,7 +51,7 @@ PROOFS = (
     Proof("kill-books", "tests.kill --kills 1000 --seed 1 --books", ""),
     Proof("decade", "tests.decade", "tests.decade --days 366"),
     Proof("time", "tests.time --seed 1 --runs 1000", "tests.time --seed 1 --runs 3"),
-    Proof("fuzz", "tests.fuzz --runs 2000000", "tests.fuzz --seconds 2 --runs 1000000"),
+    Proof("fuzz", "tests.fuzz --runs 2000000", "tests.fuzz --seconds 1 --runs 1000000"),
     Proof("console", "tests.fuzz.console --lines 1000000", "tests.fuzz.console --lines 20000"),
     Proof("signatures", "tests.fuzz.signatures", ""),
     Proof("polls", "tests.endurance polls", ""),
