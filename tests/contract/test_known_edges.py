@@ -5,9 +5,12 @@ from dataclasses import replace
 import pytest
 
 from gateway.prepayment.account import Account, Parallel
-from gateway.prepayment.certificate import CertificateQuality, Known
-from gateway.prepayment.contract import known_at, to_come
+from gateway.prepayment.agenda import ReadingSource
+from gateway.prepayment.certificate import CertificateQuality, CertificateReason, Known
+from gateway.prepayment.civil import instant
+from gateway.prepayment.contract import informed, known_at, past_asked, to_come
 from gateway.prepayment.intervals import Interval, IntervalState, Quality
+from gateway.prepayment.operations import CertificateAsked, ManuallyRead
 from gateway.prepayment.rating import Usage
 from gateway.prepayment.register import Register
 from tests.contract.premises import POLL_MS, QUARTER_MS
@@ -131,3 +134,17 @@ def test_the_instant_of_the_last_dated_reading_is_gone_by() -> None:
     assert not to_come(account(), LAST_MS)
     assert to_come(account(), LAST_MS + 1)
     assert to_come(opened(register_wh=None), MONDAY_MS)
+
+
+def test_a_reading_by_eye_is_held_between_the_ends_of_its_day() -> None:
+    """S2-40: what the register showed at both midnights of its day, in the customer's zone; in that order."""
+    read = ManuallyRead(at(), "j-1", 5_000, "2026-02-26", ReadingSource.SELF)
+    first_ms, next_ms = past_asked(account(), read)
+    assert (instant(first_ms), instant(next_ms)) == ("2026-02-25T23:00:00.000Z", "2026-02-26T23:00:00.000Z")
+    floor, ceiling = Known(first_ms, ACTUAL, 4_000), Known(next_ms, ACTUAL, 6_000)
+    told = informed(read, [floor, ceiling])
+    assert isinstance(told, ManuallyRead)
+    assert (told.floor, told.ceiling) == (floor, ceiling)
+    asked = informed(CertificateAsked(at(), "j-2", CertificateReason.CHECK, first_ms), [floor])
+    assert isinstance(asked, CertificateAsked)
+    assert asked.known == floor

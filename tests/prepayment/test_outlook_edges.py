@@ -136,3 +136,11 @@ def test_low_credit_is_told_again_after_any_money(top_ups: int, postings: int, a
 def _came(w: World, top_ups: int, postings: int) -> Account:
     """The account after so many top-ups and postings, which added nothing in all."""
     return replace(w.account, top_up_sequence=top_ups, postings=Postings(Numbers(postings)))
+
+
+def test_without_a_notice_nobody_says_when() -> None:
+    """S1-11: the term runs from the notice; a rung that was taken back from an old image may have none."""
+    account = standing(S.GRACE, -NANO)
+    silent = replace(account, supply=replace(account.supply, notice_running_ms=None))
+    assert outlook(account, TERMS, at()).left_ms is not None
+    assert outlook(silent, TERMS, at()).left_ms is None
