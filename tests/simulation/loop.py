@@ -7,6 +7,8 @@ cannot be repeated slips in unseen.
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import heapq
 from collections.abc import Callable
 from typing import Any
 
@@ -34,11 +36,28 @@ class _Idle:
         """Nothing to close."""
 
 
+class _InTurn(asyncio.TimerHandle):
+    """Timers of the same instant run in the order they were made, whatever else waits for later.
+
+    A heap that compares instants alone orders them by what else is in it: a run replayed with fewer incidents to come
+    would differ before the first one that is missing.
+    """
+
+    __slots__ = ("turn",)
+    turn: int
+
+    def __lt__(self, other: _InTurn) -> bool:  # type: ignore[override]
+        if self._when == other._when:  # type: ignore[attr-defined]
+            return self.turn < other.turn
+        return bool(self._when < other._when)  # type: ignore[attr-defined]
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """`time()` counts virtual seconds from 0; `steps` counts its rounds."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._turns = 0
         self.steps = 0
         self._now_s = 0.0
         self._selector = _Idle(self)
@@ -47,6 +66,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._now_s
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        """As any loop, and timers of one instant in turn."""
+        timer = _InTurn(when, callback, args, self, context)
+        timer.turn = self._turns = self._turns + 1
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
 
     def skip(self) -> None:
         """To the next timer."""

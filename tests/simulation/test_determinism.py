@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.simulation.loop import VirtualLoop
+
 SCRIPT = """
 import sys
 from tests.simulation.run import play
@@ -34,3 +36,20 @@ def test_a_seed_gives_the_same_trace_in_another_process(seed: int) -> None:
     first, second = _played(seed, "1"), _played(seed, "4711")
     assert first == second
     assert int(first.split()[1]) > 1, "a run without incidents shows little"
+
+
+def test_what_is_planned_for_later_changes_nothing_before() -> None:
+    """I22: a replay that ends earlier, or leaves out what comes later, is the same until then, tie by tie."""
+
+    def order(later: int) -> list[int]:
+        loop, found = VirtualLoop(), list[int]()
+        for number in range(later):
+            loop.call_at(100.0 - number, int)
+        for number in range(20):
+            loop.call_at(1.0, found.append, number)
+        loop.call_at(2.0, loop.stop)
+        loop.run_forever()
+        loop.close()
+        return found
+
+    assert order(0) == order(7) == order(50) == list(range(20))

@@ -21,6 +21,7 @@ class Bounds:
     def __init__(self, witness: Witness) -> None:
         self._witness = witness
         self._rows: list[int] = []
+        self._restores = 0
         witness.world.on.hourly.append(self.look)
 
     def look(self) -> None:
@@ -30,6 +31,8 @@ class Bounds:
         if tasks > TASKS_MAX:
             world.violated("I20", f"{tasks} tasks")
         rows = len(witness.rows) + len(witness.lost)
+        if witness.restores != self._restores:  # an image brought rows of its own
+            self._restores, self._rows = witness.restores, []
         self._rows.append(rows)
         hours = round(DAY_S / HOUR_S)
         if len(self._rows) > hours and rows - self._rows.pop(0) > ROWS_A_DAY_MAX:

@@ -141,12 +141,16 @@ class Witness:
         kept = 0
         while kept < min(len(found), len(self.rows)) and found[kept] == self.hashes[kept + 1]:
             kept += 1
+        restored = self._restored
         if kept < len(self.rows):
-            if not self._restored:
+            if not restored:
                 self.world.violated("I19", f"row {kept + 1} of {len(self.rows)} is gone after a restart")
             self._rewind(kept)
         self._restored = self.world.rots
         self.restores += self.world.rots  # the copy may have taken the store's place, with all rows and older accounts
+        if restored:
+            self.accounts.clear()  # rows that an image brought are not judged by the accounts of now
+            self._read_rows(raw)
         return True
 
     def _rewind(self, kept: int) -> None:
