@@ -71,7 +71,9 @@ class _Mapper:
             self.failed.append(report.nodeid)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        measured = coverage.Coverage(data_file=None, include=[str(tree.ROOT / m) for m in tree.modules()])
+        measured = coverage.Coverage(
+            data_file=None, config_file=False, include=[str(tree.ROOT / m) for m in tree.modules()]
+        )
         seconds = {}
         if session.testsfailed:
             raise session.Interrupted("a test file cannot be collected")
