@@ -68,7 +68,9 @@ def _run(options: argparse.Namespace) -> int:
     if open_ones:
         nothing = control()  # in a process that imports anew, the measuring of what each test reaches is the control
         check = [nothing] if not options.warm and results.of(nothing) != SURVIVED else []
-        _judge([*check, *open_ones], reach(options.jobs), results, options)
+        reached = reach(options.jobs)
+        reached.unmet = results.unmet
+        _judge([*check, *open_ones], reached, results, options)
         if check and results.of(nothing) != SURVIVED:
             print(f"{results.of(nothing)} fails here although nothing was changed")
             return 1

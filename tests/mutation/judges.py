@@ -185,7 +185,7 @@ def judge_anew(mutants: Sequence[Mutant], reach: Reach, at_once: int, tell: Tell
 
     def jobs() -> Iterator[Job]:
         for mutant in mutants:
-            tests = reach.tests_of(mutant) or reach.tests_entering(mutant.module)
+            tests = reach.tests_of(mutant)
             seconds = sum(reach.seconds[test] for test in tests)
             limit_s = _START_CPU_S + 4 * seconds
             likely = killers.of(mutant, tests)[:1]  # a few files are imported faster than all

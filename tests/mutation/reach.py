@@ -7,7 +7,7 @@ import re
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -32,13 +32,20 @@ class Reach:
 
     lines: dict[str, dict[str, set[int]]] = field(default_factory=lambda: defaultdict(dict))
     seconds: dict[str, float] = field(default_factory=dict)
+    unmet: Callable[[Mutant], Collection[str] | None] = lambda _: None
+    """The files of the tests that a survivor of an earlier run has to meet; None: all."""
 
     def tests_of(self, mutant: Mutant) -> list[str]:
         """The tests that may notice, the fastest first. A control mutant, which changes nothing, gets them all."""
         if mutant.number == CONTROL:
             return self._fastest_first(self.seconds)
+        files = self.unmet(mutant)
+        reaching = self._reaching(mutant) or self.tests_entering(mutant.module)
+        return [test for test in reaching if files is None or test.split("::", maxsplit=1)[0] in files]
+
+    def _reaching(self, mutant: Mutant) -> list[str]:
         if mutant.function is None:
-            return self.tests_entering(mutant.module)
+            return []
         wanted = range(mutant.first_line, mutant.last_line + 1)
         return self._fastest_first(
             test for test, lines in self.lines[mutant.module].items() if not lines.isdisjoint(wanted)

@@ -39,7 +39,8 @@ def survivors() -> dict[str, Known]:
 class Results:
     """A result counts as long as what led to it stands.
 
-    A kill needs the module and the file of the test that killed; a survival needs every test and all code as it was.
+    A kill needs the module and the file of the test that killed; a survival needs all code as it was, and when tests
+    were added or changed it has to meet those.
     """
 
     def __init__(self) -> None:
@@ -57,13 +58,36 @@ class Results:
         by, digest = self._kept.get(mutant.name, (None, ""))
         return None if by is None or digest != _digest(mutant, by) else by
 
+    def unmet(self, mutant: Mutant) -> set[str] | None:
+        """The files of tests that a survivor has not met as they are now; None: it has to meet all."""
+        by, digest = self._kept.get(mutant.name, (None, ""))
+        known = _met(digest.removeprefix(tree.surroundings()))
+        if by != SURVIVED or not digest.startswith(tree.surroundings()) or not known.exists():
+            return None
+        met = json.loads(known.read_text(encoding="utf-8"))
+        return {name for name in tree.tests() if tree.digest(name) != met.get(name)}
+
     def put(self, mutant: Mutant, by: str) -> None:
         """Write it down now: an interrupted run goes on where it was."""
+        if by == SURVIVED:
+            remember_tests()
         line = json.dumps([mutant.name, by, _digest(mutant, by)])
         tree.CACHE.mkdir(parents=True, exist_ok=True)
         with _FILE.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
         self._kept[mutant.name] = by, _digest(mutant, by)
+
+
+def remember_tests() -> None:
+    """Which tests there are now, each with its digest: a survivor has met these."""
+    path = _met(tree.digest(*tree.tests()))
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({name: tree.digest(name) for name in tree.tests()}), encoding="utf-8")
+
+
+def _met(digest: str) -> Path:
+    return tree.CACHE / f"tests.{digest}.json"
 
 
 def forget() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation import mutants, tree
+from tests.mutation import mutants, results, tree
 from tests.mutation.forks import Job, run_all
-from tests.mutation.judges import Killers
+from tests.mutation.judges import SURVIVED, Killers
 from tests.mutation.mutants import CONTROL, control, mutants_of, mutated
 from tests.mutation.operators import variants
 from tests.mutation.results import survivors
@@ -164,6 +164,28 @@ def test_who_noticed_lately_is_asked_first(module: Path) -> None:
     killers.noticed(last, "a::here")
     killers.noticed(last, "a::not_reached")
     assert killers.of(last, ["a::other", "a::elsewhere", "a::here"]) == ["a::here", "a::elsewhere"]
+
+
+def test_a_survivor_meets_the_tests_that_came_since(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A survivor is asked again by tests that are new or changed; when the code around it changed, by all."""
+    state = {"around": "a" * 16, "tests/test_one.py": "1", "tests/test_two.py": "2"}
+    monkeypatch.setattr(tree, "CACHE", module.parent)
+    monkeypatch.setattr(results, "_FILE", module.parent / "results.jsonl")
+    monkeypatch.setattr(tree, "surroundings", lambda: state["around"])
+    monkeypatch.setattr(tree, "tests", lambda: sorted(name for name in state if name != "around"))
+    monkeypatch.setattr(tree, "digest", lambda *names: "".join(f"{name}{state.get(name)}" for name in names)[-16:])
+    survivor, killed = mutants_of("box.py")[:2]
+    kept = results.Results()
+    kept.put(survivor, SURVIVED)
+    kept.put(killed, "tests/test_one.py::x")
+    assert kept.of(survivor) == SURVIVED
+    state |= {"tests/test_two.py": "3", "tests/test_new.py": "4"}
+    again = results.Results()
+    assert again.of(survivor) is None
+    assert again.unmet(survivor) == {"tests/test_two.py", "tests/test_new.py"}
+    assert again.unmet(killed) is None
+    state["around"] = "b" * 16
+    assert again.unmet(survivor) is None
 
 
 def test_the_control_changes_nothing() -> None:

@@ -16,6 +16,7 @@ _TESTS = (
     "tests/contract/test_*.py",
     "tests/calendars/test_*.py",
     "tests/delinquency/test_*.py",
+    "tests/test_contract.py",
     "tests/test_privacy.py",
     "tests/test_teller_*.py",
     "tests/test_commands*.py",
