@@ -17,11 +17,6 @@ GatewayError
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import msgspec
-
 
 class GatewayError(Exception):
     """Anything this program raises on purpose."""
@@ -86,14 +81,3 @@ class NotGenuine(GatewayError):
 
 class LinkError(GatewayError):
     """The head-end cannot be reached or refused the connection; the link task tries again."""
-
-
-@contextmanager
-def legible(**where: str | int) -> Iterator[None]:
-    """A rotten row that is met here costs the answer, not the daemon: CommandRefused(row_unreadable, **where)."""
-    try:
-        yield
-    except StoreDamaged as damage:
-        raise CommandRefused("row_unreadable", **where, error=str(damage).partition(". ")[0]) from damage
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise CommandRefused("row_unreadable", **where, error=str(error)[:120]) from error

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from gateway.clock import Clock
 from gateway.commands import Command, Order, ReadNow
-from gateway.errors import CommandRefused, CommitUnknown, legible
+from gateway.errors import CommandRefused, CommitUnknown
 from gateway.prepayment.account import Account, Outcome, Start, Terms
 from gateway.prepayment.agreement import NEW_ID, after, after_refusal, open_account
 from gateway.prepayment.civil import QUARTER_MS
@@ -41,7 +41,7 @@ from gateway.prepayment.rollover import repeats
 from gateway.prepayment.step import Event, apply, settle
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import refused
-from gateway.store import JOURNAL, Answer, Attempt, Origin, Row, Store
+from gateway.store import JOURNAL, Answer, Attempt, Origin, Row, Store, legible
 
 CHECKPOINT_MS = 900_000
 """Running time after which what is only in memory is saved."""

@@ -18,7 +18,7 @@ from gateway.console.desk import Action, Desk, Id, Nothing, Session
 from gateway.console.relief import Relief, relief
 from gateway.console.wire import Role
 from gateway.documents.rows import Body, Quarter
-from gateway.errors import CommandRefused, legible
+from gateway.errors import CommandRefused
 from gateway.prepayment import legal
 from gateway.prepayment.account import Account
 from gateway.prepayment.civil import QUARTER_MS, instant
@@ -28,6 +28,7 @@ from gateway.prepayment.intervals import Quality
 from gateway.prepayment.ladder import days_left
 from gateway.prepayment.money import up_to_cent, wire_money
 from gateway.prepayment.outlook import outlook
+from gateway.store import legible
 
 SCAN_ROWS = 5_000
 SLICE = 250

@@ -15,13 +15,13 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from gateway.errors import CommandRefused, legible
+from gateway.errors import CommandRefused
 from gateway.prepayment import civil
 from gateway.prepayment.events import TimeTrust
 from gateway.prepayment.intervals import Quality
 from gateway.prepayment.ledger import GENESIS, chain
 from gateway.prepayment.money import parse_money
-from gateway.store import Row, Store
+from gateway.store import Row, Store, legible
 
 T = TypeVar("T")
 

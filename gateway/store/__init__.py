@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from gateway.store.cursors import INTERVAL, JOURNAL
 from gateway.store.journal import Head, Row
+from gateway.store.legible import legible
 from gateway.store.orders import Answer, Attempt, Origin
 from gateway.store.quarters import IntervalRow
 from gateway.store.store import Saved, Store
 
-__all__ = ["INTERVAL", "JOURNAL", "Answer", "Attempt", "Head", "IntervalRow", "Origin", "Row", "Saved", "Store"]
+__all__ = [
+    "INTERVAL",
+    "JOURNAL",
+    "Answer",
+    "Attempt",
+    "Head",
+    "IntervalRow",
+    "Origin",
+    "Row",
+    "Saved",
+    "Store",
+    "legible",
+]
