@@ -61,7 +61,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.steps = 0
         self._now_s = 0.0
         self._selector = _Idle(self)
-        self._clock_resolution = 1e-9
+        self._clock_resolution = 1e-7  # more than a float's step after 17 years: else a timer that is due never runs
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""

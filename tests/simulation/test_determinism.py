@@ -53,3 +53,15 @@ def test_what_is_planned_for_later_changes_nothing_before() -> None:
         return found
 
     assert order(0) == order(7) == order(50) == list(range(20))
+
+
+@pytest.mark.parametrize("days", [0, 195, 366, 3653])
+def test_time_passes_after_a_year_as_on_the_first_day(days: int) -> None:
+    """A float of seconds grows coarse: from day 194 on a timer that was due was never due enough."""
+    loop, found = VirtualLoop(), list[float]()
+    loop.leap(days * 86_400 + 0.1)
+    loop.call_later(0.3, found.append, 1.0)
+    loop.call_later(0.7, loop.stop)
+    loop.run_forever()
+    loop.close()
+    assert found == [1.0]
