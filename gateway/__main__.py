@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
+from gateway.arguments import joined
 from gateway.errors import ConfigError, GatewayError, StoreDamaged
 
 EXIT_FAILED = 1
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from gateway.terminal.cli import main as console
 
         return console(arguments[1:])
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(joined(arguments, "--key"))
     try:
         match options.command:
             case "run":

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.arguments import joined
 from gateway.commands import Body, Command, Role
 from gateway.commands.creditcode import Place
 from gateway.commands.keys import parse_keys
@@ -46,7 +47,7 @@ _INSTANT = "an instant is a day, an hour and its zone: 2026-12-01T08:00:00+01:00
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command of the head-end; the exit code."""
-    options = parser().parse_args(argv)
+    options = parser().parse_args(joined(sys.argv[1:] if argv is None else argv, "--challenge"))
     try:
         alone = _ALONE.get(options.what)
         return asyncio.run(_online(options)) if alone is None else alone(options)
