@@ -8,11 +8,13 @@ import random
 import re
 import secrets
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+import traceback
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import structlog
@@ -100,8 +102,8 @@ def play(
 async def _lived(
     setting: Setting, until_days: float, planned: list[Incident], folder: Path, loop: VirtualLoop
 ) -> World:
-    loop.set_exception_handler(lambda _loop, context: None)
     world = World(setting, folder / "site", loop)
+    loop.set_exception_handler(lambda _, context: _fell(world, context))
     attach(world)
     with world.medium.worker():
         Household(world)
@@ -124,6 +126,15 @@ async def _lived(
         world.process.cut(1e9)
         await asyncio.sleep(10)
     return world
+
+
+def _fell(world: World, context: Mapping[str, Any]) -> None:
+    """An incident, an invariant or a callback of the product raised: what it was to do or to judge is missing."""
+    error = context.get("exception")
+    if error is not None:
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        world.violated("crash", f"{type(error).__name__}: {error}{where}; whoever it was did and judged nothing more")
 
 
 @contextmanager

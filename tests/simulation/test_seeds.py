@@ -48,3 +48,16 @@ def test_a_failing_run_is_made_small(broken_kind: str) -> None:
     assert [one.kind for one in small.incidents] == [broken_kind]
     assert small.until_days < 1.0
     assert command(small).endswith(f"--only {small.incidents[0].name}")
+
+
+def test_an_incident_that_falls_over_is_no_quiet_run(broken_kind: str) -> None:
+    """A fault that raised was not played, an invariant that raised judged nothing: no run holds with either."""
+
+    def falls(world: World, chance: random.Random) -> None:
+        raise KeyError("oops")
+
+    KINDS.clear()
+    KINDS["falls"] = incidents.Kind("falls", "family", 40.0, falls)
+    result = play(1, 0.5, poll_s=300, kinds=["falls"])
+    assert invariant_of(result) == "crash"
+    assert "KeyError: 'oops' in test_seeds.py:" in result.violations[0]
