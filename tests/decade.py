@@ -28,6 +28,7 @@ from gateway.prepayment.posting import BonusSet, Posting, PostingKind
 from gateway.prepayment.rating import PPM
 from gateway.prepayment.step import Event, apply, settle
 from gateway.prepayment.tariff import Price, Surcharge, Tariff, Window
+from tests.asked import PYTHON, amount, at_least_one
 from tests.figures import record
 from tests.prepayment.worlds import NANO, TERMS, policy, tariff
 
@@ -249,11 +250,11 @@ def main() -> int:
     """0 when everything added up, within the time."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--days", type=int, default=DAYS)
-    parser.add_argument("--limit", type=float, default=60.0, help="CPU seconds for ten years; a part has its share")
+    parser.add_argument("--days", type=at_least_one, default=DAYS)
+    parser.add_argument("--limit", type=amount, default=60.0, help="CPU seconds for ten years; a part has its share")
     options = parser.parse_args()
     began_s = time.process_time()
-    replay = f"replay: python -m tests.decade --seed {options.seed} --days {options.days}"
+    replay = f"replay: {PYTHON} -m tests.decade --seed {options.seed} --days {options.days}"
     try:
         decade = run(options.seed, options.days)
     except AssertionError as error:

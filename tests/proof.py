@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import asked
 from tests.figures import VARIABLE, recorded
 
 ROOT = Path(__file__).parent.parent
@@ -102,11 +103,16 @@ def _write() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
-    names = ", ".join(one.name for one in PROOFS)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of {names}")
+    names = [one.name for one in PROOFS]
+    known = asked.one_of(names, "proof")
+    parser.add_argument("names", nargs="*", metavar="NAME", type=known, help=f"only these of {', '.join(names)}")
     parser.add_argument("--quick", action="store_true", help="the share that each landing takes")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/proof.md")
-    return parser.parse_args()
+    options = parser.parse_args()
+    full_only = [one.name for one in PROOFS if one.name in options.names and not one.quick]
+    if options.quick and full_only:
+        parser.error(f"{', '.join(full_only)} takes no part in a landing; leave out --quick")
+    return options
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from gateway import log
+from tests.asked import PYTHON, at_least_one
 from tests.endurance import gauge
 
 
@@ -14,7 +15,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.endurance")
     parser.add_argument("proof", choices=("polls", "offline", "flood", "connections"))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--size", type=int, default=0, help="polls, days, seconds or connections; 0: the full proof")
+    parser.add_argument(
+        "--size", type=at_least_one, default=0, help="polls, days, seconds or connections; without it the full proof"
+    )
     parser.add_argument("--log", default="/dev/null", help="where the daemon's log goes")
     parser.add_argument("--plant", action="store_true", help="plant a defect that the proof must find")
     chosen = parser.parse_args(arguments)
@@ -26,7 +29,7 @@ def main(arguments: list[str]) -> int:
         print(f"WRONG: {line}")
     print(f"endurance {chosen.proof}: {'failed' if wrong else 'ok'}")
     if wrong:
-        print(f"again: python -m tests.endurance {' '.join(arguments)}")
+        print(f"again: {PYTHON} -m tests.endurance {' '.join(arguments)}")
     return 1 if wrong else 0
 
 

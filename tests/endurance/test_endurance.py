@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.asked import PYTHON
+
 pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).parent.parent.parent
 
@@ -27,7 +29,7 @@ def test_a_leak_is_found_and_can_be_shown_again() -> None:
     done = command("polls", "--size", "4000", "--plant")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "memory grows by" in done.stdout
-    assert "again: python -m tests.endurance polls --size 4000 --plant" in done.stdout
+    assert f"again: {PYTHON} -m tests.endurance polls --size 4000 --plant" in done.stdout
 
 
 def test_days_without_a_broker_are_sent_later_in_order_and_whole() -> None:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import asked as typed
 from tests import figures
 from tests.fuzz import plain
 from tests.fuzz.measure import Stopwatch
@@ -30,10 +31,13 @@ _KEPT_FILES = 40
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0 when nothing was found."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
     chosen = asked.target or names()
     if asked.replay:
-        return _replay(chosen[0], Path(asked.replay))
+        if len(asked.target) != 1:
+            parser.error("argument --replay: name the one target that is to take the file")
+        return _replay(chosen[0], asked.replay)
     totals: dict[str, str | int | float] = {"seed": asked.seed}
     failed = False
     for name in chosen:
@@ -57,13 +61,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz the parsers that face the outside.")
-    parser.add_argument("target", nargs="*", choices=[*names(), []], help=f"one of {', '.join(names())}; default all")
-    parser.add_argument("--runs", type=int, default=20_000, help="inputs for each target")
-    parser.add_argument("--seconds", type=float, default=1e9, help="at most so long for each target")
+    known = typed.one_of(names(), "target")
+    told = f"one of {', '.join(names())}; default all"
+    parser.add_argument("target", nargs="*", metavar="TARGET", type=known, help=told)
+    parser.add_argument("--runs", type=typed.at_least_one, default=20_000, help="inputs for each target")
+    parser.add_argument("--seconds", type=typed.amount, default=1e9, help="at most so long for each target")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plain", action="store_true", help="without guidance even where atheris is installed")
     parser.add_argument("--keep", action="store_true", help="keep in the committed corpus what reached new code")
-    parser.add_argument("--replay", metavar="FILE", help="one input again, a file or a bytes literal")
+    parser.add_argument("--replay", metavar="FILE", type=typed.file, help="one input again, from a file")
     return parser
 
 
@@ -180,7 +186,8 @@ def _tell(name: str, result: Result) -> None:
     path = FOUND / name / f"found-{hashlib.sha256(result.found).hexdigest()[:12]}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(result.found)
-    print(f"  input: {result.found!r}\n  again: python -m tests.fuzz {name} --replay {path.relative_to(Path.cwd())}")
+    again = f"{typed.PYTHON} -m tests.fuzz {name} --replay {path.relative_to(Path.cwd())}"
+    print(f"  input: {result.found!r}\n  again: {again}")
 
 
 if __name__ == "__main__":

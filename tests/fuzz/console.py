@@ -14,7 +14,7 @@ import time
 
 import structlog
 
-from tests import figures
+from tests import asked, figures
 from tests.fuzz import plain
 from tests.fuzz.measure import LIMIT_MS
 from tests.fuzz.target import FOUND
@@ -42,7 +42,8 @@ def main() -> int:
             path = FOUND / NAME / f"found-{hashlib.sha256(result.found).hexdigest()[:12]}"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(result.found)
-            print(f"{result.error}\n  input: {result.found!r}\n  again: python -m tests.fuzz {NAME} --replay {path}")
+            again = f"{asked.PYTHON} -m tests.fuzz {NAME} --replay {path}"
+            print(f"{result.error}\n  input: {result.found!r}\n  again: {again}")
             return 1
     if grown_kb > MEMORY_MAX_KB:
         print(f"the process grew by {grown_kb} kB, {MEMORY_MAX_KB} kB at most are allowed")
@@ -66,7 +67,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.console", description=__doc__)
-    parser.add_argument("--lines", type=int, default=1_000_000, help="how many lines")
+    parser.add_argument("--lines", type=asked.at_least_one, default=1_000_000, help="how many lines")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 

@@ -21,6 +21,7 @@ from gateway.commands import Command, Keyring, verify
 from gateway.commands.envelope import claimed_id
 from gateway.errors import CommandRefused
 from tests import figures
+from tests.asked import PYTHON, at_least_one
 from tests.fuzz.names import COMMANDS, GATEWAY, KEYS, SIGNER, STRANGER, token
 
 _PUBLIC = SIGNER.private.public_key().public_bytes_raw()
@@ -201,8 +202,8 @@ def forged(count: int, chance: random.Random) -> Iterator[tuple[str, bytes]]:
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0 when nothing was accepted."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.signatures", description=__doc__)
-    parser.add_argument("--commands", type=int, default=100, help="of so many commands every bit is flipped")
-    parser.add_argument("--tokens", type=int, default=100_000, help="so many forgeries")
+    parser.add_argument("--commands", type=at_least_one, default=100, help="of so many commands every bit is flipped")
+    parser.add_argument("--tokens", type=at_least_one, default=100_000, help="so many forgeries")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args(arguments)
     began, count = time.perf_counter(), 0
@@ -239,7 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _told(what: str, raw: bytes) -> int:
     print(
         f"signatures: {what}: {raw!r}\n"
-        "  again: python -m tests.fuzz envelope --replay FILE, where FILE holds an r and then these bytes"
+        f"  again: {PYTHON} -m tests.fuzz envelope --replay FILE, where FILE holds an r and then these bytes"
     )
     return 1
 

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.asked import PYTHON, at_least_one
 from tests.brokers import Mosquitto
 from tests.figures import record, recorded
 from tests.kill import test_kill, test_kill_daemon
@@ -22,7 +23,7 @@ from tests.kill import test_kill, test_kill_daemon
 def main() -> int:
     """0 when nothing acknowledged was lost."""
     parser = argparse.ArgumentParser(prog="python -m tests.kill")
-    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--kills", type=at_least_one, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--books", action="store_true", help="the teller and the store alone")
     options = parser.parse_args()
@@ -33,7 +34,7 @@ def main() -> int:
             killed = _books if options.books else _daemon
             acknowledged = killed(Path(folder), options.kills, options.seed)
     except AssertionError as error:
-        again = f"python -m tests.kill --kills {options.kills} --seed {options.seed}"
+        again = f"{PYTHON} -m tests.kill --kills {options.kills} --seed {options.seed}"
         print(f"kill: {error}\nagain: {again}{' --books' if options.books else ''}")
         return 1
     seconds = time.monotonic() - began

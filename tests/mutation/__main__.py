@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from itertools import groupby
 
+from tests.asked import PYTHON, at_least_one
 from tests.figures import record
 from tests.mutation import tree
 from tests.mutation.forks import Job, run_all
@@ -37,9 +38,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="change one thing at a time and expect a test to fail")
     run.add_argument("modules", nargs="*", help="only these files (or parts of their paths)")
-    run.add_argument("--sample", type=int, help="only so many mutants, chosen by the seed")
+    run.add_argument("--sample", type=at_least_one, help="only so many mutants, chosen by the seed")
     run.add_argument("--seed", default="", help="of the sample; without one it follows from the code")
-    run.add_argument("--jobs", type=int, default=1, help="mutants tried at the same time")
+    run.add_argument("--jobs", type=at_least_one, default=1, help="mutants tried at the same time")
     run.add_argument("--warm", action="store_true", help="only inside functions")
     run.add_argument("--fresh", action="store_true", help="forget the results of earlier runs")
     floors = commands.add_parser("coverage", help="lines and branches reached by the fast tests")
@@ -49,6 +50,9 @@ def main() -> int:
         from tests.mutation.floors import coverage_floors
 
         return coverage_floors(everything=options.all)
+    unknown = [part for part in options.modules if not any(part in name for name in tree.modules())]
+    if unknown:
+        run.error(f"no module of the rules, the commands or the clock has {unknown[0]!r} in its path")
     return _run(options)
 
 
@@ -127,7 +131,7 @@ def _told(mutants: list[Mutant], results: Results, seed: str, options: argparse.
         print(module, *map(entry, group), sep="\n")
     if options.sample is None and not options.modules:
         record("mutation", figures)
-    again = f"python -m tests.mutation run --sample {options.sample} --seed {seed}" if options.sample else "the same"
+    again = f"{PYTHON} -m tests.mutation run --sample {options.sample} --seed {seed}" if options.sample else "the same"
     print(f"{killed} of {judged} mutants noticed, {len(unlisted)} survivors not listed, {took_s:.0f} s, seed {seed}")
     if options.sample is not None:  # too few of each package for its own floor, and a share lists no survivors
         return 1 if 100 * killed < FLOOR_PERCENT * judged else 0
@@ -136,4 +140,5 @@ def _told(mutants: list[Mutant], results: Results, seed: str, options: argparse.
     return 1 if unlisted or low else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,6 +15,7 @@ from typing import ClassVar
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.asked import PYTHON, at_least_one
 from tests.figures import record
 from tests.rollback.test_machine import Cards
 
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run; one line of result, and at failure the history that Hypothesis found and how to replay it."""
     options = argparse.ArgumentParser(prog="tests.rollback", description=__doc__)
     options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--runs", type=int, default=200)
+    options.add_argument("--runs", type=at_least_one, default=200)
     chosen = options.parse_args(argv)
     began_s = time.monotonic()
     sized = settings(
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         run_state_machine_as_test(seed(chosen.seed)(Counted), settings=sized)
     except BaseException:
-        print(f"failed; replay: python -m tests.rollback --seed {chosen.seed} --runs {chosen.runs}", file=sys.stderr)
+        print(f"failed; replay: {PYTHON} -m tests.rollback --seed {chosen.seed} --runs {chosen.runs}", file=sys.stderr)
         raise
     done, seconds = Counted.done, time.monotonic() - began_s
     figures: dict[str, str | int | float] = {"seed": chosen.seed, "histories": done.pop("histories")}

@@ -12,7 +12,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from tests import asked
 from tests.figures import record
+from tests.simulation.incidents import KINDS, load
 from tests.simulation.invariants import names
 from tests.simulation.many import Job, results, workers
 from tests.simulation.minimise import command, invariant_of, minimised
@@ -100,14 +102,11 @@ def _explain(result: Result, *, small: bool) -> None:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    only = None
-    if options.only is not None:
-        only = set() if options.only == "none" else set(options.only.split(","))
     result = play(
         options.seed,
         options.days,
         until_days=options.until,
-        only=only,
+        only=options.only,
         poll_s=options.poll,
         kinds=options.kinds,
         often=options.often,
@@ -117,29 +116,47 @@ def _replay(options: argparse.Namespace) -> int:
         print(f"day {one.at_s / 86_400:.4f} {one.name}")
     print("\n".join(result.violations) or "no promise broke")
     print(f"trace {result.trace_hash}")
-    return 1 if result.violations else 0
+    missing = sorted((options.only or frozenset()) - {one.name for one in result.incidents})
+    if missing:
+        print(f"not in this run: {', '.join(missing)}; compare seed, days, poll and kinds with the run that failed")
+    return 1 if result.violations or missing else 0
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
+def _kinds(text: str) -> tuple[str, ...]:
+    load()
+    known = asked.one_of(KINDS, "kind of incident")
+    return tuple(known(name) for name in text.split(","))
+
+
+def _incidents(text: str) -> frozenset[str]:
+    """Names as a run prints them, or none."""
+    names = frozenset() if text == "none" else frozenset(text.split(","))
+    for name in sorted(names):
+        kind, _, number = name.partition(":")
+        _kinds(kind)
+        if not number.isdecimal():
+            raise argparse.ArgumentTypeError(f"{name!r} wants its number, as the run printed it: power_cut:2")
+    return names
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
-    parser.add_argument("--runs", type=int, default=1, help="how many seeds")
-    parser.add_argument("--days", type=float, default=7.0, help="length of a run")
-    parser.add_argument("--poll", type=int, help="poll period in s for all runs; else as the seed says")
-    parser.add_argument("--kinds", type=_names, default=(), help="only these kinds of incident: bad_command,silence")
-    parser.add_argument("--often", type=float, default=1.0, help="so many times as many incidents as usual")
-    parser.add_argument("--repeat", type=float, default=1.0, help="per cent of the runs that are played twice")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
+    parser.add_argument("--runs", type=asked.at_least_one, default=1, help="how many seeds")
+    parser.add_argument("--days", type=asked.amount, default=7.0, help="length of a run")
+    parser.add_argument("--poll", type=asked.at_least_one, help="poll period in s for all runs; else as the seed says")
+    parser.add_argument("--kinds", type=_kinds, default=(), help="only these kinds of incident: bad_command,silence")
+    parser.add_argument("--often", type=asked.amount, default=1.0, help="so many times as many incidents as usual")
+    parser.add_argument("--repeat", type=asked.percent, default=1.0, help="per cent of the runs that are played twice")
+    parser.add_argument("--jobs", type=asked.at_least_one, default=os.cpu_count(), help="processes")
     parser.add_argument("--quick", action="store_true", help="do not make failing runs small")
     parser.add_argument("--first", action="store_true", help="stop at the first run that fails")
     parser.add_argument("--name", default="simulation", help="under which name the figures are kept")
-    parser.add_argument("--only", help="replay with these incidents only: power_cut:2,silence:1 or none")
-    parser.add_argument("--until", type=float, help="replay until this day only")
-    parser.add_argument("--trace", type=int, help="how many lines of the trace a replay shows")
+    parser.add_argument(
+        "--only", type=_incidents, help="replay with these incidents only: power_cut:2,silence:1 or none"
+    )
+    parser.add_argument("--until", type=asked.amount, help="replay until this day only")
+    parser.add_argument("--trace", type=asked.at_least_one, help="how many lines of the trace a replay shows")
     return parser.parse_args()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tests.asked import PYTHON
 from tests.simulation.run import Result, play
 
 PLAYS_MAX = 60
@@ -59,7 +60,7 @@ def minimised(result: Result, *, tell: Callable[[str], None] = lambda _: None) -
 
 def command(result: Result) -> str:
     """The one command that plays it again."""
-    parts = [f"python -m tests.simulation --seed {result.seed} --days {result.days:g}"]
+    parts = [f"{PYTHON} -m tests.simulation --seed {result.seed} --days {result.days:g}"]
     if result.kinds:
         parts.append(f"--kinds {','.join(result.kinds)}")
     if result.often != 1.0:

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from tests.asked import PYTHON, at_least_one
 from tests.figures import record, recorded
 from tests.storage import faults, images, rot, syscalls
 
@@ -25,9 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.storage")
     parser.add_argument("proof", choices=("images", "rot", "faults", "syscalls"))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--images", type=int, default=200_000)
-    parser.add_argument("--flips", type=int, default=10_000)
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--images", type=at_least_one, default=200_000)
+    parser.add_argument("--flips", type=at_least_one, default=10_000)
+    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes")
     options = parser.parse_args(arguments)
     began = time.monotonic()
     match options.proof:
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"  {line}")
     if wrong:
         size = {"images": f" --images {options.images}", "rot": f" --flips {options.flips}"}.get(options.proof, "")
-        print(f"again: python -m tests.storage {options.proof} --seed {options.seed}{size} --jobs {options.jobs}")
+        print(f"again: {PYTHON} -m tests.storage {options.proof} --seed {options.seed}{size} --jobs {options.jobs}")
     return 1 if wrong else 0
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from tests import asked
 from tests.figures import record
 from tests.teeth.bugs import CAUGHT, Bug, Found, bugs, prove, stale
 
@@ -58,9 +59,10 @@ def _line(bug: Bug, found: Found, *, without: bool, right: bool) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.teeth", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="only these bugs")
+    known = asked.one_of([bug.name for bug in bugs()], "planted bug")
+    parser.add_argument("names", nargs="*", metavar="NAME", type=known, help="only these bugs")
     parser.add_argument("--control", action="store_true", help="run the proofs on the healthy tree too")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at once")
+    parser.add_argument("--jobs", type=asked.at_least_one, default=os.cpu_count(), help="how many at once")
     return parser.parse_args()
 
 

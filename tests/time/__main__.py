@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from tests.asked import PYTHON, at_least_one
 from tests.figures import record
 
 from .proof import LIES_PER_LIFE, Sum, run
@@ -15,8 +16,8 @@ def main() -> int:
     """0 when no seed broke a promise; the first that did is printed with the command that lives it again."""
     parser = argparse.ArgumentParser(prog="python -m tests.time", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--days", type=int, default=5)
+    parser.add_argument("--runs", type=at_least_one, default=20)
+    parser.add_argument("--days", type=at_least_one, default=5)
     asked = parser.parse_args()
     began_s = time.monotonic()
     total = Sum()
@@ -24,7 +25,7 @@ def main() -> int:
         broken = run(seed, days=asked.days, total=total)
         if broken:
             sys.stdout.write("\n".join(broken[:20]) + "\n")
-            sys.stdout.write(f"again: python -m tests.time --seed {seed} --runs 1 --days {asked.days}\n")
+            sys.stdout.write(f"again: {PYTHON} -m tests.time --seed {seed} --runs 1 --days {asked.days}\n")
             return 1
     seconds = time.monotonic() - began_s
     years = total.minutes / (60 * 24 * 365)
