@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -15,6 +16,15 @@ from gateway.console.wire import Role
 from gateway.errors import CommandRefused, ConfigError
 
 _ROLES = tuple(role.value for role in Role if role is not Role.NOBODY)
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def gateway_id(text: str) -> str:
+    """What can be a gateway's id, as a type of argparse: it is part of topics, file names and derived keys."""
+    if not _ID.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no gateway's id: letters, digits, dot, hyphen and underscore")
+    return text
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -28,7 +38,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     code.add_argument("challenge", nargs="+", help="12 digits, in groups or not")
     for one in (key, code):
         one.add_argument("--master", type=Path, required=True, help="the master secret's file")
-        one.add_argument("--gateway", required=True, help="the gateway's id")
+        one.add_argument("--gateway", type=gateway_id, required=True, help="the gateway's id")
 
 
 def service_key(options: argparse.Namespace) -> int:

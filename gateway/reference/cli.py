@@ -43,6 +43,7 @@ from gateway.reference.sign import load_private, new_id, new_signer, save_privat
 
 APPLIED, REFUSED, USAGE, NO_ANSWER = 0, 1, 2, 3
 _INSTANT = "an instant is a day, an hour and its zone: 2026-12-01T08:00:00+01:00"
+_DAY = "a day is year, month and day: 2026-12-01"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,8 +82,8 @@ def parse_body(command: Command, items: Sequence[str]) -> Body:
             merged[name] = _value(value)
         body: Body = msgspec.convert(merged, KINDS[command].body, strict=False)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        instant = _INSTANT if "RFC3339" in str(error) else ""
-        hint = choices(str(error), KINDS[command].body) or instant or _fields(command)
+        dated = (_DAY if "encoded date " in str(error) else _INSTANT) if "RFC3339" in str(error) else ""
+        hint = choices(str(error), KINDS[command].body) or dated or _fields(command)
         raise ConfigError(f"{command}: {error}", hint=hint) from error
     return body
 
@@ -111,14 +112,23 @@ def _fields(command: Command) -> str:
 
 
 def _keys(options: argparse.Namespace) -> int:
+    text = ""
     if options.public and options.public.exists():
-        known = parse_keys(options.public.read_text(encoding="utf-8"), str(options.public))
+        try:
+            text = options.public.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            hint = "name a key file, or one that is not there yet"
+            raise ConfigError("is not UTF-8", file=str(options.public), hint=hint) from error
+        known = parse_keys(text, str(options.public))
         if options.kid in known:
             hint = "each key needs its own --kid; a used one is never given to another key"
             raise ConfigError("is there already", file=str(options.public), key=f"kid {options.kid!r}", hint=hint)
+    elif options.public:
+        options.public.parent.stat()  # or nobody would get the public half of the key that is made now
     signer = new_signer(options.kid, options.issuer)
-    save_private(signer, options.private)
     table = signer.public_table(frozenset(Role(role) for role in options.roles or tuple(Role)))
+    parse_keys(f"{text}\n{table}", str(options.public or "the new key"))  # else the gateway would refuse the file
+    save_private(signer, options.private)
     if options.public:
         with options.public.open("a", encoding="utf-8") as file:
             file.write(table + "\n")
@@ -133,7 +143,7 @@ def _verify(options: argparse.Namespace) -> int:
         with options.file.open("rb") as lines:
             chain, wrong = verify_lines(lines)
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error}", file=str(options.file)) from error
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(options.file)) from error
     if wrong:
         print(f"{options.file}: {wrong}", file=sys.stderr)
         return REFUSED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from gateway.commands import Command, Role
@@ -57,13 +58,13 @@ def parser() -> argparse.ArgumentParser:
     code.add_argument("account", help="the account's id, such as CH-0001")
     code.add_argument("amount", nargs="?", type=_amount, help="default: the last code, or sale, again")
     code.add_argument("currency", nargs="?", default="CHF", help="default: CHF")
-    code.add_argument("--gateway", required=True, help="the gateway's id")
+    code.add_argument("--gateway", type=admission.gateway_id, required=True, help="the gateway's id")
     code.add_argument("--master", type=Path, required=True, help="the utility's master secret, 64 hex digits")
     code.add_argument("--book", type=Path, required=True, help="the same book as for topup")
     watch = commands.add_parser("watch", help="print rows (stdout) and live values (stderr), check, acknowledge")
     watch.add_argument("--no-ack", action="store_true", help="only look: acknowledge nothing, answer no time ask")
     watch.add_argument("--save", type=Path, metavar="DIR", help="write documents that are published into this folder")
-    watch.add_argument("--seconds", type=float, help="stop after this long")
+    watch.add_argument("--seconds", type=_seconds, help="stop after this long")
     ack = commands.add_parser("ack", help="acknowledge the journal up to one row by hand")
     ack.add_argument("--epoch", required=True, help="the row's epoch")
     ack.add_argument("--seq", type=int, required=True, help="the row's number")
@@ -91,6 +92,22 @@ def _amount(text: str) -> str:
     raise argparse.ArgumentTypeError(f"{text!r} is not an amount above zero, such as 20.00")
 
 
+def _port(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 65_535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port: 1 to 65535")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: seconds above 0")
+    return seconds
+
+
 def _command(one: argparse.ArgumentParser) -> None:
     names = [command.value for command in Command]
     one.add_argument("command", choices=names, metavar="command", help=f"one of {', '.join(names)}")
@@ -103,15 +120,15 @@ def _names(one: argparse.ArgumentParser) -> None:
 
 
 def _connection(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--gateway", required=True, help="the gateway's id")
+    one.add_argument("--gateway", type=admission.gateway_id, required=True, help="the gateway's id")
     one.add_argument("--private", type=Path, required=True, help="the private key")
     one.add_argument("--book", type=Path, help="where sequences and totals are kept; default: beside the key")
     one.add_argument("--host", default="127.0.0.1", help="of the broker; default: 127.0.0.1")
-    one.add_argument("--port", type=int, default=1883, help="default: 1883; with TLS it is mostly 8883")
+    one.add_argument("--port", type=_port, default=1883, help="default: 1883; with TLS it is mostly 8883")
     one.add_argument("--tls", action="store_true", help="with the authorities the system knows")
     one.add_argument("--ca", default="", help="CA file; implies --tls")
     one.add_argument("--cert", default="", help="a client certificate")
     one.add_argument("--key", default="", help="the client certificate's key")
     one.add_argument("--username", default="", help="of the broker account")
     one.add_argument("--password-file", type=Path, help="the password on one line")
-    one.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for a verdict; default: 10")
+    one.add_argument("--timeout", type=_seconds, default=10.0, help="seconds to wait for a verdict; default: 10")

@@ -96,6 +96,8 @@ def save_private(signer: Signer, path: Path) -> None:
 def load_private(path: Path, kid: str, issuer: str) -> Signer:
     """Read a private key. Raises ConfigError when it is missing, not Ed25519 or readable by others."""
     try:
+        if path.is_dir():
+            raise ConfigError("is a folder", file=str(path), hint="name the file with the private key")
         if path.stat().st_mode & 0o077:
             raise ConfigError("others may read this private key", file=str(path), hint=f"chmod 600 {path}")
         private = load_pem_private_key(path.read_bytes(), password=None)

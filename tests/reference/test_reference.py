@@ -251,3 +251,71 @@ def test_a_file_that_is_not_there_is_named(operator: Callable[..., int], capsys:
     """A missing password file is wrong usage and not a traceback."""
     assert operator("watch", "--seconds", "1", "--password-file", "absent") == 2
     assert capsys.readouterr().err == "absent: No such file or directory\n"
+
+
+ONLINE = ("--kid", "k1", "--issuer", "me", "--host", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--gateway", "gw/1#", "--port", "1"), "argument --gateway: 'gw/1#' is no gateway's id"),
+        (("--gateway", "", "--port", "1"), "argument --gateway: '' is no gateway's id"),
+        (("--gateway", "gw-1", "--port", "99999"), "argument --port: '99999' is no port: 1 to 65535"),
+        (("--gateway", "gw-1", "--port", "mqtt"), "argument --port: 'mqtt' is no port: 1 to 65535"),
+        (("--gateway", "gw-1", "--timeout", "-1"), "argument --timeout: '-1' is no time: seconds above 0"),
+        (("--gateway", "gw-1", "--timeout", "nan"), "argument --timeout: 'nan' is no time: seconds above 0"),
+    ],
+)
+def test_what_can_never_connect_is_refused_at_once(
+    words: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A typo in the id or the port is told as such, before anything is signed or kept in a book."""
+    private = tmp_path / "private.pem"
+    save_private(new_signer("k1", "me"), private)
+    with pytest.raises(SystemExit) as ended:
+        main(["topup", "CH-1", "5", "--private", str(private), *ONLINE, *words])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [private]
+
+
+def test_a_key_is_not_made_where_its_public_half_has_no_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`headend keys --public`: a file that is no text, or a folder that is not there, leaves no private key behind."""
+    junk, private = tmp_path / "junk.toml", tmp_path / "private.pem"
+    junk.write_bytes(b"\x00\xec\xff")
+    assert main(["keys", str(private), "--public", str(junk), "--kid", "k1"]) == 2
+    assert f"{junk}: is not UTF-8" in capsys.readouterr().err
+    assert main(["keys", str(private), "--public", str(tmp_path / "nowhere" / "k.toml"), "--kid", "k1"]) == 2
+    assert "No such file or directory" in capsys.readouterr().err
+    assert not private.exists()
+
+
+@pytest.mark.parametrize("words", [("--kid", ""), ("--kid", "a b"), ("--issuer", "console"), ("--issuer", "")])
+def test_no_key_is_made_that_a_gateway_would_refuse(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`headend keys` judges the names as the gateway does, which would refuse the whole file for one of them."""
+    assert main(["keys", str(tmp_path / "private.pem"), "--public", str(tmp_path / "keys.toml"), *words]) == 2
+    assert str(tmp_path / "keys.toml") in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_no_private_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody is told to lock up a folder that was meant to be a file."""
+    assert main(["topup", "CH-1", "5", "--gateway", "gw-1", "--private", str(tmp_path), *ONLINE]) == 2
+    assert capsys.readouterr().err == f"{tmp_path}: is a folder; name the file with the private key\n"
+
+
+def test_what_cannot_be_read_is_named_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`headend verify` of a file that is not there says so in words, not as Python does."""
+    assert main(["verify", str(tmp_path / "x")]) == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'x'}: cannot be read: No such file or directory\n"
+
+
+def test_a_day_is_not_explained_as_an_instant() -> None:
+    """A document is asked for by days; the hint shows one."""
+    with pytest.raises(ConfigError, match=r"a day is year, month and day: 2026-12-01$"):
+        parse_body(Command.DOCUMENT, ["kind=load_curve", "from_day=2026-13-01", "to_day=2026-11-01"])
