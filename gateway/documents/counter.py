@@ -21,7 +21,7 @@ from gateway.config.loader import Configuration
 from gateway.documents import key as keys
 from gateway.documents.key import DeviceKey
 from gateway.documents.maker import Maker
-from gateway.documents.seal import Document
+from gateway.documents.seal import BESIDE, Document
 from gateway.documents.verify import verified_file
 from gateway.errors import CommandRefused, ConfigError, GatewayError, NotGenuine, StoreError
 from gateway.prepayment.events import Moment, TimeTrust
@@ -59,12 +59,15 @@ def verify(options: argparse.Namespace) -> int:
     """0: made by the gateway with this key; 1: not; 3: whole, but without a key nobody knows who made it."""
     try:
         key = _pinned(options.key)
+        if options.file.suffix == BESIDE:
+            hint = f"give the document: {options.file.with_suffix('')}"
+            raise ConfigError("is the seal of a document", file=str(options.file), hint=hint)
         found = verified_file(options.file, key)
     except NotGenuine as wrong:
         print(f"{options.file}: NOT GENUINE: {wrong}", file=sys.stderr)
         return REFUSED
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(options.file)) from error
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(error.filename or options.file)) from error
     if options.print:
         sys.stdout.flush()
         os.write(sys.stdout.fileno(), found.content)
@@ -84,8 +87,12 @@ def verify(options: argparse.Namespace) -> int:
 
 def _asked(options: argparse.Namespace, clock: Clock) -> DocumentAsked:
     kind = DocumentKind(options.kind)
-    first = _day(f"{options.first}-01" if kind is DocumentKind.MONTH and len(options.first) == 7 else options.first)
-    last = _day(options.last) if options.last else months_after(first, 1)
+    if not options.account and kind is not DocumentKind.EVIDENCE:
+        hint = "only evidence can be about the whole gateway"
+        raise ConfigError("is missing", key="--account", hint=hint)
+    whole_month = kind is DocumentKind.MONTH and len(options.first) == 7
+    first = _day("--from", f"{options.first}-01" if whole_month else options.first)
+    last = _day("--to", options.last) if options.last else months_after(first, 1)
     now = clock.now()
     at = Moment(now.utc_ms, TimeTrust.SYNCHRONISED, now.running_ms)  # this machine's clock, seen by a person
     return DocumentAsked(
@@ -103,11 +110,11 @@ def _asked(options: argparse.Namespace, clock: Clock) -> DocumentAsked:
     )
 
 
-def _day(text: str) -> date:
+def _day(option: str, text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError(f"{text!r} is not a date", hint="2026-10-01") from error
+        raise ConfigError(f"{text!r} is not a date", key=option, hint="such as 2026-10-01") from error
 
 
 async def _made(configuration: Configuration, asked: DocumentAsked) -> Document:
@@ -124,20 +131,39 @@ def _key(configuration: Configuration) -> DeviceKey:
     return found
 
 
-def _pinned(text: str) -> Ed25519PublicKey | None:
+def _pinned(text: str | None) -> Ed25519PublicKey | None:
     """A public key, the first word of a file with one, or the `public` of a status message. Raises ConfigError."""
-    if not text:
+    if text is None:
         return None
+    path = Path(text)
     try:
-        path = Path(text)
         if path.is_file():
-            text = path.read_text(encoding="utf-8").strip()
-        if text.startswith("{"):
-            text = msgspec.json.decode(text, type=dict[str, object]).get("device_key", "")  # type: ignore[assignment]
-        return keys.read_public(str(text).split()[0])
-    except (OSError, ValueError, LookupError, msgspec.MsgspecError) as error:
+            return keys.read_public(_word_of(path.read_bytes()))
+        word = _word_of(text.encode()) if text.strip() else ""
+        if len(word.rstrip("=")) != keys.PUBLIC_CHARS:
+            raise ValueError(f"{len(word)} characters, and there is no such file")
+        return keys.read_public(word)
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
         hint = "43 characters of base64url: `prepaid-gateway device-key` prints them, the status carries them"
         raise ConfigError(f"is not a public key: {error}", key="--key", hint=hint) from error
+
+
+def _word_of(data: bytes) -> str:
+    """The word in a file that should be a key. Raises ValueError, MsgspecError."""
+    try:
+        text = data.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise ValueError("the file is no text") from None
+    if not text:
+        raise ValueError("the file is empty")
+    if "PRIVATE KEY" in text:
+        raise ValueError("the file holds a private key")
+    if text.startswith("{"):
+        told = msgspec.json.decode(text, type=dict[str, object]).get("device_key")
+        if not isinstance(told, str) or not told:
+            raise ValueError("the file holds no device_key")
+        return told
+    return text.split()[0]
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -59,6 +59,10 @@ def written(public: Ed25519PublicKey) -> str:
     return base64.urlsafe_b64encode(public.public_bytes_raw()).rstrip(b"=").decode()
 
 
+PUBLIC_CHARS = 43
+"""32 bytes as base64url."""
+
+
 def read_public(text: str) -> Ed25519PublicKey:
     """The key that `written` wrote; raises ValueError."""
     raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)

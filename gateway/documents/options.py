@@ -23,7 +23,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser], d
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: its own name, in this folder")
     verify = commands.add_parser("verify", help="whether a document is what a gateway signed; needs no configuration")
     verify.add_argument("file", type=Path)
-    verify.add_argument("--key", default="", metavar="KEY", help="the gateway's public key, or a file with it")
+    verify.add_argument("--key", default=None, metavar="KEY", help="the gateway's public key, or a file with it")
     verify.add_argument("--print", action="store_true", help="print the content, without its seal")
     show = commands.add_parser("device-key", help="the public half of this gateway's own key, to pin at enrolment")
     for command in (export, show):

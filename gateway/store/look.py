@@ -42,7 +42,7 @@ async def _opened(path: Path, folder: Path) -> Store:
         try:
             return await Store.open(copy)
         except StoreDamaged as damage:
-            trouble = damage
+            trouble = StoreDamaged(str(damage).replace(str(copy), str(path)))  # nobody can examine the copy
     raise trouble
 
 
@@ -53,6 +53,8 @@ def _copied(path: Path, copy: Path) -> bool:
         raise StoreError(f"{path}: there is no store yet; the daemon makes it at its first start")
     try:
         before = _state(path, log)
+        if not before[1] and not log.exists():
+            raise StoreError(f"{path}: the file is empty; what the daemon makes of that: docs/damaged-store.md")
         shutil.copyfile(path, copy)
         if log.exists():
             shutil.copyfile(log, log_copy)

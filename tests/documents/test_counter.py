@@ -157,3 +157,80 @@ def test_the_key_is_no_part_of_a_copy(tmp_path: Path) -> None:
     secret = key.private.private_bytes_raw()
     for path in tmp_path.iterdir():
         assert path.name == NAME or secret not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "the file is empty"),
+        (b"\x00\xec\xff", "the file is no text"),
+        (b"{}", "the file holds no device_key"),
+        (b"-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n", "the file holds a private key"),
+    ],
+)
+def test_a_file_that_is_no_public_key_is_told_in_words(
+    content: bytes, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """S2-12: what is wrong with the file given as --key, and not what Python calls it."""
+    paper, key = tmp_path / "a.csv", tmp_path / "key"
+    paper.write_text("1,2\n")
+    key.write_bytes(content)
+    assert main(["verify", str(paper), "--key", str(key)]) == 78
+    assert capsys.readouterr().err.startswith(f"prepaid-gateway: --key: is not a public key: {said}; 43 characters")
+
+
+@pytest.mark.parametrize("key", ["", "pinned.txt", "A" * 42, "A" * 44, "é" * 9])
+def test_a_key_with_a_typo_is_no_key(key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """S2-12: also an empty one, as of a variable that is not set: it passed for no key asked for."""
+    paper = tmp_path / "a.csv"
+    paper.write_text("1,2\n")
+    assert main(["verify", str(paper), "--key", key]) == 78
+    said = f"{len(key)} characters, and there is no such file"
+    assert f"--key: is not a public key: {said}; 43 characters" in capsys.readouterr().err
+
+
+def test_what_is_wrong_beside_a_document_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """S2-12: the seal's own file, when it is that one which cannot be read or was given instead of the document."""
+    paper, seal = tmp_path / "a.csv", tmp_path / "a.csv.jws"
+    paper.write_text("1,2\n")
+    seal.mkdir()
+    assert main(["verify", str(paper)]) == 78
+    assert capsys.readouterr().err == f"prepaid-gateway: {seal}: cannot be read: Is a directory\n"
+    seal.rmdir()
+    seal.write_text("a.b.c\n")
+    assert main(["verify", str(seal)]) == 78
+    assert f"{seal}: is the seal of a document; give the document: {paper}" in capsys.readouterr().err
+
+
+def test_an_export_without_account_or_date_says_which_option(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Bad input: only evidence is about the whole gateway; a date shows what one looks like."""
+    first, last = days()
+    command = ["export", "topups", "--config", str(file)]
+    assert main([*command, "--from", first, "--to", last]) == 78
+    assert "--account: is missing; only evidence can be about the whole gateway" in capsys.readouterr().err
+    assert main([*command, "--account", "CH-1", "--from", "2026-13-01"]) == 78
+    assert "--from: '2026-13-01' is not a date; such as 2026-10-01" in capsys.readouterr().err
+    assert main([*command, "--account", "CH-1", "--from", first, "--to", "today"]) == 78
+    assert "--to: 'today' is not a date; such as 2026-10-01" in capsys.readouterr().err
+
+
+def test_a_damaged_store_is_named_and_not_its_copy(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """S0-17: the file to keep for examination is the store; the copy that was looked at is gone by then."""
+    folder = data_of(file)
+    asyncio.run(load_or_make(folder, silent))
+    (folder / "store.db").write_bytes(b"junk" * 5000)
+    first, last = days()
+    assert main(["export", "topups", "--account", "CH-1", "--from", first, "--to", last, "--config", str(file)]) == 65
+    said = capsys.readouterr().err
+    assert said.startswith(f"prepaid-gateway: {folder / 'store.db'}: the file is damaged")
+    assert "look-" not in said
+
+
+def test_an_empty_store_is_not_a_store_without_accounts(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """S0-17: nobody is told that an account is unknown because the file that knew it has been lost."""
+    folder = data_of(file)
+    asyncio.run(load_or_make(folder, silent))
+    (folder / "store.db").touch()
+    first, last = days()
+    assert main(["export", "topups", "--account", "CH-1", "--from", first, "--to", last, "--config", str(file)]) == 1
+    assert f"{folder / 'store.db'}: the file is empty" in capsys.readouterr().err
