@@ -85,8 +85,10 @@ def _keys(file: Path, findings: Findings) -> Keyring:
     """Whose signatures count; a missing file was reported with the other files."""
     try:
         return parse_keys(file.read_text(encoding="utf-8"), str(file)) if loader.is_file(file) else {}
-    except (OSError, UnicodeDecodeError) as error:
-        findings.refuse(f"cannot be read: {error}", file=str(file))
+    except UnicodeDecodeError as error:
+        findings.refuse(f"byte {error.start} is not UTF-8", file=str(file), hint="save it as UTF-8")
+    except OSError as error:
+        findings.refuse(f"cannot be read: {error.strerror}", file=str(file))
     except ConfigError as error:
         findings.errors.append(error)
     return {}

@@ -117,6 +117,8 @@ def _plain(value: object) -> object:
 def _neighbours(path: Path) -> str:
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist either"
+    if not path.suffix:
+        return ""
     return nearest(path.name, [other.name for other in path.parent.glob(f"*{path.suffix}")])
 
 
