@@ -43,9 +43,14 @@ def at_line(world: World, name: str, doing: Callable[[Line], Awaitable[None]]) -
         except LineLost:
             world.tell(f"line {name} is lost")
 
+    def left(task: asyncio.Task[None]) -> None:
+        world.seats.discard(task)
+        if not task.cancelled():
+            task.result()  # who fell over for another reason is heard of (run.py)
+
     task = world.loop.create_task(sit(), name=f"line {name}")
     world.seats.add(task)
-    task.add_done_callback(world.seats.discard)
+    task.add_done_callback(left)
 
 
 async def proven(world: World, line: Line, role: str = "technician", *, call_s: float = 60.0) -> bool:
