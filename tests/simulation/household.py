@@ -6,6 +6,7 @@ Honest here; what dishonest ones do is in `incidents/cheat.py`. Each run draws o
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.simulation.center import NANO
@@ -13,6 +14,10 @@ from tests.simulation.center import NANO
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+Use = Callable[[random.Random], tuple[int, float]]
+"""Watts, and for how many seconds."""
+Buy = Callable[[], tuple[int, float]]
+"""Nano-units, and the seconds until the next time."""
 _HABITS_W = (0, 60, 120, 120, 250, 400, 900, 2000, 3500, 6000)
 _LIMIT_W = (940, 985, 995, 1010, 1080)
 """Just below and above 15 % of 6.6 kW: with these a limited supply trips, or just does not."""
@@ -35,11 +40,11 @@ class Household:
         self._live(use)
         world.later(chance.uniform(0.2, 1.5) * self._thrift_s, lambda: self._pay(buy))
 
-    def _live(self, use: object) -> None:
+    def _live(self, use: Use) -> None:
         chance, world = self._chance, self._world
         if chance.random() < 0.002:
             self._away_until_s = world.loop.time() + chance.uniform(1, 14) * 24 * _HOUR_S
-        watts, for_s = use(chance)  # type: ignore[operator]
+        watts, for_s = use(chance)
         away = world.loop.time() < self._away_until_s
         world.use(chance.choice((0, 0, 15)) if away else watts)
         world.later(for_s, lambda: self._live(use))
@@ -59,9 +64,9 @@ class Household:
         night = hour >= 22 or hour < 6
         return (2400 if night else 150) + chance.randrange(60), chance.uniform(1200, 2 * _HOUR_S)
 
-    def _pay(self, buy: object) -> None:
+    def _pay(self, buy: Buy) -> None:
         if not self._world.healed:
-            amount_nano, wait_s = buy()  # type: ignore[operator]
+            amount_nano, wait_s = buy()
             if amount_nano and self._world.center.sell(self._world.center.account_id, amount_nano) is not None:
                 self._world.tell(f"buy {amount_nano}")
             self._world.later(wait_s, lambda: self._pay(buy))

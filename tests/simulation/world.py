@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firmware_sim.load import FixedLoad
 from firmware_sim.simulation import Simulation, load_scenario
@@ -30,7 +31,9 @@ from tests.simulation.postpaid import PostPaid, gas_of, kind_of
 from tests.simulation.process import Computer, Process
 from tests.simulation.site import GATEWAY, TERMS, VARIANTS, Terms, Variant, installation
 
-ACCOUNT = "A1"
+if TYPE_CHECKING:
+    from gateway.installation import Installation
+
 METER = "m1"
 DAY_S = 86_400.0
 HOUR_S = 3600.0
@@ -133,21 +136,9 @@ class World:
         self.broker.to_center = self.center.heard
         self.broker.published = self._published
         self.broker.said = self._said
-        self.installation = installation(
-            setting.variant,
-            setting.terms,
-            setting.post_paid,
-            gas=setting.gas,
-            poll_s=setting.poll_s,
-            opening=setting.opening,
-            card=folder / "card",
-            keys=self.center.keys(),
-            service_key=self._service_key(),
-            told=setting.told,
-        )
         self.claims = ClaimsOffice(self)
         self.post = Post(self)
-        self.process = Process(self, Computer(self.medium, self.machine, self.installation))
+        self.process = Process(self, Computer(self.medium, self.machine, self._installation(folder / "card")))
         self.medium.on_cut = lambda: self.process.cut(self.chance("cut").uniform(1, 900))
         self.medium.after_work = self._committed
         self.medium.judged = self._judged
@@ -255,20 +246,7 @@ class World:
         """A second gateway with the identity and the books of this one, and no meter; it is on until it is cut."""
         medium = Medium(image.folder, self.chance("clone"))
         machine = Machine(self.loop.time, self.setting.started_utc_ms, has_rtc=True)
-        setting = self.setting
-        installed = installation(
-            setting.variant,
-            setting.terms,
-            setting.post_paid,
-            gas=setting.gas,
-            poll_s=setting.poll_s,
-            opening=setting.opening,
-            card=image.folder,
-            keys=self.center.keys(),
-            service_key=self._service_key(),
-            told=setting.told,
-        )
-        twin = Process(self, Computer(medium, machine, installed, wired=False))
+        twin = Process(self, Computer(medium, machine, self._installation(image.folder), wired=False))
         twin.start()
         return twin
 
@@ -318,11 +296,22 @@ class World:
         for call in self.on.judged:
             call(right)
 
-    def _service_key(self) -> Path:
-        path = self.folder / "service.key"
-        path.write_text(self.phone.service_key(GATEWAY).hex() + "\n")
-        path.chmod(0o600)
-        return path
+    def _installation(self, card: Path) -> Installation:
+        setting, service_key = self.setting, self.folder / "service.key"
+        service_key.write_text(self.phone.service_key(GATEWAY).hex() + "\n")
+        service_key.chmod(0o600)
+        return installation(
+            setting.variant,
+            setting.terms,
+            setting.post_paid,
+            gas=setting.gas,
+            poll_s=setting.poll_s,
+            opening=setting.opening,
+            card=card,
+            keys=self.center.keys(),
+            service_key=service_key,
+            told=setting.told,
+        )
 
     def _committed(self, raw: sqlite3.Connection) -> None:
         for call in self.on.committed:

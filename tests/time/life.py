@@ -74,8 +74,6 @@ class Diary:
     absent: list[int] = field(default_factory=list)
     doubts: int = 0
     steps: int = 0
-    proven_minutes: int = 0
-    powered_minutes: int = 0
 
 
 class Life:
@@ -292,8 +290,6 @@ class Life:
         self.diary.ranks.append(RANK.get(self.account.supply.state, 0))
         self.diary.balances_nano.append(self.account.balance_nano)
         now, true_ms = self.clock.now(), self.machine.true_ms
-        self.diary.powered_minutes += 1
-        self.diary.proven_minutes += now.trust.proven
         if now.trust is TimeTrust.AUTHENTICATED and abs(now.utc_ms - true_ms) > self.slack_ms:
             self.diary.wrong.append(f"{self.now_ms}: proven time is {now.utc_ms - true_ms} ms wrong")
         if now.trust.proven and (self._believed_ms is None or self._powered_ms - self._believed_ms > _PROVEN_MS):

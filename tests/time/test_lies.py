@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from functools import cache
 
 import pytest
@@ -11,10 +13,11 @@ from hypothesis import strategies as st
 
 from gateway import clock as clock_module
 from gateway.clock import SystemClock
+from gateway.headend.timesync import TimeSync
 from gateway.prepayment import ladder
 from gateway.prepayment.events import TimeTrust
 from gateway.prepayment.ladder import Guard
-from gateway.prepayment.policy import Slots, Term
+from gateway.prepayment.policy import DayKind, Slots, Term
 
 from .life import Life
 from .oracle import first_day_after, violations
@@ -42,8 +45,6 @@ def _household(number: int) -> tuple[Plan, Life]:
 
 
 def _changed(lived: Plan, **policy: object) -> Plan:
-    from dataclasses import replace
-
     terms = replace(
         lived.policy, limit_term=Term(duration_ms=6 * HOUR_MS), min_after_notice_ms=HOUR_MS,
         offline_debt_cap_nano=1_000 * NANO, **policy,  # type: ignore[arg-type]
@@ -58,9 +59,7 @@ KINDS = ("step", "claim", "unclaim", "honest", "answer", "stubborn", "late", "fo
 LIES = st.lists(
     st.tuples(
         st.integers(0, 24 * 60),
-        st.sampled_from(
-            ("step", "claim", "unclaim", "honest", "answer", "stubborn", "late", "forged", "again", "back")
-        ),
+        st.sampled_from(KINDS),
         st.sampled_from((-3_652 * DAY_MS, -DAY_MS, -HOUR_MS, HOUR_MS, DAY_MS, 3_652 * DAY_MS)),
     ),
     max_size=20,
@@ -92,10 +91,6 @@ def test_the_lives_are_worth_comparing() -> None:
 
 def test_the_oracle_counts_days_as_the_requirements_do() -> None:
     """Requirements 2.2 by hand: the day of the event is not counted, action is allowed on the day after the last."""
-    from datetime import date
-
-    from gateway.prepayment.policy import DayKind
-
     friday = date(2026, 4, 3)
     assert first_day_after(friday, Term(days=0)) == date(2026, 4, 4)
     assert first_day_after(friday, Term(days=1)) == date(2026, 4, 5)
@@ -133,7 +128,6 @@ def _kernel_proves(patch: pytest.MonkeyPatch) -> None:
 
 def _any_nonce(patch: pytest.MonkeyPatch) -> None:
     """Whatever is signed counts, answer or not: a replay from another day."""
-    from gateway.headend.timesync import TimeSync
 
     def answer(sync: TimeSync, body: object) -> None:
         sync._authenticate(body.utc_ms, sync._clock.monotonic_ms(), 0)  # type: ignore[attr-defined]

@@ -9,7 +9,6 @@ from tests.simulation.incidents import incident
 from tests.simulation.world import DAY_S, HOUR_S, World
 
 FAMILY = "network"
-AWAY = Weather(reachable=False)
 
 
 def away(world: World, seconds: float) -> None:

@@ -40,14 +40,12 @@ class Messages:
         """By account: credit may get low again, since something was credited or changed."""
         self._warned: dict[str, tuple[Row, float, int]] = {}
         """By account: the row that announces the next step, when it was seen, and in which life."""
-        self._ended_s = -1.0
         self._done: set[int] = set()
         """Rows whose message is on record as sent."""
         terms = policy_text(world.setting.terms, world.setting.post_paid, gas=world.setting.gas)
         found = [line.partition('"')[2].rstrip('"\n') for line in terms.splitlines() if "min_after_notice" in line]
         self._after_ms = duration_ms(found[0]) if found else 0
         world.on.posted.append(self.posted)
-        world.on.ended.append(self._ended)
         witness.follow(self)
 
     def begin(self) -> None:
@@ -95,9 +93,6 @@ class Messages:
             times.popleft()
         if len(times) > TWICE * ALERTS_A_DAY:
             self._violated("S4-22", f"{len(times)} messages to one customer in a day")
-
-    def _ended(self, _: str) -> None:
-        self._ended_s = self._witness.world.loop.time()
 
     def _warn(self, row: Row, account_id: str) -> None:
         world = self._witness.world

@@ -70,7 +70,6 @@ class Money:
         setting = witness.world.setting
         first = tomllib.loads(tariff_text(gas=setting.gas))
         self._prices: dict[str, Prices] = {"sim@1": prices_of(first)}
-        self._orders_read = 0
         witness.follow(self)
         witness.after(self.compare)
 
