@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tests.simulation.till import NANO, money
+from tests.simulation.till import NANO, money, nano_of
 
 if TYPE_CHECKING:
     from tests.simulation.signer import Order
@@ -97,7 +97,7 @@ class ClaimsOffice:
     def claim(self, chance: random.Random, back: int) -> Claim:
         """Put the customer in default, and follow it until it is paid."""
         notice = self.notice(chance, back)
-        one = Claim(notice["arrears_id"], notice["account_id"], notice, round(float(notice["amount"])) * NANO)
+        one = Claim(notice["arrears_id"], notice["account_id"], notice, nano_of(notice["amount"]))
         self.claims.append(one)
         self._world.center.insist("arrears_notice", notice)
         self._world.later(chance.uniform(0.1, 2) * HOUR_S, partial(self._ask, one, chance, ASKS_MAX))

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.simulation.papers import Paper, Shelf, midnight_ms, ms_of
+from tests.simulation.papers import Paper, Shelf, midnight_ms
+from tests.simulation.protections import utc_ms
 
 QUARTER_MS = 900_000
 CHANNELS = ("import", "export", "production")
@@ -83,7 +84,7 @@ def _json(content: bytes, channels: tuple[str, ...]) -> list[Line]:
     unit = "l" if any(name.endswith("_l") for row in document["rows"] for name in row) else "wh"
     return [
         (
-            ms_of(row["start"]), row["local"], tuple(row.get(f"{name}_{unit}") for name in channels), row["quality"],
+            utc_ms(row["start"]), row["local"], tuple(row.get(f"{name}_{unit}") for name in channels), row["quality"],
             row.get("quarters", 1), row.get("missing", int(row["quality"] == "missing")),
         )
         for row in document["rows"]
@@ -102,7 +103,7 @@ def _csv(content: bytes) -> list[Line]:
     for row in rows:
         wh = tuple(_wh(row[at].replace(",", ".") if italian else row[at]) for at in columns)
         counted = (int(row[-2]), int(row[-1])) if summed else (1, int(row[quality] == "missing"))
-        found.append((ms_of(row[0]), row[1], wh, row[quality], *counted))
+        found.append((utc_ms(row[0]), row[1], wh, row[quality], *counted))
     return found
 
 

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from tests.simulation.protections import utc_ms
+
 PART_BYTES_MAX = 64 * 1024
 LAST_MS = 1 << 60
 Row = dict[str, Any]
@@ -79,12 +81,12 @@ def instants(rows: list[Row]) -> list[int]:
     """When each row counts: at its own time if that was dated, in order, and never after a later proven time."""
     bounds, bound = [], LAST_MS
     for row in reversed(rows):
-        bound = min(bound, ms_of(row["at"]["utc"])) if row["at"]["trust"] == "AUTHENTICATED" else bound
+        bound = min(bound, utc_ms(row["at"]["utc"])) if row["at"]["trust"] == "AUTHENTICATED" else bound
         bounds.append(bound)
     found, now_ms = [], 0
     for row, latest_ms in zip(rows, reversed(bounds), strict=True):
         dated = row["at"]["trust"] in ("SYNCHRONISED", "AUTHENTICATED")
-        now_ms = min(max(now_ms, ms_of(row["at"]["utc"]) if dated else now_ms), latest_ms)
+        now_ms = min(max(now_ms, utc_ms(row["at"]["utc"]) if dated else now_ms), latest_ms)
         found.append(now_ms)
     return found
 
@@ -117,13 +119,8 @@ class Shelf:
         found: dict[int, list[Row]] = {}
         for number, quarter in self.quarters:
             if quarter["account_id"] == account_id and (number <= self.numbered or not certain):
-                found.setdefault(ms_of(quarter["start"]), []).append(quarter)
+                found.setdefault(utc_ms(quarter["start"]), []).append(quarter)
         return found
-
-
-def ms_of(text: str) -> int:
-    """Milliseconds since 1970 of an instant in ISO 8601."""
-    return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 def midnight_ms(day: str, zone: str) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
+from tests.simulation.till import nano_of
+
 Window = tuple[int, int]
 """From, to, in ms of true time."""
 FOR_EVER_MS = 1 << 62
@@ -98,7 +100,7 @@ class Protections:
         until, kind = body.get("until"), body["kind"]
         unknown = kind == "payment_proof" and until is None
         ends_ms = None if unknown else FOR_EVER_MS if until is None else utc_ms(until)
-        amount_nano = round(float(body.get("amount", "0")) * 1_000_000_000)
+        amount_nano = nano_of(body.get("amount", "0.00"))
         self.holds[body["hold_id"]] = Held(kind, ends_ms, amount_nano, tuple(body.get("rungs", ())))
         if kind == "outage":
             begun_ms = self.outages.get(body["hold_id"], (true_ms, 0))[0]

@@ -39,7 +39,7 @@ def money(nano: int) -> str:
 
 
 def nano_of(text: str) -> int:
-    """Nano-units of decimal text."""
+    """Nano-units of decimal text, exactly."""
     whole, _, part = text.lstrip("-").partition(".")
     value = int(whole) * NANO + int(part.ljust(9, "0"))
     return -value if text.startswith("-") else value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.simulation.invariants.witness import Witness, lifetime, nano_of
+from tests.simulation.invariants.witness import Witness, lifetime
+from tests.simulation.till import nano_of
 
 MOMENT_MS = 120_000
 """The newest rows may still be on their way."""

@@ -11,8 +11,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from tests.simulation.invariants.ladder import LATE_MS, RESYNCED, ZONE, Civil, Policies, day_term, local
-from tests.simulation.invariants.witness import Row, Witness, nano_of, vouched
+from tests.simulation.invariants.witness import Row, Witness, vouched
 from tests.simulation.protections import Protections
+from tests.simulation.till import nano_of
 from tests.simulation.world import HOUR_S
 
 ASKS = {"supply_limit": "LIMITED", "supply_suspend": "SUSPENDED"}

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.simulation.invariants.postings import POSTED
-from tests.simulation.invariants.witness import Row, Witness, nano_of
+from tests.simulation.invariants.witness import Row, Witness
+from tests.simulation.till import nano_of
 
 AFTER_THE_END = frozenset({*POSTED, "resync"})
 """What still moves the money of a contract that has ended: its last bill, and what a lost branch knew of it."""

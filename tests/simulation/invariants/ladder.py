@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.simulation.invariants.witness import Row, Witness, agreed, lifetime, nano_of, vouched
+from tests.simulation.invariants.witness import Row, Witness, agreed, lifetime, vouched
 from tests.simulation.protections import Protections, utc_ms
 from tests.simulation.site import policy_text
+from tests.simulation.till import nano_of
 
 ZONE = ZoneInfo("Europe/Zurich")
 """Rome keeps the same hours."""

@@ -10,8 +10,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from tests.simulation.invariants.ladder import duration_ms
-from tests.simulation.invariants.witness import Row, Witness, nano_of
+from tests.simulation.invariants.witness import Row, Witness
 from tests.simulation.site import ALERTS_A_DAY, policy_text
+from tests.simulation.till import nano_of
 
 if TYPE_CHECKING:
     from tests.simulation.post import Posted

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulation.invariants.postings import POSTED
-from tests.simulation.invariants.witness import Row, Witness, agreed, lifetime, nano_of, vouched
+from tests.simulation.invariants.witness import Row, Witness, agreed, lifetime, vouched
 from tests.simulation.site import tariff_text
+from tests.simulation.till import nano_of
 
 SEEDED = "file:"
 WITHHELD = "withheld"

@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.simulation.invariants.witness import Row, Witness, nano_of, posted_nano
+from tests.simulation.invariants.witness import Row, Witness, posted_nano
+from tests.simulation.till import nano_of
 
 ZONE = ZoneInfo("Europe/Zurich")
 SIGNS = {

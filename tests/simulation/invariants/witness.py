@@ -201,13 +201,6 @@ def in_turn(rows: list[Row]) -> list[Row]:
     return found
 
 
-def nano_of(text: str) -> int:
-    """Nano-units of decimal text, exactly."""
-    whole, _, part = text.lstrip("-").partition(".")
-    value = int(whole) * 1_000_000_000 + int(part.ljust(9, "0"))
-    return -value if text.startswith("-") else value
-
-
 def vouched(account: dict[str, Any] | None) -> bool:
     """The head-end has confirmed these books since the start, and nothing says that they are an old image."""
     return account is not None and account.get("start") is None and account.get("suspicion") is None
