@@ -2,7 +2,8 @@
 
 A store is taken as a killed process leaves it (log and mark beside it), and as an orderly end does. Any bit of any of
 its files is flipped, one or a few at a time. Opened by the production store it must hold exactly what it held, or be
-refused. Quarter-hours that were delivered are not looked at: they are never read again.
+refused. Quarter-hours that were delivered are not looked at: no start checks them, and who asks for them later is told
+of the rot (`gateway.store.legible`).
 """
 
 from __future__ import annotations
