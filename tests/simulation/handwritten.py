@@ -14,7 +14,7 @@ from tests.simulation.invariants import attach
 from tests.simulation.invariants.witness import GENESIS
 from tests.simulation.postpaid import PostPaid
 from tests.simulation.signer import Order
-from tests.simulation.site import PRICE_NANO_PER_WH, TERMS, VARIANTS
+from tests.simulation.site import PRICE_NANO_PER_WH, TERMS, VARIANTS, Variant
 from tests.simulation.world import Observers, World
 
 HOUR_MS = 3_600_000
@@ -32,10 +32,13 @@ OPEN, CLOSE = b"\x05\0\0\0\0", b"\x05\0\0\xff\0"
 
 
 class Site:
-    """`violations` are the invariants that were broken, by name."""
+    """`violations` are the invariants that were broken, by name; `told` is what was said of each."""
 
-    def __init__(self, *, slowly: bool = False, post_paid: PostPaid | None = None) -> None:
+    def __init__(
+        self, *, slowly: bool = False, post_paid: PostPaid | None = None, variant: Variant = VARIANTS[1]
+    ) -> None:
         self.violations: list[str] = []
+        self.told: list[str] = []
         self.hours = 0.0
         self.delivered_wh = 0
         self.closed = True
@@ -46,7 +49,7 @@ class Site:
         self.due: list[tuple[float, Callable[[], None]]] = []
         world = SimpleNamespace(
             on=self.on,
-            violated=lambda invariant, _what: self.violations.append(invariant),
+            violated=self._violated,
             machine=SimpleNamespace(true_utc_ms=lambda: self.now_ms),
             center=SimpleNamespace(
                 orders=self.orders,
@@ -62,7 +65,7 @@ class Site:
             setting=SimpleNamespace(
                 opening="3.00",
                 terms=TERMS[1 if slowly else 0],
-                variant=VARIANTS[1],
+                variant=variant,
                 poll_s=60,
                 post_paid=post_paid,
                 gas=False,
@@ -171,6 +174,28 @@ class Site:
         """The gateway writes to the relay board."""
         for call in self.on.written:
             call(17, pdu)
+
+    def asked_in_the_end(self, name: str) -> None:
+        """The file of this name looks at what is there when everything has settled."""
+        self._asked(self.on.settled, name)
+
+    def asked_this_hour(self, name: str) -> None:
+        """The file of this name takes its hourly look."""
+        self._asked(self.on.hourly, name)
+
+    def broken(self, words: str) -> bool:
+        """Whether a violation says so."""
+        return any(words in one for one in self.told)
+
+    @staticmethod
+    def _asked(calls: list[Callable[[], None]], name: str) -> None:
+        for call in calls:
+            if call.__module__.endswith(f".{name}"):
+                call()
+
+    def _violated(self, invariant: str, what: str) -> None:
+        self.violations.append(invariant)
+        self.told.append(what)
 
     @property
     def balance_nano(self) -> int:

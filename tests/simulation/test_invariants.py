@@ -242,9 +242,7 @@ def _trip_without_end(site: Site) -> None:
     site.closed = False
     for _ in range(3):
         site.hours += 1.0
-        for call in site.on.hourly:
-            if call.__module__.endswith(".supply"):
-                call()
+        site.asked_this_hour("supply")
 
 
 def _stays_negative(site: Site) -> None:

@@ -242,9 +242,7 @@ def _kept_for_ever(site: Owing) -> None:
     site.snapshot["ordered"] = {"command_id": order.jti, "slot_utc_ms": site.now_ms}
     site.commit()
     site.hours = 9.0
-    for call in site.on.hourly:
-        if call.__module__.endswith(".claims"):
-            call()
+    site.asked_this_hour("claims")
 
 
 def _kept_and_paid_meanwhile(site: Owing) -> None:

@@ -23,12 +23,8 @@ class Counter(Site):
         phone = Phone(cast("Any", center), cast("Any", _Chance()))
         self.world.phone = phone
         self.world.machine.monotonic_ms = lambda: round(self.hours * HOUR_MS)  # type: ignore[method-assign]
-        self.world.violated = self._violated  # type: ignore[method-assign]
         self.line = cast("Line", _Line())
         self.world.center.account_id = "A1"
-
-    def _violated(self, invariant: str, what: str) -> None:
-        self.violations.append(f"{invariant}: {what}")
 
     def asks(self, do: str, reason: str = "", data: dict[str, Any] | None = None, **args: Any) -> None:
         """One ask and its answer; `reason` when it was refused."""
@@ -43,10 +39,6 @@ class Counter(Site):
         self.asks("challenge", data=ROSSI, name="rossi", role="technician")
         right = self.world.phone.answer("gw-sim", *ROSSI.values())
         self.asks("login", data={"who": "rossi", "role": "technician", "proven": True}, code=code or right)
-
-    def broken(self, words: str) -> bool:
-        """Whether a violation says so."""
-        return any(words in one for one in self.violations)
 
 
 class _Line:
@@ -113,7 +105,7 @@ def test_too_many_attempts_and_one_too_early_are_seen(counter: Counter) -> None:
         counter.hours += 0.5
         counter.asks("topup.code", "code_not_genuine", code="1", account="A1")
     assert counter.broken("14 attempts for credit in a day")
-    counter.violations.clear()
+    counter.told.clear()
     asked = Asked(counter.line, "topup.code", {"code": "1", "account": "A1"})
     asked.answer = {"ok": False, "reason": "locked_out", "detail": {"minutes": 60}}
     for call in counter.on.asked:

@@ -98,9 +98,7 @@ def _number_never_posted(site: Dealing) -> None:
 def _acknowledged_and_gone(site: Dealing) -> None:
     site.signed("posting", kind="fee", amount="-1.00", sequence=1, reference="p1", currency="CHF")
     site.commit()
-    for call in site.on.settled:
-        if call.__module__.endswith(".postings"):
-            call()
+    site.asked_in_the_end("postings")
 
 
 def _day_paid_twice(site: Dealing) -> None:
@@ -167,9 +165,7 @@ def _never_done(site: Dealing) -> None:
     site.signed("power_set", contract_power_w=9000, at=site.instant(1))
     site.hours = 9.0
     site.commit()
-    for call in site.on.settled:
-        if call.__module__.endswith(".dues"):
-            call()
+    site.asked_in_the_end("dues")
 
 
 def _leaks(site: Dealing) -> None:

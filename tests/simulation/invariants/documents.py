@@ -79,6 +79,7 @@ class Documents:
         arriving = self._arriving.setdefault((jti, part["seal"]), Arriving())
         if why := arriving.take(part):
             self._violated(f"{jti}: {why}")
+            return
         content = arriving.whole()
         if content is not None and part["part"] == part["parts"]:
             self._whole(jti, order.body, part, content)
