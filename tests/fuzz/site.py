@@ -20,6 +20,7 @@ from gateway.console.wire import Role
 from tests.simulation.console import Line, LineLost, patched
 from tests.simulation.incidents.technician import REAL
 from tests.simulation.loop import VirtualLoop
+from tests.simulation.run import fell
 from tests.simulation.who_may import ACTIONS, RANKS, Touches, may
 from tests.simulation.world import World, setting_of
 
@@ -34,7 +35,6 @@ class Gateway:
 
     def __init__(self, folder: Path) -> None:
         self._loop = VirtualLoop()
-        self._loop.set_exception_handler(lambda _loop, _context: None)
         self._world = self._loop.run_until_complete(_begun(folder, self._loop))
 
     def line(self, role: str) -> Fuzzed:
@@ -112,6 +112,7 @@ def _can_be_played(do: str) -> bool:
 
 async def _begun(folder: Path, loop: VirtualLoop) -> World:
     world = World(setting_of(_SEED, 7.0, poll_s=900), folder / "site", loop)
+    loop.set_exception_handler(lambda _loop, context: fell(world, context))
     with world.medium.worker(), patched():
         world.machine.synchronise()
         world.process.start()

@@ -105,7 +105,7 @@ async def _lived(
     setting: Setting, until_days: float, planned: list[Incident], folder: Path, loop: VirtualLoop
 ) -> World:
     world = World(setting, folder / "site", loop)
-    loop.set_exception_handler(lambda _loop, context: _fell(world, context))
+    loop.set_exception_handler(lambda _loop, context: fell(world, context))
     attach(world)
     with world.medium.worker():
         Household(world)
@@ -130,7 +130,7 @@ async def _lived(
     return world
 
 
-def _fell(world: World, context: dict[str, Any]) -> None:
+def fell(world: World, context: dict[str, Any]) -> None:
     """A check or an incident that fell over in a callback has seen nothing, or done nothing: such a run proves nothing.
 
     What a dying daemon leaves behind (tasks whose end nobody waits for) is no concern of anybody.
