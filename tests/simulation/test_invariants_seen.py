@@ -289,6 +289,23 @@ def test_what_grows_without_end_is_noticed(tmp_path: Path, monkeypatch: pytest.M
         assert site.broken(words), site.told
 
 
+def test_a_row_may_wait_for_the_writer_and_a_run_may_not_begin_in_the_past() -> None:
+    """I16: a switch moved while a receipt was written is told after it, with its own instant; an epoch never is."""
+    site = Site()
+    site.opened()
+    for hours in (1.0, 0.995):
+        site.hours = hours
+        site.row("event", what="x", detail={})
+    site.hours = 2.0
+    site.commit()
+    assert not site.told
+    site.hours = 0.995
+    site.row("epoch", version="0")
+    site.hours = 2.0
+    site.commit()
+    assert site.broken("observed time went back by 18000 ms")
+
+
 def test_every_file_of_the_folder_is_told_of() -> None:
     """What is counted as an invariant has its line in the page that says what is checked."""
     page = PAGE.read_text(encoding="utf-8")

@@ -87,7 +87,7 @@ class Refusals:
                 noted |= set(row["detail"])
         forks = any(row.get("what") == "headend.fork" for row in rows)
         for reason in sorted(self._told.refused):
-            quiet = reason in ("busy", "bad_payload", "unknown_command") or (reason == "fork" and forks)
+            quiet = reason == "busy" or (reason == "fork" and forks)
             if reason not in noted and not quiet and "power" not in world.faulted:
                 world.violated("I24", f"{self._told.refused[reason]} commands were refused as {reason}, none on record")
 
