@@ -262,9 +262,12 @@ async def _topup(headend: HeadEnd, options: argparse.Namespace) -> VerdictMessag
             print(f"it was {verdict.status if verdict else 'settled by another command'}", file=sys.stderr)
         return await headend.topup(options.account, options.amount, options.currency, timeout_s=options.timeout)
     except NoAnswer as silence:
-        if headend.unanswered_nano(options.account) is None:
+        kept_nano = headend.unanswered_nano(options.account)
+        if kept_nano is None:
             raise
-        kept = "the sale is kept in the book: give the same command again, it is sent again and sold once"
+        kept = f"the sale of {wire_money(kept_nano)} is kept in the book: sell it again, it is sent again and sold once"
+        if kept_nano != parse_money(options.amount):
+            kept += f"\n{options.amount} was not sold: ask for it again once the first has its answer"
         raise NoAnswer(f"{silence}\n{kept}") from silence
 
 

@@ -228,7 +228,12 @@ def test_a_sale_without_an_answer_is_sold_once(
             return [(await asyncio.to_thread(sell, amount, "5"), capsys.readouterr().out) for amount in amounts]
 
     assert [sell("5.00", "0.3"), sell("5.00", "0.3")] == [3, 3]
-    assert "give the same command again" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the sale of 5.00 is kept in the book: sell it again, it is sent again and sold once" in said
+    assert "was not sold" not in said
+    assert sell("7.00", "0.3") == 3
+    assert "the sale of 5.00 is kept" in (said := capsys.readouterr().err)
+    assert "7.00 was not sold: ask for it again once the first has its answer" in said
     answers = asyncio.run(serve("5.00", "5.00"))
     assert [(code, json.loads(said.splitlines()[-1])["balance"]) for code, said in answers] == [
         (0, "25.00"),
