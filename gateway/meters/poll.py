@@ -24,6 +24,7 @@ from gateway.errors import MeterError
 from gateway.meters.breaker import FAILURES_UNTIL_SILENT
 from gateway.meters.limiter import LimiterRules, LimiterState, Phase, Sample, forgotten, step
 from gateway.meters.meter import Meter, Observation
+from gateway.meters.onsite import ClosedAllAlong
 from gateway.meters.trial import Trials
 from gateway.meters.troubles import Troubles
 from gateway.prepayment.account import Account, Outcome, Terms
@@ -97,12 +98,11 @@ class Poll:
         self._troubles = Troubles()
         self._confirmed: SwitchState | None = None
         self._found: SwitchState | None = None
+        self._all_along = ClosedAllAlong()
         self._untold = False
         self._closed_at_ms = -DWELL_AFTER_CLOSE_MS
-        self._open_tries = 0
-        self._open_at_ms = 0
-        self._limit_tries = 0
-        self._limit_at_ms = 0
+        self._open_tries = self._open_at_ms = 0
+        self._limit_tries = self._limit_at_ms = 0
         self._limit_aim_w: int | None = None
         self._cases: int | None = None
         self.trials = Trials()
@@ -153,8 +153,7 @@ class Poll:
     def wake(self) -> None:
         """See `Job`: a top-up was booked; no back-off stands in the way of the next poll."""
         self._woken = True
-        self._open_tries = 0
-        self._open_at_ms = 0
+        self._open_tries = self._open_at_ms = 0
         self._limit_at_ms = 0
         self._meter.wake()
 
@@ -230,6 +229,7 @@ class Poll:
         if wanted.switch is SwitchState.READY_FOR_RECONNECTION and self._closed_on_site(observed):
             await self._desk.post(self.meter_id, Reconnected(self._clock.now()))
             wanted = self._wanted()
+        self._all_along.seen(observed.switch, wanted, self._desk.account(self.meter_id))
         position = self._left_as_found(wanted, observed)
         if position is None:
             await self._watch_switch(observed)
@@ -256,8 +256,7 @@ class Poll:
 
         A relay that was seen open and shows closed has let go; it is opened again until a signed command comes.
         """
-        never_open = self._confirmed is SwitchState.CONNECTED
-        return observed.switch is SwitchState.CONNECTED and (self._meter.switch_by_hand or never_open)
+        return observed.switch is SwitchState.CONNECTED and (self._meter.switch_by_hand or self._all_along.so)
 
     def _left_as_found(self, wanted: Control, observed: Observation) -> SwitchState | None:
         """Where the switch must be; while nobody vouches for the books (threat 3), where it was seen first."""
@@ -350,8 +349,7 @@ class Poll:
             return None
         moved = await self._move(SwitchState.DISCONNECTED, reason)
         if moved is not None:
-            self._open_tries = 0
-            self._open_at_ms = 0
+            self._open_tries = self._open_at_ms = 0
             return moved
         self._open_tries += 1
         if self._open_tries < OPEN_TRIES:
@@ -370,6 +368,7 @@ class Poll:
             await self._alarm("switch.not_confirmed", str(error))
             return None
         confirmed, self._confirmed = self._confirmed, state
+        self._all_along.moved(state)
         if state is SwitchState.CONNECTED:
             self._closed_at_ms = self._clock.monotonic_ms()
         await self._cleared("switch.not_confirmed")
