@@ -15,12 +15,15 @@ from enum import StrEnum
 
 from gateway.prepayment.events import Detail, Moment, Reading
 
+UNREADABLE, FOREIGN, QUARANTINED = "register.unreadable", "register.foreign_serial", "register.quarantined"
 CONFIRMATIONS = 3
 """Consistent readings that make a discontinuity stable."""
 CASES_MAX = 16
 """Open cases kept in the account; the journal has all of them."""
 REFRESH_MS = 60_000
 """Some meters renew their register only now and then: what one that stood still gains at once may be this old."""
+QUIET_MS = 900_000
+"""A trouble that comes and goes is told once in so long: each telling is a row for ever and a write to flash (I20)."""
 OVERLOAD_PERCENT = 125
 """Of rated power; what a supply may carry for hours: mains 10 % high (EN 50160), a breaker at 1.13 of its current."""
 _MS_PER_H = 3_600_000
@@ -63,12 +66,22 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A trouble that was put on record, when, and whether it is still so and its end must be told, too."""
+
+    what: str
+    running_ms: int
+    stands: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Register:
     """The last accepted reading (`wh`, `at`), what is in quarantine, and the open cases.
 
     `unobserved` is set at each start: until the next accepted reading the gateway cannot know how long it was away.
     `trouble` names what is wrong now ("" when nothing is): a defect or a foreign serial number. `dated` is the last
-    accepted reading whose time was known; `moved_ms` the running time at which `wh` last became another.
+    accepted reading whose time was known; `moved_ms` the running time at which `wh` last became another; `told` what
+    was told last of each kind of trouble.
     """
 
     wh: int | None = None
@@ -81,6 +94,7 @@ class Register:
     cases_opened: int = 0
     dated: Moment | None = None
     moved_ms: int | None = None
+    told: tuple[Told, ...] = ()
 
     @property
     def trusted(self) -> bool:
@@ -117,14 +131,15 @@ def judge(
 ) -> Judgement:
     """Decide what one reading may charge; `serial` is the meter the account is bound to (None: not checked)."""
     if reading.import_wh is None:
-        return _troubled(register, reading.defect or "unreadable", "register.unreadable", reading)
+        return _troubled(register, reading.defect or "unreadable", UNREADABLE, reading)
     if serial is not None and reading.serial is not None and reading.serial != serial:
-        return _troubled(register, "serial", "register.foreign_serial", reading)
+        return _troubled(register, "serial", FOREIGN, reading)
     clear = replace(register, trouble="") if register.trouble else register
     judged = _accept_or_quarantine(clear, reading, rated_power_w, wraps_at_wh)
-    if register.trouble:
-        cleared = ("register.readable", (("after", register.trouble),))
-        judged = replace(judged, events=(cleared, *judged.events))
+    for what in (UNREADABLE, FOREIGN):
+        if _stands(judged.register, what):
+            cleared = ("register.readable", (("after", register.trouble),))
+            judged = replace(judged, register=_over(judged.register, what), events=(cleared, *judged.events))
     if judged.register.trusted and reading.at.trust.dated and judged.register.cases:
         judged = _judge_unobserved(judged, reading.at, rated_power_w)
     return judged
@@ -171,11 +186,29 @@ def after_end(before: Register, judged: Judgement, *, owed: bool) -> Judgement:
 
 
 def _troubled(register: Register, trouble: str, what: str, reading: Reading) -> Judgement:
-    events: tuple[Found, ...] = ()
-    if register.trouble != trouble:
-        detail: Detail = (("trouble", trouble),)
-        events = ((what, (*detail, ("serial", reading.serial)) if trouble == "serial" and reading.serial else detail),)
-    return Judgement(replace(register, trouble=trouble), events=events, reread=trouble != "serial")
+    detail: Detail = (("trouble", trouble),)
+    if trouble == "serial" and reading.serial:
+        detail = (*detail, ("serial", reading.serial))
+    register, events = _tell(replace(register, trouble=trouble), what, detail, reading.at)
+    return Judgement(register, events=events, reread=trouble != "serial")
+
+
+def _tell(register: Register, what: str, detail: Detail, at: Moment) -> tuple[Register, tuple[Found, ...]]:
+    """Tell a trouble once while it stands, and not again soon after; one that lasts is told when that is over."""
+    known = next((told for told in register.told if told.what == what), None)
+    if known is not None and (known.stands or at.running_ms - known.running_ms < QUIET_MS):
+        return register, ()
+    others = tuple(told for told in register.told if told.what != what)
+    return replace(register, told=(*others, Told(what, at.running_ms))), ((what, detail),)
+
+
+def _stands(register: Register, what: str) -> bool:
+    return any(told.stands for told in register.told if told.what == what)
+
+
+def _over(register: Register, what: str) -> Register:
+    told = tuple(replace(one, stands=False) if one.what == what else one for one in register.told)
+    return replace(register, told=told)
 
 
 def _accept_or_quarantine(
@@ -188,14 +221,15 @@ def _accept_or_quarantine(
         if 0 <= advance_wh <= plausible_wh(_stood_ms(register, reading.at), rated_power_w, reading.quantum_wh):
             accepted = _accepted(register, value_wh, reading.at)
             events: tuple[Found, ...] = ()
-            if register.candidate is not None:
+            if register.candidate is not None and _stands(register, QUARANTINED):
                 events = (("register.transient", (("value_wh", register.candidate.last_wh), ("kept_wh", register.wh))),)
             return Judgement(accepted, (Span(register.at, reading.at, advance_wh),), events)
     candidate = _confirm(register.candidate, reading, rated_power_w)
     if candidate.count < CONFIRMATIONS:
         noticed: tuple[Found, ...] = ()
-        if register.candidate is None and register.wh is not None:
-            noticed = (("register.quarantined", (("value_wh", value_wh), ("expected_from_wh", register.wh))),)
+        if register.wh is not None:
+            detail = (("value_wh", value_wh), ("expected_from_wh", register.wh))
+            register, noticed = _tell(register, QUARANTINED, detail, reading.at)
         return Judgement(replace(register, candidate=candidate), events=noticed, reread=True)
     return _stable(register, candidate, reading, rated_power_w, wraps_at_wh)
 
@@ -215,6 +249,7 @@ def _accepted(register: Register, wh: int, at: Moment) -> Register:
         cases_opened=register.cases_opened,
         dated=at if at.trust.dated else register.dated,
         moved_ms=moved_ms,
+        told=_over(register, QUARANTINED).told,
     )
 
 
@@ -239,7 +274,8 @@ def _stable(
     register: Register, candidate: Candidate, reading: Reading, rated_power_w: int, wraps_at_wh: int | None
 ) -> Judgement:
     """The candidate is the register now; what lies between is charged only if it can be explained."""
-    follows = _accepted(register, candidate.last_wh, candidate.last_at)
+    decided = tuple(told for told in register.told if told.what != QUARANTINED)  # the next one is another
+    follows = replace(_accepted(register, candidate.last_wh, candidate.last_at), told=decided)
     since = Span(candidate.first_at, candidate.last_at, candidate.last_wh - candidate.first_wh)
     if register.wh is None or register.at is None:
         return Judgement(follows, (since,), (("register.opened", (("register_wh", candidate.first_wh),)),))

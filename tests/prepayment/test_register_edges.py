@@ -16,6 +16,7 @@ from gateway.prepayment.register import (
     Judgement,
     Register,
     Span,
+    Told,
     judge,
     plausible_wh,
 )
@@ -121,7 +122,8 @@ def test_an_accepted_reading_forgets_what_was_wrong_and_keeps_what_is_open() -> 
 def test_an_unreadable_register_is_told_once_and_again_when_it_is_over(defect: str | None, trouble: str) -> None:
     """I6: it charges nothing and is read again at once."""
     first = read(BEGAN, 1_000, None, defect=defect)
-    assert (first.register, first.spans, first.reread) == (replace(BEGAN, trouble=trouble), (), True)
+    known = (Told("register.unreadable", 1_000),)
+    assert (first.register, first.spans, first.reread) == (replace(BEGAN, trouble=trouble, told=known), (), True)
     assert told(first) == {"register.unreadable": {"trouble": trouble}}
     assert not first.register.trusted
     second = read(first.register, 2_000, None, defect=defect)
@@ -279,7 +281,7 @@ def test_sixteen_open_cases_are_kept() -> None:
 
 def test_a_trouble_is_over_even_when_the_value_is_not_believed_yet() -> None:
     """I6: readable again and quarantined are two things, and both are told."""
-    judged = read(replace(BEGAN, trouble="nan"), 1_000, 9_000)
+    judged = read(replace(BEGAN, trouble="nan", told=(Told("register.unreadable", 0),)), 1_000, 9_000)
     assert list(told(judged)) == ["register.readable", "register.quarantined"]
     assert (judged.register.trouble, judged.register.trusted) == ("", False)
 
