@@ -246,8 +246,8 @@ class Poll:
             self._confirmed = shown
             await self._cleared("switch.not_confirmed")
             return observed
-        if blind and not closed and reason != LOCKOUT:
-            return observed
+        if not closed and ((blind and reason != LOCKOUT) or self._wanted() != wanted):
+            return observed  # changed while this was told: the poll that it woke decides anew
         moved = await (self._close(reason) if closed else self._open(reason))
         return observed if moved is None else replace(observed, switch=moved, switch_trouble=None)
 
