@@ -188,12 +188,12 @@ def test_a_jump_of_the_register_trips_nobody() -> None:
 
 
 def test_a_quarantined_reading_is_read_again_soon_but_not_for_ever() -> None:
-    """Decision 6: half a second later, at most three times."""
+    """Decision 6: five seconds later, at most three times."""
 
     async def scenario() -> None:
         async with scene("inside") as s:
             s.book.reread = True
-            assert [await s.poll.run() for _ in range(5)] == [500, 500, 500, None, None]
+            assert [await s.poll.run() for _ in range(5)] == [5_000, 5_000, 5_000, None, None]
             s.book.reread = False
             assert await s.poll.run() is None
 
