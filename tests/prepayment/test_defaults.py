@@ -29,7 +29,7 @@ from gateway.prepayment.policy import DayKind, Delinquency, Policy, Reconnect, S
 from gateway.prepayment.position import Position
 from gateway.prepayment.posting import Bonus, BonusSet, Numbers, Posted, Posting, Postings
 from gateway.prepayment.rating import Rated, Usage
-from gateway.prepayment.register import Judgement, Register, Span
+from gateway.prepayment.register import Judgement, Register, Span, Told
 from gateway.prepayment.supply import Commodity, Voltage
 from gateway.prepayment.taken import Taken
 from gateway.prepayment.tariff import Tariff, Window
@@ -160,9 +160,10 @@ def defaults(kind: type[Any]) -> dict[str, object]:
             Register,
             {
                 "wh": None, "at": None, "segment": 1, "unobserved": False, "trouble": "", "candidate": None,
-                "cases": (), "cases_opened": 0, "dated": None, "moved_ms": None,
+                "cases": (), "cases_opened": 0, "dated": None, "moved_ms": None, "told": (),
             },
         ),
+        (Told, {"stands": True}),
         (Span, {"case": None}),
         (Judgement, {"spans": (), "events": (), "reread": False}),
         (Window, {"from_minute": 0, "to_minute": 1440}),
