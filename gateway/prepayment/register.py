@@ -328,8 +328,16 @@ def _open_case(follows: Register, kind: CaseKind, register: Register, candidate:
                 case, from_wh=last.from_wh, wh=last.wh + case.wh, observed_ms=last.observed_ms + case.observed_ms
             )
             cases = cases[:-1]
-    follows = replace(follows, cases=(*cases, case)[-CASES_MAX:], cases_opened=case.case_id)
+    follows = replace(follows, cases=_kept((*cases, case)), cases_opened=case.case_id)
     return Judgement(follows, (since,), ((f"register.{kind}", detail),))
+
+
+def _kept(cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    """The newest; what waits for the time goes last, because nobody but this gateway would charge it."""
+    if len(cases) <= CASES_MAX:
+        return cases
+    first = next((case for case in cases if case.kind is CaseKind.DISCONTINUITY), cases[0])
+    return tuple(case for case in cases if case is not first)
 
 
 def _judge_unobserved(judged: Judgement, at: Moment, rated_power_w: int) -> Judgement:
