@@ -151,6 +151,9 @@ class Downlink:
                         Reason.UNKNOWN_COMMAND, hint=f"{envelope.command} belongs on the command topic"
                     )
         except CommandRefused as refusal:
+            if refusal.reason == Reason.UNKNOWN_COMMAND:  # somebody may be trying a captured one on another topic
+                names = (envelope.command_id, envelope.issuer, envelope.command.value)
+                await self._note_refusal(refusal.reason, *names)
             verdict = self._plain_verdict(envelope, VerdictStatus.REFUSED, refusal)
             await self._verdict(verdict)
 
@@ -180,17 +183,20 @@ class Downlink:
         """Somebody we know made a mistake: on record, within bounds, and answered."""
         facts = dict(refusal.detail)
         jti, issuer, typ = (str(facts.pop(name, "")) for name in ("command_id", "issuer", "command"))
-        if self._refusals_noted.take():
-            detail: Detail = (("reason", refusal.reason), ("jti", jti), ("issuer", issuer), ("command", typ))
-            await self._teller.note("headend.refused", detail)
-        else:
-            await self._count(refusal.reason)
+        await self._note_refusal(refusal.reason, jti, issuer, typ)
         at = instant(self._clock.now().utc_ms)
         verdict = VerdictMessage(
             jti, VerdictStatus.REFUSED, at, typ, issuer, reason=refusal.reason, detail=plain(facts.items())
         )
         await self._verdict(verdict)
         await self._contact()
+
+    async def _note_refusal(self, reason: str, jti: str, issuer: str, typ: str) -> None:
+        if self._refusals_noted.take():
+            detail: Detail = (("reason", reason), ("jti", jti), ("issuer", issuer), ("command", typ))
+            await self._teller.note("headend.refused", detail)
+        else:
+            await self._count(reason)
 
     async def _refuse_junk(self, payload: bytes, refusal: CommandRefused) -> None:
         await self._count(refusal.reason)

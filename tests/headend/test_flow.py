@@ -250,7 +250,7 @@ async def test_signed_nonsense_is_on_record(reference: World) -> None:
 
 
 async def test_each_topic_takes_its_own_kind(reference: World) -> None:
-    """An acknowledgement on the command topic, or a top-up on the ack topic, is refused."""
+    """An acknowledgement on the command topic, or a top-up on the ack topic, is refused, and on record (I24)."""
     async with reference.gateway() as gateway, reference.headend(follow=False) as headend:
         wrong: list[tuple[Command, Body, str]] = [
             (Command.ACK, AckBody("0" * 16, 1, "0" * 64), headend.topics.command),
@@ -258,8 +258,10 @@ async def test_each_topic_takes_its_own_kind(reference: World) -> None:
             (Command.TOP_UP, top_up(1, "5.00", "5.00"), headend.topics.ack),
         ]
         for command, body, topic in wrong:
-            verdict = await headend.send_token(*headend.sign(command, body), topic=topic)
+            jti, token = headend.sign(command, body)
+            verdict = await headend.send_token(jti, token, topic=topic)
             assert verdict.reason == "unknown_command"
+            assert any(b"headend.refused" in row and jti.encode() in row for row in await gateway.happenings())
         assert gateway.balance_nano == 20 * NANO
 
 
