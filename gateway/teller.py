@@ -41,13 +41,8 @@ from gateway.prepayment.rollover import repeats
 from gateway.prepayment.step import Event, apply, settle
 from gateway.prepayment.supply import SupplyState
 from gateway.prepayment.taken import refused
-from gateway.store import JOURNAL, Answer, Attempt, Origin, Row, Store, legible
+from gateway.store import JOURNAL, Answer, Attempt, Origin, Pace, Row, Store, legible
 
-CHECKPOINT_MS = 900_000
-"""Running time after which what is only in memory is saved."""
-GATHER_MS = 5_000
-GATHERED_MAX = 1_000
-"""How long, and how many, finished quarter-hours wait in memory, so that all meters end theirs in one transaction."""
 PRUNE_MS = 24 * 3_600_000
 ATTEMPTS_MAX = 2
 """A command that has crashed the process this often is refused (decision 8)."""
@@ -74,9 +69,8 @@ class Teller:
         self._subscribers: list[Told] = []
         self._committed: list[Callable[[], None]] = []
         self._finished: list[tuple[str, Interval]] = []
-        self._finished_ms = 0
         self._unknown = False
-        self._saved_ms = 0
+        self._pace = Pace(clock.now().running_ms)
         self._pruned_ms: int | None = None
         self._awaits = False
         self._known = True
@@ -137,7 +131,7 @@ class Teller:
         async with self._lock:
             account = self._accounts[account_id]
             outcome = apply(account, event, self._terms[account_id])
-            due = self._checkpoint_due(event.at)
+            due = self._pace.due(event.at.running_ms, len(self._finished))
             if due or outcome.records:
                 await self._commit(outcome, event.at, everything=due)
                 if due:
@@ -149,7 +143,8 @@ class Teller:
                 self._accounts[account_id] = outcome.account
                 self._dirty.add(account_id)
             if outcome.intervals:
-                self._finished_ms = self._finished_ms if self._finished else event.at.running_ms
+                if not self._finished:
+                    self._pace.finished(event.at.running_ms)
                 self._finished += [(account_id, interval) for interval in outcome.intervals]
             self._tell(outcome)
             return outcome
@@ -336,7 +331,7 @@ class Teller:
         self._dirty.difference_update(saved)
         self._finished = [waiting for waiting in self._finished if waiting[0] not in saved]
         if everything:
-            self._saved_ms = at.running_ms
+            self._pace.saved(at.running_ms)
         if outcome is not None:
             self._tell(outcome)
         if rows or finished:
@@ -345,12 +340,6 @@ class Teller:
         if cancelled is not None:
             raise cancelled
         return rows
-
-    def _checkpoint_due(self, at: Moment) -> bool:
-        """All is saved each quarter-hour of running, and a moment after one ended, for all accounts together."""
-        if at.running_ms - self._saved_ms >= CHECKPOINT_MS or len(self._finished) >= GATHERED_MAX:
-            return True
-        return bool(self._finished) and at.running_ms - self._finished_ms >= GATHER_MS
 
     async def _tidy(self, at: Moment) -> None:
         """Now and then: a short log, no quarter-hours past their retention."""

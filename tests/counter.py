@@ -88,6 +88,13 @@ class Counter:
                 await self._teller.open_account(opening(account_id, f"m{number}"))
         return self._teller
 
+    async def run_for_long(self) -> None:
+        """Past the first quarter of an hour, in which a run saves more often, to just after a save; nothing is used."""
+        self.clock.advance(900_000)
+        for account_id, account in self.teller.accounts.items():
+            await self.teller.post(account_id, Reading(self.clock.now(), account.register.wh))
+        await self.teller.checkpoint()
+
     async def crash(self) -> None:
         """The process is gone: nothing in memory is saved."""
         await self.store.close()

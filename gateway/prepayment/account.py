@@ -75,7 +75,8 @@ class Spending:
 class Start:
     """This run of the gateway until the head-end has confirmed the books it goes on from (None afterwards).
 
-    `known`: the head-end acknowledged rows of these books before. `leaves_switch`: not moved yet in this run.
+    `since_ms`: when the wait began, less what runs before waited in vain. `known`: the head-end acknowledged rows of
+    these books before. `leaves_switch`: not moved yet in this run.
     """
 
     since_ms: int

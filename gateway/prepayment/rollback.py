@@ -35,6 +35,11 @@ from gateway.prepayment.tariff import tariff_at
 
 LEAVE_MS = 120_000
 """How long a start leaves the switch as it was found while nobody has confirmed the books."""
+LEAVE_LEAST_MS = 30_000
+"""The same of a start after others that nobody confirmed: a head-end that is there answers within seconds.
+
+What they waited counts, or a gateway that starts every minute would leave a paid supply dark for ever (I10).
+"""
 LOST_EPOCHS_MAX = 16
 HOLDS_KEPT_MAX = 32
 OUTAGES_KEPT_MAX = 32
@@ -46,7 +51,11 @@ def restarted(account: Account, event: Restarted) -> Account:
     A suspicion goes on, but the row that raised it may be of a branch given up since: in an old image its number says
     nothing of what the head-end knows now, which that will say in this run.
     """
-    start = Start(event.at.running_ms, event.known) if event.awaits else None
+    start = None
+    if event.awaits:
+        now_ms, before = event.at.running_ms, account.start
+        waited_ms = 0 if before is None else min(now_ms - before.since_ms, LEAVE_MS - LEAVE_LEAST_MS)
+        start = Start(now_ms - waited_ms, event.known)
     suspicion = None if account.suspicion is None else replace(account.suspicion, seq=0)
     return replace(account, register=replace(account.register, unobserved=True), start=start, suspicion=suspicion)
 

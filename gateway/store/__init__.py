@@ -6,6 +6,7 @@ from gateway.store.cursors import INTERVAL, JOURNAL
 from gateway.store.journal import Head, Row
 from gateway.store.legible import legible
 from gateway.store.orders import Answer, Attempt, Origin
+from gateway.store.pace import Pace
 from gateway.store.quarters import IntervalRow
 from gateway.store.store import Saved, Store
 
@@ -17,6 +18,7 @@ __all__ = [
     "Head",
     "IntervalRow",
     "Origin",
+    "Pace",
     "Row",
     "Saved",
     "Store",

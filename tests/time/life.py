@@ -35,8 +35,8 @@ from gateway.prepayment.step import Event, apply, next_deadline_ms
 from gateway.prepayment.supply import SupplyState, SwitchState
 from gateway.prepayment.tariff import Price, Tariff, Window
 from gateway.store.life import Life as Saved
+from gateway.store.pace import CHECKPOINT_MS
 from gateway.store.store import _advance
-from gateway.teller import CHECKPOINT_MS
 from tests.prepayment.worlds import TERMS, opened, tariff
 
 if TYPE_CHECKING:
