@@ -35,7 +35,7 @@ from gateway.prepayment.ledger import Entry, Happening, Notice, Transition, Verd
 from gateway.prepayment.money import wire_money
 from gateway.prepayment.step import next_deadline_ms
 from gateway.prepayment.supply import SupplyState
-from gateway.store import Store, copies
+from gateway.store import Store, ballast, copies
 from gateway.teller import Teller
 
 if TYPE_CHECKING:
@@ -128,13 +128,13 @@ async def run(
     `front` is how the console is reached.
     """
     configuration = installation.configuration
-    store = await Store.open(configuration.store, configuration.copy)
-    if store.restored:
-        log.error("store.restored", source=store.restored, copy=str(configuration.copy), see="docs/damaged-store.md")
+    store, crowded = await _open_store(configuration)
     try:
         clock.resume(store.saved.running_ms, store.saved.bound_utc_ms)
         teller = await _open_teller(store, clock, installation)
         await _seed(teller, installation, clock)
+        if crowded:
+            await teller.note("store.room_low", (("given_up_bytes", ballast.BALLAST_BYTES),))
         plant = Plant(installation, teller, clock, bus_factory)
         supervisor = _Supervisor(clock, teller, plant, notifier or Notifier({}))
         keeper = _Keeper(store, teller, clock, configuration.copy)
@@ -197,6 +197,17 @@ async def _ended(stop: asyncio.Event, headend: Headend, supervisor: _Supervisor)
     supervisor.stopping()
     await headend.farewell()
     raise _Stopped
+
+
+async def _open_store(configuration: Configuration) -> tuple[Store, bool]:
+    """The store, and whether the disk was so full that the room kept for it had to be given up."""
+    crowded = ballast.settle(configuration.store.parent)
+    if crowded:
+        log.error("store.room_low", folder=str(configuration.store.parent), see="docs/damaged-store.md")
+    store = await Store.open(configuration.store, configuration.copy)
+    if store.restored:
+        log.error("store.restored", source=store.restored, copy=str(configuration.copy), see="docs/damaged-store.md")
+    return store, crowded
 
 
 async def _open_teller(store: Store, clock: SystemClock, installation: Installation) -> Teller:

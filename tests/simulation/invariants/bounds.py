@@ -10,7 +10,7 @@ from tests.simulation.world import DAY_S, HOUR_S
 TASKS_MAX = 60
 ROWS_A_DAY_MAX = 3000
 """One meter that trips its limiter all day and a head-end that sends a command a minute write fewer."""
-BYTES_BESIDE_ROWS_MAX = 8_000_000
+BYTES_BESIDE_ROWS_MAX = 13_000_000
 BYTES_A_ROW_MAX = 2_000
 INTERVALS_MAX = 96 * 400
 
