@@ -58,12 +58,12 @@ class Reach:
         """
         if not self.lines[module]:
             return self._fastest_first(self.seconds)
-        looking = {test for test in self.seconds if _names(test.split("::", maxsplit=1)[0], module)}
+        looking = {test for test in self.seconds if _all(test) or _names(test.split("::", maxsplit=1)[0], module)}
         return self._fastest_first(looking | set(self.lines[module]))
 
     def _fastest_first(self, tests: Iterable[str]) -> list[str]:
         found = sorted(tests, key=lambda test: (self.seconds[test], test))
-        return [test for test in found if self.seconds[test] <= SLOW_S] or found
+        return [test for test in found if self.seconds[test] <= SLOW_S or _all(test)] or found
 
 
 class _Mapper:
@@ -125,6 +125,11 @@ def reach(at_once: int) -> Reach:
 
 
 @cache
+def _all(test: str) -> bool:
+    """It looks at all modules."""
+    return test.split("::", maxsplit=1)[0] in tree.LOOK_AT_ALL
+
+
 def _names(test: str, module: str) -> bool:
     """The file of tests imports this module."""
     parent, _, stem = module.removesuffix("/__init__.py").removesuffix(".py").replace("/", ".").rpartition(".")

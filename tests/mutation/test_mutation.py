@@ -12,6 +12,7 @@ from tests.mutation.forks import Job, run_all
 from tests.mutation.judges import SURVIVED, Killers
 from tests.mutation.mutants import CONTROL, control, mutants_of, mutated
 from tests.mutation.operators import variants
+from tests.mutation.reach import Reach
 from tests.mutation.results import survivors
 
 
@@ -194,3 +195,13 @@ def test_the_control_changes_nothing() -> None:
     assert (nothing.number, nothing.function is None) == (CONTROL, False)
     source = (tree.ROOT / nothing.module).read_text(encoding="utf-8")
     assert ast.dump(mutated(nothing.module, nothing.number)) == ast.dump(ast.parse(source))
+
+
+def test_what_looks_at_every_table_is_asked_about_each() -> None:
+    """A test of the whole wire contract names no module and runs nothing of it, and yet it is the one that notices."""
+    name = "gateway/commands/arrears.py"
+    other, contract = "tests/prepayment/test_money.py::a", "tests/test_contract.py::documents"
+    lines = {name: {other: {1}}}
+    found = Reach(lines, {other: 0.1, contract: 9.0})
+    assert found.tests_entering(name) == [other, contract]
+    assert Reach(lines, {other: 0.1, other + "b": 9.0}).tests_entering(name) == [other]

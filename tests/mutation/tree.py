@@ -26,6 +26,9 @@ _TESTS = (
 _LEFT_OUT = {"tests/prepayment/test_machine.py", "tests/delinquency/test_lives.py"}
 """A random household, a random debtor: seconds each, too slow to ask a thousand times, and they repeat the others."""
 
+LOOK_AT_ALL = {"tests/test_contract.py", "tests/prepayment/test_values.py"}
+"""They name no module and run little of any, but see every table and type of the commands and the rules."""
+
 _RESTS_ON = ("gateway/*.py", *(f"gateway/{name}/*.py" for name in ("prepayment", "commands", "config", "headend")))
 _SUPPORT = (
     "tests/counter.py",
