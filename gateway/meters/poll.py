@@ -245,8 +245,11 @@ class Poll:
             self._confirmed = shown
             await self._cleared("switch.not_confirmed")
             return observed
-        if not closed and ((blind and reason != LOCKOUT) or self._wanted() != wanted):
-            return observed  # changed while this was told: the poll that it woke decides anew
+        now = self._wanted()
+        if now != wanted and not (closed and now.switch is SwitchState.CONNECTED):
+            return observed  # changed while this was told, paid or locked out: the poll that it woke decides anew
+        if blind and not closed and reason != LOCKOUT:
+            return observed
         moved = await (self._close(reason) if closed else self._open(reason))
         return observed if moved is None else replace(observed, switch=moved, switch_trouble=None)
 
@@ -333,8 +336,7 @@ class Poll:
         self._confirmed = observed.switch
 
     async def _close(self, reason: str) -> SwitchState | None:
-        self._open_tries = 0
-        self._open_at_ms = 0
+        self._open_tries = self._open_at_ms = 0
         return await self._move(SwitchState.CONNECTED, reason)
 
     def _dwell_left_ms(self) -> int:

@@ -1,8 +1,9 @@
-"""I10, decision 11: who pays while a poll is busy telling something is not cut by what it had decided before."""
+"""What is booked while a poll is busy telling something: it does not carry out what it had decided before."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -56,5 +57,28 @@ def test_a_top_up_while_a_trip_is_told_trips_nothing(monkeypatch: pytest.MonkeyP
                 await s.polls()
             assert "limit.trip" in s.book.words()
             assert "switch.opened" not in s.book.words()
+
+    asyncio.run(scenario())
+
+
+def test_a_lock_out_while_a_moved_switch_is_told_closes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decision 13: somebody opened the switch and locks it out to work behind it; it is not closed once more before."""
+
+    async def scenario() -> None:
+        async with scene("relay") as s:
+            await s.polls()
+            await s.meter.set_switch(SwitchState.DISCONNECTED)
+            real = s.book.post
+
+            async def post(meter_id: str, event: Reading | MeterEvent | Reconnected) -> Outcome:
+                if isinstance(event, MeterEvent) and event.what == "switch.moved_by_others":
+                    assert s.book.current is not None
+                    s.book.current = replace(s.book.current, lockout="work")
+                return await real(meter_id, event)
+
+            monkeypatch.setattr(s.book, "post", post)
+            await s.polls(3)
+            assert s.book.words() == ["switch.moved_by_others"]
+            assert s.sim.meter("eastron").supply_closed is False
 
     asyncio.run(scenario())
