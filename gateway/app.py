@@ -201,12 +201,13 @@ async def _ended(stop: asyncio.Event, headend: Headend, supervisor: _Supervisor)
 
 async def _open_store(configuration: Configuration) -> tuple[Store, bool]:
     """The store, and whether the disk was so full that the room kept for it had to be given up."""
-    crowded = ballast.settle(configuration.store.parent)
+    crowded = ballast.give_up(configuration.store.parent)
     if crowded:
         log.error("store.room_low", folder=str(configuration.store.parent), see="docs/damaged-store.md")
     store = await Store.open(configuration.store, configuration.copy)
     if store.restored:
         log.error("store.restored", source=store.restored, copy=str(configuration.copy), see="docs/damaged-store.md")
+    ballast.keep(configuration.store.parent)  # a start that is refused changes nothing
     return store, crowded
 
 

@@ -16,21 +16,23 @@ AMPLE_BYTES = 64 << 20
 """Only from here on is it made (again): it must not be what fills the disk."""
 
 
-def settle(folder: Path) -> bool:
-    """Keep the ballast in this folder while there is room, and give it up when there is none; True: given up now.
-
-    Raises nothing: a disk that cannot hold it, or a folder that is not there, is for the store to complain of.
-    """
+def give_up(folder: Path) -> bool:
+    """Give up the ballast in this folder when there is no room left; True: given up now. Raises nothing."""
     path = folder / NAME
     with suppress(OSError):
-        free = shutil.disk_usage(folder).free
-        held = path.stat().st_size if path.exists() else 0
-        if held and free < LOW_BYTES:
+        if path.exists() and shutil.disk_usage(folder).free < LOW_BYTES:
             path.unlink()
             return True
-        if held < BALLAST_BYTES and free >= AMPLE_BYTES:
-            _make(path)
     return False
+
+
+def keep(folder: Path) -> None:
+    """Keep a ballast in this folder, if there is ample room. Raises nothing: what is wrong here the store says."""
+    path = folder / NAME
+    with suppress(OSError):
+        held = path.stat().st_size if path.exists() else 0
+        if held < BALLAST_BYTES and shutil.disk_usage(folder).free >= AMPLE_BYTES:
+            _make(path)
 
 
 def _make(path: Path) -> None:

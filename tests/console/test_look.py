@@ -104,7 +104,7 @@ def test_a_meter_is_silent_after_three_of_its_periods(tmp_path: Path) -> None:
         seen(desk, "m1")
         latest = desk.plant.latest("m1")
         assert latest is not None
-        for age_s, silent in ((30, False), (32, True)):
+        for age_s, silent in ((29, False), (31, True)):
             running_ms = desk.clock.now().running_ms - age_s * 1000
             desk.plant._latest["m1"] = replace(latest, running_ms=running_ms)
             answered = await ask(desk, at_line(desk), "status")

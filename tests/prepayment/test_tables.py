@@ -122,7 +122,7 @@ def test_what_an_order_needs_besides_the_signature(name: str, conditions: tuple[
 
 
 def test_which_rungs_and_holds_are_special() -> None:
-    """S2-22, S2-23: rungs a hold may name, rungs without a term, holds that outlast the holder; the words of a change."""
+    """S2-22, S2-23: rungs a hold may name, rungs without a term, holds that outlast the holder; two words."""
     assert HELD_RUNGS == (SupplyState.LIMITED, SupplyState.SUSPENDED, SupplyState.TERMINATED)
     assert _UNTIMED == (SupplyState.NORMAL, SupplyState.LOW_CREDIT, SupplyState.REGULAR, SupplyState.TERMINATED)
     assert {HoldKind.FIELD_WORK, HoldKind.OUTAGE, HoldKind.SHARED_POINT} == OF_THE_PLACE

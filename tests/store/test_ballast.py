@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store.ballast import AMPLE_BYTES, BALLAST_BYTES, LOW_BYTES, NAME, settle
+from gateway.store.ballast import AMPLE_BYTES, BALLAST_BYTES, LOW_BYTES, NAME, give_up, keep
 
 
 def free(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """A disk with so many bytes free."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 40, 0, count))
+
+
+def settle(folder: Path) -> bool:
+    """What a start does: give up before the store is opened, keep after it."""
+    given_up = give_up(folder)
+    keep(folder)
+    return given_up
 
 
 def test_it_is_made_of_blocks_where_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
