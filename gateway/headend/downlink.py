@@ -152,8 +152,8 @@ class Downlink:
                     )
         except CommandRefused as refusal:
             if refusal.reason == Reason.UNKNOWN_COMMAND:  # somebody may be trying a captured one on another topic
-                names = (envelope.command_id, envelope.issuer, envelope.command.value)
-                await self._note_refusal(refusal.reason, *names)
+                command = envelope.command.value
+                await self._note_refusal(refusal.reason, envelope.command_id, envelope.issuer, command)
             verdict = self._plain_verdict(envelope, VerdictStatus.REFUSED, refusal)
             await self._verdict(verdict)
 

@@ -35,7 +35,7 @@ from gateway.prepayment.holds import mutes
 from gateway.prepayment.supply import Control, SwitchState
 from gateway.prepayment.tenminutes import Samples
 
-REREAD_AFTER_MS, MOST_REREADS = 5_000, 3  # a meter that boots shows 0 for seconds, and that is not a new register
+REREAD_AFTER_MS, MOST_REREADS = 5_000, 3  # a meter that boots shows 0 for seconds, and that is no new register
 OWED_FIRST_MS, OWED_MAX_MS = 1_000, 60_000
 DWELL_AFTER_CLOSE_MS = 10_000
 OPEN_TRIES = 5

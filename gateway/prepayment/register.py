@@ -136,10 +136,10 @@ def judge(
         return _troubled(register, "serial", FOREIGN, reading)
     clear = replace(register, trouble="") if register.trouble else register
     judged = _accept_or_quarantine(clear, reading, rated_power_w, wraps_at_wh)
-    for what in (UNREADABLE, FOREIGN):
-        if _stands(judged.register, what):
-            cleared = ("register.readable", (("after", register.trouble),))
-            judged = replace(judged, register=_over(judged.register, what), events=(cleared, *judged.events))
+    if _stands(register, UNREADABLE, FOREIGN):
+        cleared = ("register.readable", (("after", register.trouble),))
+        over = _over(judged.register, UNREADABLE, FOREIGN)
+        judged = replace(judged, register=over, events=(cleared, *judged.events))
     if judged.register.trusted and reading.at.trust.dated and judged.register.cases:
         judged = _judge_unobserved(judged, reading.at, rated_power_w)
     return judged
@@ -202,12 +202,12 @@ def _tell(register: Register, what: str, detail: Detail, at: Moment) -> tuple[Re
     return replace(register, told=(*others, Told(what, at.running_ms))), ((what, detail),)
 
 
-def _stands(register: Register, what: str) -> bool:
-    return any(told.stands for told in register.told if told.what == what)
+def _stands(register: Register, *troubles: str) -> bool:
+    return any(told.stands for told in register.told if told.what in troubles)
 
 
-def _over(register: Register, what: str) -> Register:
-    told = tuple(replace(one, stands=False) if one.what == what else one for one in register.told)
+def _over(register: Register, *troubles: str) -> Register:
+    told = tuple(replace(one, stands=False) if one.what in troubles else one for one in register.told)
     return replace(register, told=told)
 
 

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import secrets
 from pathlib import Path
 
+import msgspec
+
+from gateway.commands.claims import Name
 from gateway.console import otp, servicekey
 from gateway.console.wire import Role
 from gateway.errors import CommandRefused, ConfigError
 
 _ROLES = tuple(role.value for role in Role if role is not Role.NOBODY)
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
 
 def gateway_id(text: str) -> str:
     """What can be a gateway's id, as a type of argparse: it is part of topics, file names and derived keys."""
-    if not _ID.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no gateway's id: letters, digits, dot, hyphen and underscore")
-    return text
+    try:
+        return msgspec.convert(text, Name)
+    except msgspec.ValidationError as error:
+        told = f"{text!r} is no gateway's id: letters, digits, dot, hyphen and underscore"
+        raise argparse.ArgumentTypeError(told) from error
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -41,6 +41,15 @@ def test_a_trouble_is_told_again_after_a_quarter_of_an_hour(kind: str, after_ms:
         assert found == said
 
 
+def test_two_troubles_at_once_are_over_at_once() -> None:
+    """I24: each is told when it begins; one good reading ends both, and that is one row."""
+    register, words = READ, []
+    for at_ms, values in ((1, WRONG["foreign"][0]), (2, WRONG["unreadable"][0]), (3, GOOD), (4, GOOD)):
+        register, found = told(register, at_ms, values)
+        words += found
+    assert words == ["register.foreign_serial", "register.unreadable", "register.readable"]
+
+
 def test_a_trouble_that_lasts_is_told_once() -> None:
     """I20: however long it lasts, and its end in any case."""
     wrong, words = WRONG["unreadable"]
