@@ -117,13 +117,13 @@ class Plant:
         before = self._latest.get(meter_id)
         serial = observed.serial or ("" if before is None else before.serial)
         values = observed.values if before is None else {**before.values, **observed.values}
-        self._latest[meter_id] = Seen(self._clock.now().running_ms, observed, serial, values)
+        at = self._clock.now()
+        self._latest[meter_id] = Seen(at.running_ms, observed, serial, values)
         if meter_id in self._witnesses:
             self._clock.witness(f"meter:{meter_id}", observed.clock_ms)
         account = self._teller.account_of_meter(meter_id)
         if account is None or self._live is None:
             return
-        at = self._clock.now()
         self._live.publish(
             account,
             at,

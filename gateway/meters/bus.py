@@ -132,12 +132,13 @@ class Bus:
         best: _Slot | None = None
         best_rank, best_ms = 0, 0
         for slot in self._slots.values():
-            rank = 0 if slot.woken else 1 + min(slot.breaker.failures, 1)
             ready_ms = slot.ready_ms(now_ms, self._next_probe_ms)
-            since_ms = slot.due_ms if slot.breaker.silent else ready_ms
             if ready_ms > now_ms:
                 soonest_ms = min(soonest_ms, ready_ms)
-            elif best is None or rank < best_rank or (rank == best_rank and since_ms < best_ms):
+                continue
+            rank = 0 if slot.woken else 2 if slot.breaker.failures else 1
+            since_ms = slot.due_ms if slot.breaker.silent else ready_ms
+            if best is None or rank < best_rank or (rank == best_rank and since_ms < best_ms):
                 best, best_rank, best_ms = slot, rank, since_ms
         return (best, 0) if best else (None, soonest_ms - now_ms)
 

@@ -138,7 +138,7 @@ def judge(
     judged = _accept_or_quarantine(clear, reading, rated_power_w, wraps_at_wh)
     if _stands(register, UNREADABLE, FOREIGN):
         cleared = ("register.readable", (("after", register.trouble),))
-        over = _over(judged.register, UNREADABLE, FOREIGN)
+        over = replace(judged.register, told=_over(judged.register, UNREADABLE, FOREIGN))
         judged = replace(judged, register=over, events=(cleared, *judged.events))
     if judged.register.trusted and reading.at.trust.dated and judged.register.cases:
         judged = _judge_unobserved(judged, reading.at, rated_power_w)
@@ -206,9 +206,9 @@ def _stands(register: Register, *troubles: str) -> bool:
     return any(told.stands for told in register.told if told.what in troubles)
 
 
-def _over(register: Register, *troubles: str) -> Register:
-    told = tuple(replace(one, stands=False) if one.what in troubles else one for one in register.told)
-    return replace(register, told=told)
+def _over(register: Register, *troubles: str) -> tuple[Told, ...]:
+    """What was told, of these troubles as what no longer stands."""
+    return tuple(replace(one, stands=False) if one.what in troubles else one for one in register.told)
 
 
 def _accept_or_quarantine(
@@ -249,7 +249,7 @@ def _accepted(register: Register, wh: int, at: Moment) -> Register:
         cases_opened=register.cases_opened,
         dated=at if at.trust.dated else register.dated,
         moved_ms=moved_ms,
-        told=_over(register, QUARANTINED).told,
+        told=_over(register, QUARANTINED),
     )
 
 

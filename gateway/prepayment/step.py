@@ -250,14 +250,14 @@ def _decided(outcome: Outcome, at: Moment, terms: Terms) -> Outcome:
         outcome = replace(outcome, account=account)
     if account.policy.delinquency is not None:
         outcome, decision = delinquency.review(outcome, terms, at)
-        account = outcome.account
+        situation = situation_of(outcome.account, terms, at)
     else:
-        decision = decide(_RULES[supply.state], situation_of(account, terms, at))
-    situation = situation_of(account, terms, at)
+        situation = situation_of(account, terms, at)
+        decision = decide(_RULES[supply.state], situation)
     if decision.rule is not None:
         return _move(outcome, decision.rule, situation)
     outcome = _warned(outcome, situation)
-    if decision.blocked == account.supply.held_by:
+    if decision.blocked == situation.account.supply.held_by:
         return outcome
     return _held(outcome, decision.blocked, situation)
 

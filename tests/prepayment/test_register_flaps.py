@@ -80,3 +80,16 @@ def test_a_quarantine_is_told_besides_an_unreadable_register() -> None:
     assert [row.what for row in (*first, *second, *third)] == [
         "register.unreadable", "register.readable", "register.quarantined", "register.transient",
     ]  # fmt: skip
+
+
+def test_troubles_that_take_turns_are_each_told_once() -> None:
+    """I20: telling one of them does not forget that the other was told."""
+    account, rows = _began(), []
+    for _ in range(QUIET_MS // POLL_MS // 4):
+        for kind in ("unreadable", "another"):
+            account, told = _lived(account, 1, WRONG[kind], 1)
+            rows += told
+        account, told = _lived(account, 1, WRONG["unreadable"], 9)
+        rows += told
+    assert Counter(row.what for row in rows)["register.unreadable"] == 1
+    assert Counter(row.what for row in rows)["register.quarantined"] == 1

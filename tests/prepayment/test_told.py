@@ -302,9 +302,9 @@ def test_alarms_of_all_that_a_reading_explains_are_told() -> None:
     old = tariff(tariff_id="old", valid_from="2026-03-01", valid_to="2026-03-03", calendar="none")
     made = replace(world().account, tariffs=(old,))
     spans = [Span(at(), at(1), 5), Span(at(3 * DAY_MS), at(3 * DAY_MS + 1), 5), Span(at(), at(1), 5)]
-    after_all, alarms = charging.rated(made, spans, TERMS)
+    usage, lines, alarms = charging.rated(made, spans, TERMS)
     assert alarms == ("tariff_calendar_missing", "tariff_expired")
-    assert (after_all.usage.wh, sum(line.wh for line in after_all.unsettled)) == (15, 15)
+    assert (usage.wh, sum(line.wh for line in lines)) == (15, 15)
 
 
 def test_rating_alarms_are_told_when_they_appear() -> None:
