@@ -11,9 +11,10 @@ import hashlib
 import importlib.util
 import os
 import re
-import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests import asked as typed
@@ -40,9 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _replay(chosen[0], asked.replay)
     totals: dict[str, str | int | float] = {"seed": asked.seed}
     failed = False
-    for name in chosen:
-        guided = HAVE_ATHERIS and not asked.plain
-        result = (_guided if guided else _plain)(name, asked.runs, asked.seed, asked.seconds)
+    guided = HAVE_ATHERIS and not asked.plain
+    for name, result in _results(chosen, asked, guided=guided):
         failed |= bool(result.error)
         print(_line(name, result, guided=guided), flush=True)
         if result.error:
@@ -67,10 +67,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=typed.at_least_one, default=20_000, help="inputs for each target")
     parser.add_argument("--seconds", type=typed.amount, default=1e9, help="at most so long for each target")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=typed.at_least_one, default=2, help="targets at once, where they are guided")
     parser.add_argument("--plain", action="store_true", help="without guidance even where atheris is installed")
     parser.add_argument("--keep", action="store_true", help="keep in the committed corpus what reached new code")
     parser.add_argument("--replay", metavar="FILE", type=typed.file, help="one input again, from a file")
     return parser
+
+
+def _results(chosen: list[str], asked: argparse.Namespace, *, guided: bool) -> Iterator[tuple[str, Result]]:
+    """Each target with what came of it, in their order; a guided one has a process of its own anyway."""
+
+    def result(name: str) -> Result:
+        return (_guided if guided else _plain)(name, asked.runs, asked.seed, asked.seconds)
+
+    with ThreadPoolExecutor(asked.jobs if guided else 1) as pool:
+        yield from zip(chosen, pool.map(result, chosen), strict=True)
 
 
 def _plain(name: str, runs: int, seed: int, seconds: float) -> Result:
@@ -108,21 +119,19 @@ def _guided(name: str, runs: int, seed: int, seconds: float) -> Result:
         str(CORPUS / name),
         str(seeds),
     ]
-    began_s = _children_s()
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=_environment())
-    spent = _children_s() - began_s
-    (folder / "log").write_text(done.stdout + done.stderr, encoding="utf-8")
-    count = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
+    log = folder / "log"
+    code, spent = _child(command, log)
+    count = re.search(r"stat::number_of_executed_units:\s*(\d+)", log.read_text(encoding="utf-8", errors="replace"))
     inputs = int(count[1]) if count else 0
     slowest_ms = float(slowest.read_text()) if slowest.exists() else 0.0
     crashes = sorted(folder.glob("crash-*"))
-    if done.returncode == 0 and not crashes:
+    if code == 0 and not crashes:
         return Result(inputs, spent, slowest_ms)
     for crash in crashes:
         data = crash.read_bytes()
         if error := _tried(name, data):
             return Result(inputs, spent, slowest_ms, error, data)
-    return Result(inputs, spent, slowest_ms, f"the fuzzer ended with {done.returncode}; see {folder / 'log'}")
+    return Result(inputs, spent, slowest_ms, f"the fuzzer ended with {code}; see {log}")
 
 
 def keep(name: str) -> int:
@@ -148,10 +157,13 @@ def keep(name: str) -> int:
     return len(list(kept.iterdir()))
 
 
-def _children_s() -> float:
-    """CPU of the children that ended: rates by the wall clock would say how busy the machine is."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _child(command: list[str], log: Path) -> tuple[int, float]:
+    """Its exit code and its CPU seconds: rates by the wall clock would say how busy the machine is."""
+    with log.open("wb") as said:
+        child = subprocess.Popen(command, stdout=said, stderr=said, env=_environment())
+        _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return child.returncode, used.ru_utime + used.ru_stime
 
 
 def _environment() -> dict[str, str]:
