@@ -75,13 +75,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _results(chosen: list[str], asked: argparse.Namespace, *, guided: bool) -> Iterator[tuple[str, Result]]:
-    """Each target with what came of it, in their order; a guided one has a process of its own anyway."""
-
-    def result(name: str) -> Result:
-        return (_guided if guided else _plain)(name, asked.runs, asked.seed, asked.seconds)
-
-    with ThreadPoolExecutor(asked.jobs if guided else 1) as pool:
-        yield from zip(chosen, pool.map(result, chosen), strict=True)
+    """Each target with what came of it, in their order; a guided one has a process of its own, so some run at once."""
+    sizes = (asked.runs, asked.seed, asked.seconds)
+    if not guided:
+        yield from ((name, _plain(name, *sizes)) for name in chosen)
+        return
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        yield from zip(chosen, pool.map(lambda name: _guided(name, *sizes), chosen), strict=True)
 
 
 def _plain(name: str, runs: int, seed: int, seconds: float) -> Result:
