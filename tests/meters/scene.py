@@ -109,8 +109,8 @@ async def scene(kind: str, *, limiter: LimiterRules | None = None) -> AsyncItera
     clock, book = HurriedClock(), Book()
     async with Simulation.start(RTU) as sim:
         rtu, tcp = cast("RtuLine", sim.line("rs485")), cast("TcpLine", sim.line("lan"))
-        serial = build_serial_bus("rs485", str(rtu.path), "19200 8N1", clock=clock, timeout_ms=60, gap_ms=2)
-        lan = build_tcp_bus("lan", tcp.host, tcp.port, clock=clock, timeout_ms=60)
+        serial = build_serial_bus("rs485", str(rtu.path), "19200 8N1", clock=clock, timeout_ms=250, gap_ms=2)
+        lan = build_tcp_bus("lan", tcp.host, tcp.port, clock=clock, timeout_ms=250)
         if kind == "inside":
             spec = MeterSpec("m1", 1, profile.load("hiking-dds238"))
             meter = build_meter(spec, serial, clock=clock, switch=SwitchSpec("meter"))

@@ -32,8 +32,8 @@ async def wires() -> AsyncIterator[tuple[ModbusLink, ModbusLink]]:
     clock = WallClock()
     async with Simulation.start(RTU) as sim:
         rtu, tcp = cast("RtuLine", sim.line("rs485")), cast("TcpLine", sim.line("lan"))
-        serial = build_serial_bus("rs485", str(rtu.path), "19200 8N1", clock=clock, timeout_ms=60, gap_ms=2)
-        lan = build_tcp_bus("lan", tcp.host, tcp.port, clock=clock, timeout_ms=60)
+        serial = build_serial_bus("rs485", str(rtu.path), "19200 8N1", clock=clock, timeout_ms=250, gap_ms=2)
+        lan = build_tcp_bus("lan", tcp.host, tcp.port, clock=clock, timeout_ms=250)
         try:
             yield serial.link, lan.link
         finally:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
@@ -59,6 +60,7 @@ _MOMENTS = (
     Moment(0, TimeTrust.UNKNOWN, 5000),
 )
 _ROWS = row_decoder()
+_CARD = re.compile("([0-9][ -]?){13}")
 
 
 def check(data: bytes) -> None:
@@ -111,7 +113,19 @@ def _can_be_stored(account: Account) -> None:
 def _same_as_the_standard_library(data: bytes, body: msgspec.Struct) -> None:
     """Another JSON reader finds the same values: no two parties may understand one signed text differently."""
     claims: dict[str, Any] = json.loads(data)
-    assert msgspec.convert(claims["body"], type(body)) == body
+    said = msgspec.convert(claims["body"], type(body))
+    assert _kept(msgspec.to_builtins(said), msgspec.to_builtins(body))
+
+
+def _kept(said: object, kept: object) -> bool:
+    """Whether what is kept is what was said; digits may be stars, in a text that could hold a card number (S0-09)."""
+    if isinstance(said, dict) and isinstance(kept, dict):
+        return said.keys() == kept.keys() and all(_kept(value, kept[name]) for name, value in said.items())
+    if isinstance(said, list) and isinstance(kept, list):
+        return len(said) == len(kept) and all(map(_kept, said, kept))
+    if isinstance(said, str) and isinstance(kept, str) and _CARD.search(said):
+        return re.sub("[0-9]", "*", said) == re.sub("[0-9]", "*", kept)
+    return said == kept
 
 
 def seeds() -> Iterator[bytes]:
