@@ -12,11 +12,14 @@ from pathlib import Path
 
 import msgspec
 
+from gateway import shipped
 from gateway.commands.keys import parse_keys
 from gateway.installation import Installation, load
 from tests.simulation.postpaid import PostPaid
 
 GATEWAY = "gw-sim"
+WRAPS_AT_KWH = 100_000
+"""Five digits: where the registers of all simulated meters begin again, and where their profiles say so (threat 14)."""
 PRICE_NANO_PER_WH = 324_700
 RATED_W = 13_800
 
@@ -33,6 +36,7 @@ unit = 1
 model = "{model}"
 serial = 4711
 start_kwh = {start_kwh}
+wraps_at_kwh = {wraps_at_kwh}
 load = 0
 """
 _BOARD = """\
@@ -177,7 +181,7 @@ class Variant:
     @property
     def scenario(self) -> str:
         """What firmware_sim plays."""
-        text = _SCENARIO.format(model=self.model, start_kwh=self.start_kwh)
+        text = _SCENARIO.format(model=self.model, start_kwh=self.start_kwh, wraps_at_kwh=WRAPS_AT_KWH)
         return text + (_BOARD.format(energised=self.energised) if self.energised else "")
 
 
@@ -233,6 +237,12 @@ def policy_text(terms: Terms, post_paid: PostPaid | None = None, *, gas: bool = 
     )
 
 
+def _profile_text(name: str) -> str:
+    """The shipped profile with the wrap said in it: no shipped one does, it is the site's to say (docs/meters.md)."""
+    shipped_text = (shipped.folder() / "meters" / f"{name}.toml").read_text(encoding="utf-8")
+    return f"wraps_at_wh = {WRAPS_AT_KWH * 1000}\n{shipped_text}"
+
+
 @functools.lru_cache(maxsize=64)
 def _installation(
     variant: Variant,
@@ -245,8 +255,9 @@ def _installation(
 ) -> Installation:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("card", "policies", "tariffs"):
+        for part in ("card", "meters", "policies", "tariffs"):
             (folder / part).mkdir()
+        (folder / "meters" / f"{variant.profile}.toml").write_text(_profile_text(variant.profile))
         (folder / "keys.toml").write_text(
             '[[key]]\nkid = "k0"\nissuer = "nobody"\nroles = ["time"]\n'
             'public = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"\n'

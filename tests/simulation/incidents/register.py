@@ -13,8 +13,6 @@ from tests.simulation.incidents.meter import for_seconds
 from tests.simulation.world import World
 
 FAMILY = "register"
-HOUSE_WH = 1 << 50
-"""More than any house will ever use: a register of 64 bits has no end."""
 
 
 @incident(FAMILY, 0.4)
@@ -60,10 +58,7 @@ def goes_ahead(world: World, chance: random.Random) -> None:
 @incident(FAMILY, 0.2)
 def about_to_wrap(world: World, chance: random.Random) -> None:
     """The register is set just below its end, and soon begins again from 0 (threat 14)."""
-    modulus_wh = world.meter.supply.modulus_wh
-    whole = world.setting.variant.model != "sdm630"  # a 32-bit float steps by whole kWh near its end
-    if modulus_wh < HOUSE_WH and whole:
-        world.meter.set_register_wh(modulus_wh - chance.randrange(1, 8000))
+    world.meter.set_register_wh(world.meter.supply.modulus_wh - chance.randrange(1, 8000))
 
 
 @incident(FAMILY, 0.15)
