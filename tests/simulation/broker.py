@@ -1,7 +1,8 @@
 """The broker and the gateway's link to it: sessions, redelivery, duplicates, lost acknowledgements, weeks of silence.
 
 The broker outlives the gateway; a `SimLink` is one life's connection and speaks the `Link` protocol of the head-end
-side. Messages of one direction keep their order unless a fault says otherwise, as MQTT promises.
+side. Messages of one direction keep their order unless a fault says otherwise, as MQTT promises of one connection; a
+bridge, a cluster or a redelivery between both ends keeps none.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from tests.simulation.medium import PowerCut
 QUEUE_MAX = 1000
 WINDOW = 20
 RETRY_S = 30.0
+LATE_S = (0.5, 25.0)
+"""By how much a message that loses its place is late: those after it overtake it."""
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class Weather:
     duplicate_up: float = 0.0
     duplicate_down: float = 0.0
     reorder_down: float = 0.0
+    reorder_up: float = 0.0
 
     def worse(self, other: Weather) -> Weather:
         """Both at once."""
@@ -52,6 +56,7 @@ class Weather:
             max(self.duplicate_up, other.duplicate_up),
             max(self.duplicate_down, other.duplicate_down),
             max(self.reorder_down, other.reorder_down),
+            max(self.reorder_up, other.reorder_up),
         )
 
 
@@ -136,7 +141,7 @@ class SimBroker:
             for message in self._session.queue:
                 if not message.sent:
                     message.sent = True
-                    link.arrive_later(message, self._delay_s())
+                    link.arrive_later(message, self._delay_s(), self._late_s(self.weather.reorder_down))
 
     def opened(self, link: SimLink) -> None:
         """A connection: what was not acknowledged comes again. Whoever had this client id before is thrown out."""
@@ -167,11 +172,15 @@ class SimBroker:
         loop = asyncio.get_running_loop()
         for _ in range(copies):
             self._up_s = max(self._up_s, loop.time()) + self._delay_s() / 10
-            loop.call_at(self._up_s, self.to_center, topic, payload)
+            loop.call_at(self._up_s + self._late_s(self.weather.reorder_up), self.to_center, topic, payload)
         return self._chance.random() >= self.weather.lose_puback
 
     def _delay_s(self) -> float:
         return self._chance.uniform(*self.weather.delay_s)
+
+    def _late_s(self, share: float) -> float:
+        """How long this message waits while others pass it; 0 for most, and where nothing is re-ordered."""
+        return self._chance.uniform(*LATE_S) if share and self._chance.random() < share else 0.0
 
     def up_delay_s(self) -> float:
         """How long a message and its acknowledgement take."""
@@ -258,11 +267,11 @@ class SimLink:
             yield await self._inbound.get()
             self._check()
 
-    def arrive_later(self, message: Message, delay_s: float) -> None:
-        """A message is on its way down; the order is kept."""
+    def arrive_later(self, message: Message, delay_s: float, late_s: float) -> None:
+        """A message is on its way down; the order is kept, but for one that is late by itself."""
         loop = asyncio.get_running_loop()
         self._arrive_s = max(self._arrive_s, loop.time()) + delay_s
-        loop.call_at(self._arrive_s, self._arrive, message, self._session)
+        loop.call_at(self._arrive_s + late_s, self._arrive, message, self._session)
 
     def lose(self, why: str) -> None:
         """The connection is over: everything unacknowledged fails."""

@@ -17,7 +17,7 @@ WRAPS_AT_WH = WRAPS_AT_KWH * 1000
 
 @pytest.mark.parametrize(("seed", "name"), [(3, "inside"), (5, "board"), (24, "threshold"), (15, "board")])
 def test_a_wrap_is_played_in_every_installation(seed: int, name: str) -> None:
-    """Threat 14, I5, I6: the register begins again from 0; the row says so, the energy across it is charged, no case."""
+    """Threat 14, I5, I6: the register begins again from 0; a row says so, and what lies across is charged."""
     worlds: list[World] = []
     setting = setting_of(seed, 1.0)
     plan_of(setting)  # all kinds are known now

@@ -50,8 +50,9 @@ def duplicates(world: World, chance: random.Random) -> None:
 
 @incident(FAMILY, 0.8)
 def reordered(world: World, chance: random.Random) -> None:
-    """What waits at the broker comes in another order (threat 20)."""
-    world.weather(Weather(reorder_down=chance.choice((0.2, 1.0))), chance.uniform(1, 24) * HOUR_S)
+    """What waits at the broker and what is on its way comes in another order, down, up or both (threat 20)."""
+    down, up = chance.choice(((0.2, 0.0), (1.0, 0.0), (0.0, 0.5), (0.2, 0.2), (1.0, 1.0)))
+    world.weather(Weather(reorder_down=down, reorder_up=up), chance.uniform(1, 24) * HOUR_S)
 
 
 @incident(FAMILY, 0.8)
