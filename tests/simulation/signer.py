@@ -30,6 +30,11 @@ class Order:
         """The last verdict, "" while there is none."""
         return str(self.verdicts[-1]["status"]) if self.verdicts else ""
 
+    @property
+    def applied(self) -> bool:
+        """It has taken effect, whatever became of a copy of it: retained ones are refused, and so are late ones."""
+        return any(verdict["status"] == "applied" for verdict in self.verdicts)
+
 
 class Signer:
     """One key of one issuer."""

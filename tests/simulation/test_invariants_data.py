@@ -96,6 +96,15 @@ def _closing_in_another_zone(site: Dealing) -> None:
     site.certified("closing-2026-02-01", 1000, "billing", reference="schedule", asked="2026-02-01T00:00:00Z")
 
 
+def test_a_copy_of_the_schedule_that_was_refused_takes_nothing_back() -> None:
+    """I14: it was signed and applied; somebody published it again with *retain*, which is refused."""
+    site = Dealing()
+    site.signed("schedule_set", services=[]).verdicts.append({"status": "refused", "reason": "retained"})
+    site.certified("closing-2026-02-01", 1000, "billing", reference="schedule", asked="2026-01-31T23:00:00Z")
+    site.commit()
+    assert site.violations == []
+
+
 @pytest.mark.parametrize(
     ("broken", "invariant"),
     [

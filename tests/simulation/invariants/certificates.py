@@ -102,7 +102,7 @@ class Certificates:
         day = date.fromisoformat(row["certificate_id"].removeprefix(CLOSING))
         orders = self._witness.world.center.orders.values()
         mine = [one for one in orders if one.typ == "schedule_set" and one.body["account_id"] == row["account_id"]]
-        if not any(order.status == "applied" or not order.verdicts for order in mine) or row["reference"] != SCHEDULE:
+        if not any(order.applied or not order.verdicts for order in mine) or row["reference"] != SCHEDULE:
             self._violated("I14", row, "no schedule was ever signed for it")
         due_ms = round(datetime.combine(day, datetime.min.time(), ZONE).timestamp() * 1000)
         if day.day != 1 or utc_ms(row["asked"]) != due_ms or row["reason"] not in ("billing", "conguaglio"):
