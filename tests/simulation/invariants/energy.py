@@ -7,11 +7,11 @@ was not delivered (a stable jump, a swap), only the register is a witness, and m
 from __future__ import annotations
 
 import bisect
-from collections import deque
+from collections import Counter, deque
 from fractions import Fraction
 from typing import Any
 
-from tests.simulation.invariants.witness import Witness, lifetime, posted_nano
+from tests.simulation.invariants.witness import Row, Witness, lifetime, posted_nano
 from tests.simulation.site import PRICE_NANO_PER_WH, RATED_W
 
 QUANTUM_WH = {"inside": 10, "board": 1, "threshold": 1}
@@ -40,8 +40,31 @@ class Energy:
         self._quantum_wh = QUANTUM_WH[witness.world.setting.variant.name]
         self._delivered_wh = 0
         """As of the last transaction: what was used since then may be in memory only."""
+        self._told_wh: Counter[str] = Counter()
+        """By account: Wh of its charges that still stand."""
+        self._returned_wh = 0
+        """Charged by books that were put back, for what belonged to the next holder; a resync has paid it back."""
+        witness.follow(self)
         witness.after(self.never_more)
         witness.world.on.settled.append(self.nothing_lost)
+
+    def begin(self) -> None:
+        """See `Reader`."""
+        self._told_wh.clear()
+        self._returned_wh = 0
+
+    def row(self, row: Row, true_ms: int) -> None:
+        """See `Reader`."""
+        del true_ms
+        kind, account_id = row.get("kind"), row.get("account_id", "")
+        if row["type"] == "entry" and kind == "charge":
+            lines = (line for line in row["lines"] if line["component"] == "energy")
+            self._told_wh[account_id] += sum(line["wh"] for line in lines)
+        elif row["type"] == "entry" and kind == "resync" and "from_register_wh" in row and "to_register_wh" in row:
+            back_wh = max(0, int(row["from_register_wh"]) - int(row["to_register_wh"]))
+            back_wh = min(back_wh, self._told_wh[account_id])
+            self._told_wh[account_id] -= back_wh
+            self._returned_wh += back_wh
 
     def never_more(self) -> None:
         """Whatever crashed, came twice or was put back: nobody pays for what was not delivered."""
@@ -76,7 +99,7 @@ class Energy:
         """By the money where one price was in force all the time: so no resync can hide energy; else by the Wh."""
         accounts = self._witness.accounts.values()
         if not self._one_price():
-            return sum(account["usage"]["wh"] for account in accounts)
+            return sum(account["usage"]["wh"] for account in accounts) - self._returned_wh
         return sum(self._paid_nano(account) for account in accounts) // PRICE_NANO_PER_WH
 
     def _one_price(self) -> bool:
