@@ -19,6 +19,7 @@ from tests.simulation.invariants import names
 from tests.simulation.many import Job, results, workers
 from tests.simulation.minimise import command, invariant_of, minimised
 from tests.simulation.run import Result, play
+from tests.simulation.world import setting_of
 
 FAILURES_SHOWN = 3
 TRACE_SHOWN = 40
@@ -46,7 +47,7 @@ def main() -> int:
     figures = {
         "runs": len(first),
         "days": options.days,
-        "years": round(len(first) * options.days / 365, 1),
+        "years": round(sum(setting_of(seed, options.days, poll_s=options.poll).days for seed in first) / 365, 1),
         "incidents": sum(played.values()),
         "kinds of incident": len(played),
         "invariants": len(names()),

@@ -77,7 +77,7 @@ class Incident:
 def plan_of(setting: Setting, kinds: Sequence[str] = (), often: float = 1.0) -> list[Incident]:
     """The incidents of a run, by time, `often` times as many as usual.
 
-    Each run has only some families, so that each is also seen alone, or just the `kinds` that are asked for.
+    Each run has only some families, so that hardly two have the same mix, or just the `kinds` that are asked for.
     """
     load()
     if unknown := set(kinds) - set(KINDS):
