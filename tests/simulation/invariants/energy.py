@@ -99,7 +99,7 @@ class Energy:
         """By the money where one price was in force all the time: so no resync can hide energy; else by the Wh."""
         accounts = self._witness.accounts.values()
         if not self._one_price():
-            return sum(account["usage"]["wh"] for account in accounts) - self._returned_wh
+            return sum(int(account["usage"]["wh"]) for account in accounts) - self._returned_wh
         return sum(self._paid_nano(account) for account in accounts) // PRICE_NANO_PER_WH
 
     def _one_price(self) -> bool:
