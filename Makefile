@@ -60,7 +60,7 @@ teeth: setup ## plant bugs and see the proofs catch them: caught / planted
 fuzz: setup ## arbitrary bytes into every parser that faces the outside
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
-proof: setup ## every proof at full size (hours); ARGS=--quick is the share of a landing
+proof: setup ## every proof at full size (days); ARGS=--quick is the share of a landing
 	@$(BIN)/python -m tests.foreign
 	@$(BIN)/python -m tests.proof $(ARGS)
 

@@ -12,7 +12,9 @@ from tests import brokers
 from tests.brokers import ChildBroker, Iotcore, Mosquitto
 
 # No deadline: a shared two-core machine is slow now and then. A failure prints the blob that replays it.
-hypothesis.settings.register_profile("tests", deadline=None, print_blob=True)
+# The same examples each time, so that a change is judged and not its luck; `explore` draws new ones.
+hypothesis.settings.register_profile("tests", deadline=None, print_blob=True, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("tests")
 
 

@@ -5,7 +5,7 @@ libraries that `ldd` misses follow the same way. `program("mosquitto")` returns 
 or a small wrapper that sets LD_LIBRARY_PATH and becomes it (same process id, so signals reach it). A file lock lets
 parallel test workers share one copy. If neither way works the test fails and says what to do.
 
-    python -m tests.foreign       fetches everything now (`make test` does, so that no test waits for a download)
+    python -m tests.foreign       fetches what tests need now (`make test` does, so that no test waits for a download)
 """
 
 import fcntl
@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PACKAGES = {"mosquitto": "mosquitto", "mbpoll": "mbpoll", "systemd-analyze": "systemd"}
+IN_TESTS = ("mosquitto", "mbpoll", "systemd-analyze")
+PACKAGES = {"mosquitto": "mosquitto", "mbpoll": "mbpoll", "systemd-analyze": "systemd", "strace": "strace"}
 CACHE = Path(__file__).parent.parent / ".cache" / "foreign"
 _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _ROUNDS = 12  # an unpacked library may miss others; deeper than this is a broken package
@@ -176,9 +177,9 @@ def _advice(name: str) -> str:
 
 
 def main() -> int:
-    """Fetch every foreign program now; one line each, 1 when one cannot be had."""
+    """Fetch every foreign program of the tests now; one line each, 1 when one cannot be had."""
     status = 0
-    for name in PACKAGES:
+    for name in IN_TESTS:
         try:
             print(f"{name}: {find(name) or unpack(name, CACHE)}")
         except ForeignProgramMissing as missing:

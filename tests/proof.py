@@ -4,7 +4,8 @@ python -m tests.proof [--quick] [--write] [NAME ...]
 
 Figures are left in .cache/proof; `--write` puts them into docs/proof.md, where those of proofs that did not run stay. A
 proof run by hand at another size can leave its figures, too: PROOF_FIGURES=.cache/proof python -m ...
-Seeds are fixed, so that a landing is judged by its change and not by luck; other seeds are tried on demand.
+Seeds are fixed, so that a landing is judged by its change and not by luck; other seeds are tried on demand. All of a
+landing's share together has ten minutes; where it took longer, the last line says so.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests import asked
 from tests.figures import VARIABLE, recorded
@@ -27,6 +29,7 @@ PUBLISHED = ROOT / "docs" / "proof" / "figures.json"
 CACHE = ROOT / ".cache"
 BEGIN = "<!-- figures: written by `make proof ARGS=--write`, do not edit -->\n"
 END = "<!-- /figures -->\n"
+LANDING_S = 600
 _PAGES = {"coverage": "mutation", "fuzz-console": "console", "signatures": "fuzz", "year": "simulation"}
 """Where a proof is explained when the page is not called like it."""
 
@@ -72,7 +75,7 @@ PROOFS = (
 def main() -> int:
     """0 when every proof held."""
     options = _options()
-    failed = []
+    failed, all_began_s = [], time.monotonic()
     for proof in PROOFS:
         command = proof.quick if options.quick else proof.full
         if not command or (options.names and proof.name not in options.names):
@@ -87,7 +90,9 @@ def main() -> int:
             failed.append(proof.name)
     if options.write:
         _write()
-    print(f"failed: {', '.join(failed)}" if failed else "every proof held")
+    took_s = time.monotonic() - all_began_s
+    late = f"; a landing has {LANDING_S} s for them" if options.quick and took_s > LANDING_S else ""
+    print(f"{'failed: ' + ', '.join(failed) if failed else 'every proof held'}, {took_s:.0f} s{late}")
     return 1 if failed else 0
 
 
@@ -95,14 +100,24 @@ def _write() -> None:
     """Put the latest figures between the marks."""
     published = json.loads(PUBLISHED.read_text(encoding="utf-8")) if PUBLISHED.exists() else {}
     published |= recorded(CACHE / "proof")
-    PUBLISHED.write_text(json.dumps(published, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    published = dict(sorted(published.items()))
+    PUBLISHED.write_text(json.dumps(published, indent=1) + "\n", encoding="utf-8")
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    lines = ["| proof | figures |\n", "|---|---|\n"]
-    for name, figures in sorted(published.items()):
-        told = ", ".join(f"{key} **{value}**" for key, value in figures.items())
-        lines.append(f"| [{name}](proof/{_PAGES.get(name, name.partition('-')[0])}.md) | {told} |\n")
-    PAGE.write_text(f"{before}{BEGIN}{''.join(lines)}{END}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{BEGIN}{table(published)}{END}{after}", encoding="utf-8")
+
+
+def table(published: dict[str, dict[str, Any]]) -> str:
+    """The rows of the page: every proof with what was run, when, on which commit, for how long, and its figures."""
+    lines = ["| proof | what was run, when, on which commit, for how long | figures |\n", "|---|---|---|\n"]
+    return "".join([*lines, *(_row(name, told) for name, told in published.items())])
+
+
+def _row(name: str, told: dict[str, Any]) -> str:
+    figures = ", ".join(f"{key} **{value}**" for key, value in told["figures"].items())
+    minutes = f", {max(told['seconds'], 1) / 60:.0f} min" if told["seconds"] else ""
+    run = f"`{told['command']}`, {told['on']}, {told['commit']}{minutes}"
+    return f"| [{name}](proof/{_PAGES.get(name, name.partition('-')[0])}.md) | {run} | {figures} |\n"
 
 
 def _options() -> argparse.Namespace:

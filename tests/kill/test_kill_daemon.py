@@ -19,7 +19,7 @@ from tests.brokers import Mosquitto
 from tests.site import Site
 
 KILLS = int(os.environ.get("KILLS", "50"))
-SEED = int(os.environ.get("KILL_SEED", str(random.SystemRandom().randrange(10**6))))
+SEED = int(os.environ.get("KILL_SEED", "1"))
 NANO_PER_WH = 300_000_000
 OPENING = "500.00"
 ACCOUNTS = ("FLAT", "SHOP")

@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 
 from tests.asked import PYTHON, at_least_one
-from tests.figures import record, recorded
+from tests.figures import record
 from tests.storage import faults, images, rot, syscalls
 
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "syscalls":
             count, wrong = syscalls.compare()
             said = f"{count} calls compared"
-            _keep({"system calls compared": count})
+            record("storage-syscalls", {"system calls compared": count})
         case _:
             said, wrong = _faults(options.seed, options.jobs)
     print(f"{options.proof}: {said}, {time.monotonic() - began:.0f} s, {len(wrong)} wrong")
@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _images(seed: int, count: int, processes: int) -> tuple[str, list[str]]:
     found, pace = images.many(seed, count, processes)
-    _keep({"images": found.images, "images a second": round(pace), "images gone on with": found.resumed})
+    figures = {"images": found.images, "images a second": round(pace), "images gone on with": found.resumed}
+    record("storage-images", figures | {"wrong": len(found.wrong)})
     return f"{found.images} images ({found.resumed} gone on with), {pace:.0f} a second", found.wrong
 
 
@@ -63,18 +64,15 @@ def _rot(seed: int, flips: int, processes: int) -> tuple[str, list[str]]:
         shares = [(seed + 1_000_000 * number, max(flips // processes, 1)) for number in range(processes)]
         for each in pool.starmap(rot.rot, shares):
             found.add(each)
-    _keep({"flips": found.flips, "flips refused": found.damaged + found.refused, "flips harmless": found.harmless})
+    figures = {"flips": found.flips, "refused": found.damaged + found.refused, "harmless": found.harmless}
+    record("storage-rot", figures | {"wrong": len(found.wrong)})
     return f"{found.flips} flips, {found.damaged + found.refused} refused, {found.harmless} harmless", found.wrong
 
 
 def _faults(seed: int, processes: int) -> tuple[str, list[str]]:
     found = faults.everywhere(seed, processes)
-    _keep({"faults": found.faults, "days of faults": found.days})
+    record("storage-faults", {"faults": found.faults, "days of faults": found.days, "wrong": len(found.wrong)})
     return f"{found.faults} faults in {found.days} days", found.wrong
-
-
-def _keep(figures: dict[str, int]) -> None:
-    record("storage", {**recorded().get("storage", {}), **figures})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from tests.foreign import ForeignProgramMissing, find
+from tests.foreign import CACHE, find, unpack
 from tests.storage.load import ACCOUNTS, Books
 from tests.storage.recorder import Recorder
 from tests.storage.vfs import witnessed
@@ -32,9 +32,7 @@ Call = tuple[str, str, int, int]
 
 def compare() -> tuple[int, list[str]]:
     """How many calls there were, and where the two lists part."""
-    strace = find("strace")
-    if strace is None:
-        raise ForeignProgramMissing("strace is not installed: install it to compare the recorder with the kernel")
+    strace = find("strace") or unpack("strace", CACHE)
     with tempfile.TemporaryDirectory() as name:
         trace = Path(name) / "trace"
         command = [str(strace), "-f", "-qq", "-y", "-s", "0", "-e", f"trace={CALLS}", "-o", str(trace)]
