@@ -108,16 +108,14 @@ class Console:
         """One ask, and what it was answered. Raises LineLost."""
         world, asked = self._world, Asked(line, do, args)
         self._opened(line)
-        for call in world.on.asked:
-            call(asked)
+        world.hear(world.on.asked, asked)
         try:
             answer = asked.answer = await self.tell(line, json.dumps({"id": 1, "do": do, "args": args}).encode())
         except LineLost:
             world.tell(f"line {line.name} {do} lost")
             raise
         world.tell(f"line {line.name} {do} {answer.get('reason') or 'ok'}")
-        for call in world.on.asked:
-            call(asked)
+        world.hear(world.on.asked, asked)
         return answer
 
     async def tell(self, line: Line, raw: bytes) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from typing import Any, cast
 from tests.simulation.center import Till
 from tests.simulation.invariants import attach
 from tests.simulation.invariants.witness import GENESIS
+from tests.simulation.observers import Observers
 from tests.simulation.postpaid import PostPaid
 from tests.simulation.signer import Order
 from tests.simulation.site import PRICE_NANO_PER_WH, TERMS, VARIANTS, Variant
-from tests.simulation.world import Observers, World
+from tests.simulation.world import World
 
 HOUR_MS = 3_600_000
 BEGAN_MS = 1_772_006_400_000  # Wednesday 25 February 2026, 09:00 at the customer's

@@ -37,8 +37,4 @@ def results(pool: Pool, jobs: Sequence[Job]) -> Iterator[Result]:
 
 
 def _run(job: Job) -> Result:
-    try:
-        return play(job.seed, job.days, poll_s=job.poll_s, kinds=job.kinds, often=job.often)
-    except BaseException as error:
-        error.add_note(f"in {job}")
-        raise
+    return play(job.seed, job.days, poll_s=job.poll_s, kinds=job.kinds, often=job.often)

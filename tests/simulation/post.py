@@ -86,8 +86,7 @@ class Post:
             case _:
                 pass
         posted = Posted(world.loop.time(), life, message)
-        for call in world.on.posted:
-            call(posted)
+        world.hear(world.on.posted, posted)
         await asyncio.sleep(self._chance.choice((0.05, 0.5)))
         return Later("the connection was lost", may_have_gone=True) if mood is Mood.UNSURE else Sent("250")
 

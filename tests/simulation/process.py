@@ -102,8 +102,7 @@ class Process:
             front=self._front,
             channel_factory=lambda _, __: world.post.channels() if computer.wired else [],
         )
-        for call in world.on.started if computer.wired else ():
-            call()
+        world.hear(world.on.started if computer.wired else ())
         self.context = context = contextvars.copy_context()
         context.run(CARD.set, computer.medium)
         self._task = asyncio.get_running_loop().create_task(run, name=f"life {self.life}", context=context)
@@ -152,8 +151,7 @@ class Process:
         if task is not None:
             self._dying.add(task)
             task.cancel()
-            for call in world.on.ended if self.computer.wired else ():
-                call("cut")
+            world.hear(world.on.ended if self.computer.wired else (), "cut")
 
     def restart(self) -> None:
         """A clean stop and a new start."""
@@ -176,8 +174,7 @@ class Process:
             world.violated("I21", f"the process ended by {error!r}: {list(_leaves(error))!r}")
         elif error is not None and not world.faulted & {"medium", "image"}:
             world.violated("I21", f"the process ended by {list(_leaves(error))!r} on a sound card")
-        for call in world.on.ended if self.computer.wired else ():
-            call(why)
+        world.hear(world.on.ended if self.computer.wired else (), why)
         self._failures = 0 if error is None else self._failures + 1
         self._refusals = 0 if error is None else self._refusals + 1
         self.start_later(RESTART_SELDOM_S if self._failures > FAILURES_MANY else RESTART_S, boot=False)

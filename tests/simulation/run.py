@@ -10,8 +10,8 @@ import secrets
 import tempfile
 import traceback
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,10 @@ from tests.simulation.household import Household
 from tests.simulation.incidents import Incident, plan_of
 from tests.simulation.invariants import attach
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.world import DAY_S, HOUR_S, Setting, World, setting_of
+from tests.simulation.observers import fall
+from tests.simulation.world import DAY_S, HARNESS, HOUR_S, Setting, World, setting_of
 
 SETTLE_S = 6 * HOUR_S
-HARNESS = "harness"
-"""Broken by the simulation itself, whatever the gateway did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,14 @@ class Result:
     poll_s: int | None
     kinds: tuple[str, ...]
     often: float
-    trace_hash: str
-    violations: tuple[str, ...]
-    incidents: tuple[Incident, ...]
     chosen: bool
-    lives: int
-    rows: int
-    steps: int
-    trace: tuple[str, ...]
+    incidents: tuple[Incident, ...] = ()
+    violations: tuple[str, ...] = ()
+    trace_hash: str = ""
+    lives: int = 0
+    rows: int = 0
+    steps: int = 0
+    trace: tuple[str, ...] = ()
 
     @property
     def broken_at_days(self) -> float:
@@ -71,29 +70,49 @@ def play(
     """Play the run of this seed; `kinds` and `often` choose its incidents, see `plan_of`.
 
     `only` are the names of the incidents to play, all if None; `until_days` ends it before its time: what happens
-    until then is the same.
+    until then is the same. A run that dies is a broken promise of the harness, too, and raises nothing.
     """
-    setting = setting_of(seed, days, poll_s=poll_s)
-    until_days = setting.days if until_days is None else min(until_days, setting.days)
-    planned = [one for one in plan_of(setting, kinds, often) if only is None or one.name in only]
-    planned = [one for one in planned if one.at_s < until_days * DAY_S]
-    loop = VirtualLoop()
-    with tempfile.TemporaryDirectory(dir=_fast_folder()) as name, _repeatable(seed):
-        try:
-            world: World = loop.run_until_complete(_lived(setting, until_days, planned, Path(name), loop))
-        finally:
-            loop.close()
-    return Result(
+    result = Result(
         seed=seed,
         days=days,
-        until_days=until_days,
+        until_days=days if until_days is None else until_days,
         poll_s=poll_s,
         kinds=tuple(kinds),
         often=often,
+        chosen=only is not None,
+    )
+    try:
+        setting = setting_of(seed, days, poll_s=poll_s)
+        ends_days = setting.days if until_days is None else min(until_days, setting.days)
+        planned = [one for one in plan_of(setting, kinds, often) if only is None or one.name in only]
+        planned = [one for one in planned if one.at_s < ends_days * DAY_S]
+        result = replace(result, until_days=ends_days, incidents=tuple(planned))
+        return _played(result, setting)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - other runs go on; this one is told, with what plays it again
+        died = f"{HARNESS} the run itself died of {fall(error)}"
+        return replace(result, violations=(died,), trace=tuple("".join(traceback.format_exception(error)).splitlines()))
+
+
+def _played(result: Result, setting: Setting) -> Result:
+    """What is planned, played."""
+    loop = VirtualLoop()
+    with tempfile.TemporaryDirectory(dir=_fast_folder()) as name, _repeatable(setting.seed):
+        life = loop.create_task(_lived(setting, result.until_days, result.incidents, Path(name), loop))
+        try:
+            world = loop.run_until_complete(life)
+        except BaseException:
+            life.cancel()  # it still switches the daemon off, and gives aiosqlite back for the next run of this process
+            with suppress(BaseException):
+                loop.run_until_complete(life)
+            raise
+        finally:
+            loop.close()
+    return replace(
+        result,
         trace_hash=world.trace_hash,
         violations=tuple(world.violations),
-        incidents=tuple(planned),
-        chosen=only is not None,
         lives=world.process.life,
         rows=len(world.center.rows),
         steps=loop.steps,
@@ -102,43 +121,47 @@ def play(
 
 
 async def _lived(
-    setting: Setting, until_days: float, planned: list[Incident], folder: Path, loop: VirtualLoop
+    setting: Setting, until_days: float, planned: Sequence[Incident], folder: Path, loop: VirtualLoop
 ) -> World:
     world = World(setting, folder / "site", loop)
     loop.set_exception_handler(lambda _loop, context: fell(world, context))
     attach(world)
     with world.medium.worker():
-        Household(world)
-        for incident in planned:
-            world.later(incident.at_s, partial(incident.play, world))
-        world.machine.synchronise()
-        world.process.start()
-        while (left_s := until_days * DAY_S - loop.time()) > 0:
-            await asyncio.sleep(min(HOUR_S, left_s))
-            world.machine.save()
-            for check in world.on.hourly:
-                check()
-            if world.violations:
-                break
-        if not world.violations:
-            world.heal()
-            await asyncio.sleep(SETTLE_S)
-            for check in world.on.settled:
-                check()
-        world.process.cut(1e9)
-        await asyncio.sleep(10)
+        try:
+            await _through(world, until_days, planned)
+        except Exception as error:  # noqa: BLE001 - the run ends as any other, and what fell over is told
+            world.fell(error)
+        finally:
+            world.process.cut(1e9)
+            await asyncio.sleep(10)
     return world
 
 
+async def _through(world: World, until_days: float, planned: Sequence[Incident]) -> None:
+    Household(world)
+    for incident in planned:
+        world.later(incident.at_s, partial(incident.play, world))
+    world.machine.synchronise()
+    world.process.start()
+    while (left_s := until_days * DAY_S - world.loop.time()) > 0:
+        await asyncio.sleep(min(HOUR_S, left_s))
+        world.machine.save()
+        world.hear(world.on.hourly)
+        if world.violations:
+            return
+    world.heal()
+    await asyncio.sleep(SETTLE_S)
+    world.hear(world.on.settled)
+
+
 def fell(world: World, context: dict[str, Any]) -> None:
-    """A check or an incident that fell over in a callback has seen nothing, or done nothing: such a run proves nothing.
+    """What fell over in a callback of the loop belongs to the harness.
 
     What a dying daemon leaves behind (tasks whose end nobody waits for) is no concern of anybody.
     """
     error = context.get("exception")
     if "handle" in context and isinstance(error, Exception):
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        world.violated(HARNESS, f"{error!r} in {Path(at.filename).name}, line {at.lineno}")
+        world.fell(error)
 
 
 @contextmanager
@@ -154,8 +177,10 @@ def _repeatable(seed: int) -> Iterator[None]:
     )
     made = staticmethod(lambda: Ed25519PrivateKey.from_private_bytes(keys.randbytes(32)))
     with names, patched(), mock.patch.object(Ed25519PrivateKey, "generate", made):
-        yield
-    structlog.reset_defaults()
+        try:
+            yield
+        finally:
+            structlog.reset_defaults()
 
 
 def _fast_folder() -> str | None:

@@ -9,9 +9,9 @@ from tests.simulation.console import Line
 from tests.simulation.incidents import KINDS, plan_of
 from tests.simulation.incidents.technician import at_line
 from tests.simulation.minimise import command, invariant_of, minimised
-from tests.simulation.run import HARNESS, play
+from tests.simulation.run import play
 from tests.simulation.seeds import Kept, kept
-from tests.simulation.world import World, setting_of
+from tests.simulation.world import HARNESS, World, setting_of
 
 
 @pytest.mark.parametrize("run", kept(), ids=lambda run: run.name)

@@ -11,8 +11,8 @@ import hashlib
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,12 @@ from firmware_sim.simulation import Simulation, load_scenario
 from tests.simulation.broker import SimBroker, SimLink, Weather
 from tests.simulation.center import Center
 from tests.simulation.claims_office import ClaimsOffice
-from tests.simulation.console import Asked
 from tests.simulation.kernel import Machine
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.medium import Medium
+from tests.simulation.observers import Observers, Of, fall
 from tests.simulation.phone import Phone
-from tests.simulation.post import Post, Posted, is_told
+from tests.simulation.post import Post, is_told
 from tests.simulation.postpaid import PostPaid, gas_of, kind_of
 from tests.simulation.process import Computer, Process
 from tests.simulation.site import GATEWAY, TERMS, VARIANTS, Terms, Variant, installation
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from gateway.installation import Installation
 
 METER = "m1"
+HARNESS = "harness"
+"""Broken by the simulation itself, whatever the gateway did."""
 DAY_S = 86_400.0
 HOUR_S = 3600.0
 TRACE_KEPT = 400
@@ -66,29 +68,6 @@ class Setting:
     """The gateway has a channel of its own to the customer."""
 
 
-@dataclass(slots=True)
-class Observers:
-    """Who is told what; invariants append themselves."""
-
-    committed: list[Callable[..., None]] = field(default_factory=list)
-    said: list[Callable[[str, bytes], None]] = field(default_factory=list)
-    """The gateway has just let go of a message; `published` is when it reaches the broker."""
-    published: list[Callable[[str, bytes], None]] = field(default_factory=list)
-    written: list[Callable[[int, bytes], None]] = field(default_factory=list)
-    started: list[Callable[[], None]] = field(default_factory=list)
-    ended: list[Callable[[str], None]] = field(default_factory=list)
-    restored: list[Callable[[], None]] = field(default_factory=list)
-    hourly: list[Callable[[], None]] = field(default_factory=list)
-    settled: list[Callable[[], None]] = field(default_factory=list)
-    healed: list[Callable[[], object]] = field(default_factory=list)
-    asked: list[Callable[[Asked], None]] = field(default_factory=list)
-    """Something is asked at the console, and, with its answer, has been."""
-    judged: list[Callable[[bool], None]] = field(default_factory=list)
-    """A password has just been compared with the right one."""
-    posted: list[Callable[[Posted], None]] = field(default_factory=list)
-    """A message has reached the customer."""
-
-
 class World:
     """Build it inside a running loop; `folder` is emptied."""
 
@@ -96,6 +75,7 @@ class World:
         self.setting = setting
         self.loop = loop
         self.violations: list[str] = []
+        self._fallen: set[str] = set()
         self.healed = False
         self._images = 0
         self.bypassed = False
@@ -176,6 +156,27 @@ class World:
         self.violations.append(f"{invariant} at day {day:.4f}: {what}")
         self.tell(f"VIOLATED {invariant} {what}")
 
+    def hear(self, observers: Iterable[Callable[Of, object]], *told: Of.args, **named: Of.kwargs) -> None:
+        """Tell each; the gateway, in whose call this may be, feels nothing of one that falls over.
+
+        PowerCut and CancelledError are the simulation's own signals, and no Exception: they go through.
+        """
+        for call in observers:
+            try:
+                call(*told, **named)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the harness's and not the gateway's
+                self.fell(error)
+
+    def fell(self, error: BaseException) -> None:
+        """A check or an incident that fell over has seen nothing, or done nothing: such a run proves nothing.
+
+        One that falls over at every step is told once.
+        """
+        what = fall(error)
+        if what not in self._fallen:
+            self._fallen.add(what)
+            self.violated(HARNESS, what)
+
     @property
     def trace_hash(self) -> str:
         """The hash of everything that was told."""
@@ -222,8 +223,7 @@ class World:
     def restored(self, what: str) -> None:
         """Other books than before are on the card: what was committed since may be gone."""
         self.tell(what)
-        for call in self.on.restored:
-            call()
+        self.hear(self.on.restored)
 
     def rotten(self, archive: Image, after_s: float) -> None:
         """The card has rotted; if the gateway refuses it and has no copy, somebody brings this one after a while.
@@ -276,25 +276,21 @@ class World:
         self.produce(0)
         for seat in self.seats:
             seat.cancel()
-        for call in self.on.healed:
-            call()
+        self.hear(self.on.healed)
         self.process.start()
         self.later(2 * HOUR_S, self.phone.conclude)
 
     def written(self, unit: int, pdu: bytes) -> None:
         """The gateway is about to write to a device."""
         self.tell(f"write {unit} {pdu.hex()}")
-        for call in self.on.written:
-            call(unit, pdu)
+        self.hear(self.on.written, unit, pdu)
 
     def _said(self, link: SimLink, topic: str, payload: bytes) -> None:
         if link.owner is self.process:
-            for call in self.on.said:
-                call(topic, payload)
+            self.hear(self.on.said, topic, payload)
 
     def _judged(self, right: bool) -> None:
-        for call in self.on.judged:
-            call(right)
+        self.hear(self.on.judged, right)
 
     def _installation(self, card: Path) -> Installation:
         setting, service_key = self.setting, self.folder / "service.key"
@@ -314,16 +310,14 @@ class World:
         )
 
     def _committed(self, raw: sqlite3.Connection) -> None:
-        for call in self.on.committed:
-            call(raw)
+        self.hear(self.on.committed, raw)
 
     def _published(self, link: SimLink, topic: str, payload: bytes) -> None:
         what = topic.rpartition("/")[2]
         if what != "ask":
             self.tell(f"up {what} {hashlib.blake2b(payload, digest_size=8).hexdigest()}")
         if link.owner is self.process:  # a clone speaks for itself
-            for call in self.on.published:
-                call(topic, payload)
+            self.hear(self.on.published, topic, payload)
 
 
 @dataclass(frozen=True, slots=True)
