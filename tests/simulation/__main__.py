@@ -17,7 +17,7 @@ from tests.figures import record
 from tests.simulation.incidents import KINDS, load
 from tests.simulation.invariants import names
 from tests.simulation.many import Job, results, workers
-from tests.simulation.minimise import command, invariant_of, minimised
+from tests.simulation.minimise import command, from_scratch, invariant_of, minimised
 from tests.simulation.run import Result, play
 from tests.simulation.world import setting_of
 
@@ -41,7 +41,7 @@ def main() -> int:
         first = _collected(results(pool, jobs), len(jobs), stop=options.first)
         again = {result.seed: result for result in results(pool, repeated)}
     failed = sorted((result for result in first.values() if result.violations), key=lambda result: result.seed)
-    unlike = [seed for seed, result in again.items() if result.trace_hash != first[seed].trace_hash]
+    unlike = [result for seed, result in again.items() if result.trace_hash != first[seed].trace_hash]
     seconds = time.monotonic() - began
     played = Counter(one.kind for result in first.values() for one in result.incidents)
     figures = {
@@ -60,12 +60,14 @@ def main() -> int:
     print(", ".join(f"{name} {value}" for name, value in figures.items()))
     if not failed and not unlike:
         record(options.name, figures)
-    for seed in unlike:
-        print(f"I22: seed {seed} gave another trace the second time")
+    for result in unlike:
+        print(f"I22: seed {result.seed} gave another trace the second time")
+        print(f"play it twice again: {from_scratch(result)} --repeat 100")
     for result in failed[:FAILURES_SHOWN]:
         _explain(result, small=not options.quick)
-    if len(failed) > FAILURES_SHOWN:
-        print("also:", ", ".join(f"{result.seed} ({invariant_of(result)})" for result in failed[FAILURES_SHOWN:]))
+    if more := failed[FAILURES_SHOWN:]:
+        print("also:", ", ".join(f"{result.seed} ({invariant_of(result)})" for result in more))
+        print(f"make one of them small: {from_scratch(more[0])}")
     return 1 if failed or unlike else 0
 
 
@@ -100,6 +102,8 @@ def _explain(result: Result, *, small: bool) -> None:
     for one in before[-INCIDENTS_SHOWN:]:
         print(f"  day {one.at_s / 86_400:.4f} {one.name}")
     print(f"play it again: {command(result)}")
+    if not small:
+        print(f"make it small: {from_scratch(result)}")
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -59,17 +59,27 @@ def minimised(result: Result, *, tell: Callable[[str], None] = lambda _: None) -
 
 
 def command(result: Result) -> str:
-    """The one command that plays it again."""
-    parts = [f"{PYTHON} -m tests.simulation --seed {result.seed} --days {result.days:g}"]
+    """The one command that plays it again, as it is."""
+    parts = [_begin(result, f"--days {result.days:g}")]
+    until_days = result.until_days if result.chosen else min(result.until_days, result.broken_at_days + 0.05)
+    if until_days < result.days:
+        parts.append(f"--until {until_days:.3f}")
+    if result.chosen:
+        parts.append(f"--only {','.join(one.name for one in result.incidents) or 'none'}")
+    return " ".join(parts)
+
+
+def from_scratch(result: Result) -> str:
+    """The one command that finds it again and makes it small, or finds that it is unlike itself (I22)."""
+    return _begin(result, f"--runs 1 --days {result.days:g}")
+
+
+def _begin(result: Result, length: str) -> str:
+    parts = [f"{PYTHON} -m tests.simulation --seed {result.seed} {length}"]
     if result.kinds:
         parts.append(f"--kinds {','.join(result.kinds)}")
     if result.often != 1.0:
         parts.append(f"--often {result.often:g}")
     if result.poll_s is not None:
         parts.append(f"--poll {result.poll_s}")
-    until_days = result.until_days if result.chosen else min(result.until_days, result.broken_at_days + 0.05)
-    if until_days < result.days:
-        parts.append(f"--until {until_days:.3f}")
-    if result.chosen:
-        parts.append(f"--only {','.join(one.name for one in result.incidents) or 'none'}")
     return " ".join(parts)
