@@ -103,9 +103,12 @@ def _played(result: Result, setting: Setting) -> Result:
         try:
             world = loop.run_until_complete(life)
         except BaseException:
-            life.cancel()  # it still switches the daemon off, and gives aiosqlite back for the next run of this process
-            with suppress(BaseException):
-                loop.run_until_complete(life)
+            if (
+                not life.done()
+            ):  # it still switches the daemon off, and gives aiosqlite back for this process's next run
+                life.cancel()
+                with suppress(BaseException):
+                    loop.run_until_complete(life)
             raise
         finally:
             loop.close()

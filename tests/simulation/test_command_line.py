@@ -58,7 +58,10 @@ def test_a_run_that_dies_costs_the_others_nothing(
     told = capsys.readouterr().out
     assert "runs 3, " in told
     assert "violations 1, " in told
-    assert f"seed 2 broke 1 promises; first:\n  {HARNESS} the run itself died of KeyError" in told
+    assert (
+        f"seed 2 broke 1 promises; first:\n  {HARNESS} the run itself died of KeyError('{BUG}') in test_command_line.py"
+        in told
+    )
     assert "play it again: .venv/bin/python -m tests.simulation --seed 2 --days 0.02 --poll 300" in told
 
 
