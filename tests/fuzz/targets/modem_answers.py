@@ -68,8 +68,9 @@ class _FarEnd:
     def __init__(self, loop: _Loop, script: bytes) -> None:
         self.pins = 0
         self.taken: list[bytes] = []
-        """What was said after each text that came with its end."""
+        """What was said in lines that ended after each text that came with its end."""
         self.said = b""
+        """All that was said, without NULs: some modems send them between any two bytes, and they mean nothing."""
         self._loop = loop
         self._mood = script[0] & 7 if script else 0
         self._pieces = list(_pieces(script))
@@ -92,7 +93,8 @@ class _FarEnd:
             return
         self.pins += data.startswith(b"AT+CPIN=")
         if data.endswith(b"\x1a"):
-            self.taken.append(b"")
+            begun = 1 + max(self.said.rfind(b"\r"), self.said.rfind(b"\n"))
+            self.taken.append(self.said[begun:])  # a line counts where it ends
         kind, delay_s, content = self._pieces.pop(0) if self._pieces else (1, 0.0, b"")
         self._loop.call_later(delay_s, self._answer, kind, content, self._right(data))
 
@@ -117,9 +119,10 @@ class _FarEnd:
             said = b"\r\n+CDS: 25\r\n" + content.hex().encode() + b"\r\n" + right
         for at in range(0, len(said), 4096):
             if self._open:
-                self.said += said[at : at + 4096]
+                heard = said[at : at + 4096].replace(b"\0", b"")
+                self.said += heard
                 if self.taken:
-                    self.taken[-1] += said[at : at + 4096]
+                    self.taken[-1] += heard
                 self._hear(said[at : at + 4096])
 
     def _right(self, data: bytes) -> bytes:
