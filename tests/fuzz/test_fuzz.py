@@ -34,6 +34,12 @@ def test_every_target_begins_with_something_good(name: str) -> None:
     assert max(map(len, seeds)) <= target.max_bytes
 
 
+@pytest.mark.parametrize("name", names())
+def test_every_target_has_a_corpus(name: str) -> None:
+    """I21: what once reached new code is tried at each landing, not only what is good or met by chance."""
+    assert corpus(name), f"python -m tests.fuzz {name} --runs 20000 --keep"
+
+
 def test_the_corpus_is_small() -> None:
     """A corpus that a person can clone: what reaches new code, as small as it goes."""
     files = [path for path in CORPUS.rglob("*") if path.is_file()]
