@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,34 @@ def test_an_input_that_takes_too_long_is_found() -> None:
 
     with pytest.raises(TooSlow):
         Stopwatch(burn, limit_ms=5.0).run(b"")
+
+
+@pytest.mark.parametrize(("unwatched_ms", "found"), [(100.0, "TooSlow"), (1.0, "")])
+def test_what_is_slow_under_guidance_is_held_to_the_limit_without(
+    unwatched_ms: float, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I21: 50 ms hold for guided inputs too; the slowest one is tried again as it runs for customers."""
+
+    def burn(data: bytes) -> None:
+        until = time.thread_time() + unwatched_ms / 1000
+        while data == b"slow\none" and time.thread_time() < until:
+            pass
+
+    def child(command: list[str], log: Path) -> tuple[int, float]:
+        log.write_text("stat::number_of_executed_units: 7\n", encoding="utf-8")
+        watch.note(tmp_path / "quantities" / "slowest")
+        return 0, 1.0
+
+    watch = Stopwatch(lambda _: None)
+    watch.slowest_ms, watch.slowest = 120.5, b"slow\none"
+
+    monkeypatch.setattr(command, "FOUND", tmp_path)
+    monkeypatch.setattr(command, "load", lambda _: Target(burn, lambda: [b"x"], mutate_bytes))
+    monkeypatch.setattr(command, "_child", child)
+    result = command._guided("quantities", 7, 1, 1.0)
+    assert result.error.partition(":")[0] == found
+    assert result.found == (b"slow\none" if found else b"")
+    assert found or result.slowest_ms < LIMIT_MS
 
 
 def test_a_finding_is_kept_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
