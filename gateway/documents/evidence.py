@@ -78,7 +78,7 @@ def proven_rows(content: bytes) -> int:
         previous = msgspec.json.decode(lines[0], type=dict[str, msgspec.Raw])["before"]
         head = msgspec.json.decode(previous, type=str)
         bytes.fromhex(head)
-    except (msgspec.MsgspecError, LookupError, ValueError) as error:
+    except (msgspec.MsgspecError, LookupError, ValueError, RecursionError) as error:
         raise NotGenuine("the first line does not say what this is evidence of") from error
     count, seq = 0, None
     for line in _rows(lines[1:]):
@@ -104,7 +104,7 @@ def _check(line: RowLine, head: str) -> None:
     assert line.body is not None
     try:
         body = msgspec.json.decode(line.body, type=Body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise NotGenuine(f"row {line.seq} cannot be read ({str(error)[:120]})") from error
     if (body.seq, body.prev) != (line.seq, head) or chain(head, line.body.encode()) != line.hash:
         raise NotGenuine(f"row {line.seq} does not follow from the one before: the journal itself was changed")

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.documents.evidence import draft
 from gateway.documents.key import kid_of, read_public, written
-from gateway.documents.seal import CSV, HTML, JSON, Document, Draft, sealed
+from gateway.documents.seal import CSV, HTML, JSON, JSON_LINES, Document, Draft, sealed
 from gateway.documents.verify import verified
 from gateway.errors import CommandRefused, NotGenuine
 from gateway.prepayment.events import Moment, TimeTrust
@@ -179,3 +179,20 @@ def test_evidence_of_nothing_or_of_too_much_is_refused() -> None:
 def test_the_same_document_is_sealed_with_the_same_bytes() -> None:
     """S4-17: signing adds no chance."""
     assert table(CSV, b"x").files == table(CSV, b"x").files
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (b'{"before":"00","x":' + b"[" * 3000,),
+        (b'{"before":"00"}', b'{"hash":"' + b"0" * 64 + b'","seq":1,"x":' + b"[" * 3000),
+        (b'{"before":"00"}', b'{"body":"' + b"[" * 3000 + b'","hash":"' + b"0" * 64 + b'","seq":1}'),
+        (b'{"before":"00"}', b'{"body":"{\\"x\\":' + b"[" * 3000 + b'","hash":"' + b"0" * 64 + b'","seq":1}'),
+    ],
+)
+def test_evidence_that_is_nested_without_end_is_refused(lines: tuple[bytes, ...]) -> None:
+    """I21: whoever has a key of their own can sign anything; without a pinned key it is read, and told to be wrong."""
+    made = Draft(DocumentKind.EVIDENCE, "a.jsonl", JSON_LINES, b"\n".join(lines))
+    forged = sealed(made, OTHER, "gw-1", at(NOON))
+    with pytest.raises(NotGenuine, match=r"does not say what|cannot be read"):
+        verified(next(iter(forged.files.values())))
