@@ -40,7 +40,7 @@ class Parcels:
         if not folder.is_dir():
             raise ConfigError("is no folder", file=str(folder), key="--save")
         self._folder = folder
-        self._tell = tell
+        self._tell = lambda text: tell(_plain(text))
         self._open: dict[str, _Open] = {}
 
     def take(self, part: DocumentPart) -> None:
@@ -74,6 +74,11 @@ class Parcels:
                 self._tell(f"document {part.id}: {path} cannot be written ({error.strerror}); ask for it again")
                 return
         self._tell(f"document {part.id}: {self._folder / part.name}, {len(content)} bytes; `verify` says whose it is")
+
+
+def _plain(text: str) -> str:
+    """What a terminal shows and does not obey: the wire's words may hold control characters."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _checked(part: DocumentPart) -> bytes | None:

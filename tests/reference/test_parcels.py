@@ -72,6 +72,13 @@ def test_a_document_that_could_not_be_made_is_told(tmp_path: Path) -> None:
     assert told == ["document doc-1: could not be made: too_old"]
 
 
+def test_what_the_wire_says_is_no_command_to_the_terminal(tmp_path: Path) -> None:
+    """I14: who can publish on the broker does not write on the screen of the one who watches."""
+    told: list[str] = []
+    Parcels(tmp_path, told.append).take(DocumentPart("a\x1b[2J\r", 0, 0, reason="\x9b\x07too_old"))
+    assert told == ["document a?[2J?: could not be made: ??too_old"]
+
+
 def test_what_cannot_be_written_is_told_and_watching_goes_on(tmp_path: Path) -> None:
     """Threat 16: a full or closed disk ends no watch; and a folder that is not there is told at once."""
     told: list[str] = []
