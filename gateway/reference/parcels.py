@@ -40,7 +40,7 @@ class Parcels:
         if not folder.is_dir():
             raise ConfigError("is no folder", file=str(folder), key="--save")
         self._folder = folder
-        self._tell = lambda text: tell(_plain(text))
+        self._out = tell
         self._open: dict[str, _Open] = {}
 
     def take(self, part: DocumentPart) -> None:
@@ -63,6 +63,10 @@ class Parcels:
             del self._open[part.id]
             self._save(part, b"".join(known.parts[number] for number in range(1, part.parts + 1)))
 
+    def _tell(self, text: str) -> None:
+        """As a terminal shows it and does not obey it: the wire's words may hold control characters."""
+        self._out("".join(character if character.isprintable() else "?" for character in text))
+
     def _save(self, part: DocumentPart, content: bytes) -> None:
         for name, written in _files(part, content).items():
             path = self._folder / name
@@ -74,11 +78,6 @@ class Parcels:
                 self._tell(f"document {part.id}: {path} cannot be written ({error.strerror}); ask for it again")
                 return
         self._tell(f"document {part.id}: {self._folder / part.name}, {len(content)} bytes; `verify` says whose it is")
-
-
-def _plain(text: str) -> str:
-    """What a terminal shows and does not obey: the wire's words may hold control characters."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _checked(part: DocumentPart) -> bytes | None:
