@@ -109,6 +109,8 @@ language = "de"
 email = "bruno@example.org"
 """
 """A channel to the customers: what is behind it is `post.py`."""
+RECIPIENTS = frozenset({"A1", "A2"})
+"""Accounts with somebody to tell; nobody configured one for who moves in after the second holder."""
 ALERTS_A_DAY = 6
 _TARIFF = """\
 tariff = "sim"

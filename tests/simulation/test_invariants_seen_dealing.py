@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -283,3 +284,12 @@ def test_each_check_of_console_and_messages_says_what_it_is_there_for(
     assert not site.told
     broken(site)
     assert site.broken(words), site.told
+
+
+def test_who_has_no_recipient_need_not_be_told() -> None:
+    """I9, S4-22: the third holder of one meter is in no configuration; there is nobody to send anything to."""
+    site = Counter()
+    site.opened()
+    with mock.patch("tests.simulation.invariants.messages.RECIPIENTS", frozenset({"A2"})):
+        _cut_untold(site)
+    assert not site.broken("reached the customer")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulation.invariants.ladder import duration_ms
 from tests.simulation.invariants.witness import Row, Witness
-from tests.simulation.site import ALERTS_A_DAY, policy_text
+from tests.simulation.site import ALERTS_A_DAY, RECIPIENTS, policy_text
 from tests.simulation.till import nano_of
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ class Messages:
         """Where a channel was up all the time, the customer had the message early enough."""
         world = self._witness.world
         if not world.setting.told or world.setting.post_paid is not None or world.process.life != life:
+            return
+        if row["account_id"] not in RECIPIENTS:
             return
         troubled = world.post.troubled_s >= seen_s - SOON_MS / 1000 or world.post.mood != "well"
         if troubled or self._witness.restores or world.faulted & {"medium", "image"}:
