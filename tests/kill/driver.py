@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.commands import Command, Order
@@ -24,11 +25,13 @@ from gateway.prepayment.register import CONFIRMATIONS
 from gateway.store import Store
 from gateway.teller import Teller
 from tests.counter import opening, terms
-from tests.prepayment.worlds import MONDAY_MS
+from tests.prepayment.worlds import MONDAY_MS, NANO, policy
 
 ACCOUNTS = {"CH-1": 5_200, "CH-2": 900, "CH-3": 11_000}
 """Accounts and the load on their meters in W."""
 SPEED = 3_600
+UNCAPPED = replace(policy(), balance_max_nano=1_000_000 * NANO)
+"""A thousand lives sell more than two thousand francs."""
 
 
 class FastClock:
@@ -83,7 +86,7 @@ async def main(path: Path, began_ns: int) -> None:
     teller = await Teller.open(store, clock, terms)
     for number, account_id in enumerate(ACCOUNTS, start=1):
         if teller.account(account_id) is None:
-            await teller.open_account(opening(account_id, f"m{number}"))
+            await teller.open_account(replace(opening(account_id, f"m{number}"), policy=UNCAPPED))
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     polling = asyncio.create_task(read_meters(teller, clock))
