@@ -34,6 +34,7 @@ from gateway.prepayment import civil
 from gateway.prepayment.account import Account, Outcome, Terms
 from gateway.prepayment.agreement import open_account
 from gateway.prepayment.events import Moment, TimeTrust
+from gateway.prepayment.ledger import Verdict
 from gateway.prepayment.money import format_price_per_kwh, parse_money, wire_money
 from gateway.prepayment.policy import Reconnect
 from gateway.prepayment.power import available_power_w
@@ -157,7 +158,7 @@ def _gas(point: Point) -> bool:
 def _supply(point: Point) -> str:
     match point.table.switch:
         case None:
-            return "no switch" if not _gas(point) else "no valve"
+            return "no switch"  # and so nobody's account: see `config.cross`
         case MeterSwitch():
             return "the relay inside the meter" if not _gas(point) else "the valve inside the meter"
         case OutputSwitch(channel=channel, energised=energised):
@@ -188,6 +189,8 @@ def _account(point: Point, table: AccountTable, stored: Account | None, installa
         power_w = table.contract_power_w
         balance = f"{wire_money(parse_money(table.opening_balance))} {table.currency}"
         state = f"opens at the first start with {balance}, from gateway.toml"
+        if why := _refusal(table, installation, terms(point, installation)):
+            state = f"is refused at the first start: {why}, from gateway.toml"
         policy_from = _origin(configuration.origins[f"policies/{table.policy}"])
         tariff_from = _origin(configuration.origins[f"tariffs/{table.tariff}"])
     else:
@@ -249,23 +252,30 @@ def _ladder(point: Point, table: AccountTable, stored: Account | None, installat
     limits = "written to the meter" if isinstance(limiter, ThresholdLimiter) else "by switching"
     gas = (table if stored is None else stored).commodity is Commodity.GAS
     opens = "the valve closes" if gas else "the switch opens"
-    if point.table.switch is None:
-        opens = f"no {'valve' if gas else 'switch'}: nothing happens"
     if policy.delinquency is None:
         can_limit = limiter is not None and table.commodity is Commodity.ELECTRICITY
         lines = plan_ladder.timeline(policy, power_w, can_limit=can_limit, opens=opens, limits=limits)
         return ["      when credit runs out", *(f"          {line}" for line in lines)]
     of = terms(point, installation)
     account = stored or _as_opened(table, installation, of)
-    if account is None:
-        return ["      when a bill is not paid: see the mistakes above"]
+    if isinstance(account, Verdict):
+        return ["      when a bill is not paid: see above why there is no account"]
     lines = plan_arrears.timeline(account, of, opens=opens, limits=limits)
     return ["      when a bill is not paid", *(f"          {line}" for line in lines)]
 
 
-def _as_opened(table: AccountTable, installation: Installation, of: Terms) -> Account | None:
+def _as_opened(table: AccountTable, installation: Installation, of: Terms) -> Account | Verdict:
     outcome = open_account(opening(table, installation, Moment(0, TimeTrust.UNKNOWN, 0)), of)
-    return outcome.account if isinstance(outcome, Outcome) else None
+    return outcome.account if isinstance(outcome, Outcome) else outcome
+
+
+def _refusal(table: AccountTable, installation: Installation, of: Terms) -> str:
+    """Why the first start would not open this account of the file; empty when it would."""
+    opened = _as_opened(table, installation, of)
+    if not isinstance(opened, Verdict):
+        return ""
+    facts = ", ".join(f"{name} {value}" for name, value in opened.detail)
+    return f"{opened.reason}{f' ({facts})' if facts else ''}"
 
 
 def _by_itself(table: AccountTable, stored: Account | None, installation: Installation) -> bool:
