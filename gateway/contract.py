@@ -128,7 +128,7 @@ def stale(folder: Path = DOCS) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the documents, or with --check compare them."""
     arguments = sys.argv[1:] if argv is None else argv
-    wrong = stale()
+    wrong = stale(DOCS)
     if "--check" in arguments:
         print("\n".join(f"stale: docs/{name}" for name in wrong) or "the contract is up to date")
         return 1 if wrong else 0

@@ -1,6 +1,8 @@
 """The published contract is what is really sent: never stale, and real payloads validate against it."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,34 @@ def test_staleness_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "schema" / "old.json").write_text("{}")
     (tmp_path / "schema" / "live.json").unlink()
     assert contract.stale(tmp_path) == ["asyncapi.yaml", "schema/live.json", "schema/old.json"]
+
+
+def test_the_documents_are_written_once_and_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Decision 7: `--check` names what is stale and changes nothing; without it the same files are made, or removed."""
+    monkeypatch.setattr(contract, "DOCS", tmp_path)
+    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema" / "old.json").write_text("{}")
+    assert contract.main(["--check"]) == 1
+    assert "stale: docs/schema/old.json\n" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "schema").iterdir()] == ["old.json"]
+    assert contract.main([]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "removed docs/schema/old.json" in said
+    assert "wrote docs/asyncapi.yaml" in said
+    assert contract.main(["--check"]) == 0
+    assert capsys.readouterr().out == "the contract is up to date\n"
+    assert contract.main([]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_the_contract_is_checked_from_the_command_line() -> None:
+    """Decision 7: `python -m gateway.contract --check`, as `make check` calls it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway.contract", "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "the contract is up to date\n")
 
 
 def test_every_schema_is_a_schema() -> None:

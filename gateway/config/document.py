@@ -135,7 +135,8 @@ def _explained(text: str, raw: Mapping[str, Any], type_: type[Any], where: str) 
         return ConfigError("this key is missing", file=where, key=_join(key, missing["field"]))
     value = _value(raw, path)
     if one_of := choices(text, type_):
-        return ConfigError(f"{shown(value)} is not known", file=where, key=key, hint=one_of)
+        word = what.removeprefix("Invalid enum value ") if value is None else shown(value)  # below a name of its own
+        return ConfigError(f"{word} is not known", file=where, key=key, hint=one_of)
     got = "" if match["key"] or value is None else f", not {shown(value)}"
     quotes = "put it in quotes" if _NUMBER_FOR_TEXT.search(what) else ""
     return ConfigError(f"{_lower(what)}{got}", file=where, key=key, hint=quotes)

@@ -25,6 +25,11 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
     either: Inner | None = None
 
 
+class Wide(msgspec.Struct, forbid_unknown_fields=True):
+    maybe: tuple[Colour, ...] | None = None
+    by_name: dict[str, Colour] = {}
+
+
 def refusal(path: Path) -> ConfigError:
     """The error a file is refused with."""
     with pytest.raises(ConfigError) as caught:
@@ -90,3 +95,13 @@ def test_a_wrong_type_shows_the_value(tmp_path: Path) -> None:
     assert "expected `int`, got `str`, not 'often'" in str(refused_text(tmp_path, "[[meter]]\npoll_s = 'often'"))
     assert "..." in str(refused_text(tmp_path, f"[[meter]]\npoll_s = '{'x' * 500}'"))
     assert refused_text(tmp_path, "[[meter]]").key == "meter[0].poll_s"
+
+
+def test_a_word_that_may_be_two_things_is_told_the_list(tmp_path: Path) -> None:
+    """Bad input: a list that may be left out or a table of names tells the wrong word and what may stand there."""
+    path = tmp_path / "x.toml"
+    for text in ("maybe = ['gren']", "[by_name]\nwall = 'gren'"):
+        path.write_text(text)
+        with pytest.raises(ConfigError) as caught:
+            document.load(path, Wide)
+        assert str(caught.value).endswith("'gren' is not known; known are: green, red")

@@ -74,3 +74,37 @@ def test_a_port_in_quotes_is_explained_as_the_brokers(tmp_path: Path) -> None:
     assert errors[0].endswith(
         "[headend] port: expected `int`, got `str`, not '1883'; a number from 1 to 65535 without quotes"
     )
+
+
+def test_a_certificate_without_its_own_key_is_refused(tmp_path: Path) -> None:
+    """S4-22: the pair is tried before the first connection, and what is no pair is told by `check`."""
+    (tmp_path / "cert.pem").write_text("no certificate")
+    (tmp_path / "key.pem").write_text("no key")
+    text = GOOD.replace("tls = false\n", "") + 'cert = "cert.pem"\nkey = "key.pem"\n'
+    _, errors, _ = examine(tmp_path, text)
+    [error] = errors
+    assert f"[headend] cert: {tmp_path / 'cert.pem'}: is not usable" in error
+    assert "a PEM certificate and the private key that belongs to it" in error
+
+
+def test_a_service_key_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I14: the daemon could check no code of the service centre, so `check` says whose file it has to be."""
+    key = tmp_path / "service.key"
+    key.write_text("6d" * 32)
+    key.chmod(0o600)
+    text = GOOD + '\n[console]\nservice_key = "service.key"\n'
+    assert examine(tmp_path, text)[1] == []
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "service.key" and real(path, mode))
+    [error] = examine(tmp_path, text)[1]
+    assert f"[console] service_key: {key}: this user may not read it; mode 600" in error
+
+
+def test_a_copy_that_has_no_folder_is_a_warning(tmp_path: Path) -> None:
+    """Threat 7: the daemon meters without its copy, and `check` says that there is none."""
+    text = GOOD.replace('data = "data"', 'data = "data"\nbackup = "usb"')
+    _, errors, warnings = examine(tmp_path, text)
+    assert errors == []
+    assert any(f"there is no folder {tmp_path / 'usb'}, so no copy of the store is kept" in one for one in warnings)
+    (tmp_path / "usb").mkdir()
+    assert not any("no copy of the store" in one for one in examine(tmp_path, text)[2])

@@ -126,3 +126,21 @@ def test_every_wrong_table_is_reported_in_one_go(tmp_path: Path) -> None:
         "CH-0001",
         "CH-0002",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            GOOD.replace("[gateway]", "[[gateway]]"),
+            ["[gateway]", "is not one table", "write [gateway] on a line of its"],
+        ),
+        (GOOD.replace(HEADEND, "[[headend]]\nport = 1\n"), ["[headend]", "is not one table", "write [headend] on a"]),
+        (GATEWAY + HEADEND + "[bus]\nid = 'b'\n", ["[[bus]]", "is not a list of tables", "two brackets on each side"]),
+        ("meter = [1]\n" + GATEWAY + HEADEND, ["[[meter]]", "is not a list of tables", "two brackets on each side"]),
+    ],
+)
+def test_a_table_with_the_wrong_brackets_is_told_the_right_ones(tmp_path: Path, text: str, said: list[str]) -> None:
+    """Bad input: one bracket for two or two for one is the commonest mistake in TOML, and it is named as such."""
+    _, errors, _ = examine(tmp_path, text)
+    assert any(all(word in error for word in said) for error in errors), errors

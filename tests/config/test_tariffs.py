@@ -7,7 +7,7 @@ import pytest
 
 from gateway import shipped
 from gateway.config import document
-from gateway.config.tariffs import TariffDocument, load_tariff, to_tariff
+from gateway.config.tariffs import MAX_WINDOWS, TariffDocument, load_tariff, to_tariff
 from gateway.errors import ConfigError
 from gateway.prepayment.tariff import HOLIDAY, Price, Surcharge, Window
 
@@ -139,3 +139,14 @@ def test_a_window_without_days_is_refused() -> None:
     content = raw("it-f123")
     content["bands"]["window"][0]["days"] = []
     assert "names no day" in str(refusal(content))
+
+
+def test_a_tariff_of_too_many_windows_is_refused() -> None:
+    """I20: what is looked up at each quarter-hour is bounded, and the refusal says by how much it is over."""
+    content = raw("it-f123")
+    windows = content["bands"]["window"] * MAX_WINDOWS
+    content["bands"]["window"] = windows[:MAX_WINDOWS]
+    to_tariff(document.convert(content, TariffDocument, where="t.toml"), "t.toml")
+    content["bands"]["window"] = windows[: MAX_WINDOWS + 1]
+    error = refusal(content)
+    assert (error.key, str(error)) == ("bands.window", "t.toml: bands.window: 65 windows; at most 64")

@@ -181,3 +181,35 @@ def test_a_template_with_a_mistake_is_refused_at_the_start(tmp_path: Path, old: 
 def test_a_brace_that_is_meant() -> None:
     """Two braces are a brace and no field."""
     assert fields_of("{{not}} {util}") == {"util"}
+
+
+def test_what_reaches_nobody_is_a_warning(tmp_path: Path) -> None:
+    """S0-06, S0-14: an address without a mail server, and contact data of a policy that no account has."""
+    mail = ALERTS[ALERTS.index("[alerts.email]") :]
+    text = f"{GOOD}\n{UTILITY.replace('prepaid', 'multiservice')}\n{ALERTS.replace(mail, '')}\n{ANNA}"
+    _, errors, warnings = examine(tmp_path, text)
+    assert errors == []
+    assert any("number 1: has an e-mail address, and there is no [alerts.email]" in one for one in warnings)
+    assert any("[utility.policy.multiservice]: no account has this policy" in one for one in warnings)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("password_file", "\n"), ("password_file", "x" * 100_001), ("ca", "x" * 100_001)]
+)
+def test_a_file_of_the_mail_server_that_can_be_none_is_refused(tmp_path: Path, name: str, content: str) -> None:
+    """Bad input: an empty password, or a file that is something else, is told before the first mail."""
+    (tmp_path / "file").write_text(content)
+    more = f'{name} = "file"' + ('\nusername = "gw"' if name == "password_file" else "")
+    told = said(tmp_path, WHOLE.replace('tls = "none"', more))
+    [error] = told
+    assert f"[alerts.email] {name}: {tmp_path / 'file'} is empty or far too long; one line and nothing else" in error
+
+
+def test_a_message_without_a_text_is_refused(tmp_path: Path) -> None:
+    """Bad input: an empty list of texts would tell a customer nothing, so the language is not loaded."""
+    own = tmp_path / "it.toml"
+    text = (folder() / "messages" / "it.toml").read_text(encoding="utf-8")
+    start = text.index("sms = ", text.index("[message.overload]"))
+    own.write_text(text[:start] + "sms = []\n" + text[text.index("\n", start) + 1 :], encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"message\.overload\.sms: there is no text"):
+        load_messages(own)

@@ -133,7 +133,7 @@ def shows(device: Bank, kilowatts: float, *, enabled: int = IN_FORCE, output: in
 
 
 def test_a_threshold_limits_only_where_it_is_tied_to_its_output() -> None:
-    """S1-11, I12: an alarm that moves no output, or a threshold that is no number, limits nobody and is not believed."""
+    """S1-11, I12: an alarm that moves no output, or a threshold that is no number, limits nobody."""
 
     async def scenario(device: Bank, bus: Bus) -> None:
         meter = limited(bus)
