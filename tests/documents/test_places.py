@@ -25,7 +25,7 @@ from gateway.prepayment.ledger import Entry, EntryKind, EpochOpened, Happening, 
 from gateway.prepayment.rating import Line
 from gateway.prepayment.supply import SupplyState
 from tests.counter import opening
-from tests.documents.rolls import KEY, at, period, roll
+from tests.documents.rolls import KEY, OTHER, at, period, roll
 from tests.documents.test_maker import HOUR_MS, House, told
 from tests.documents.test_seal import evidence
 from tests.prepayment.worlds import NANO, opened, tariff
@@ -179,3 +179,14 @@ def test_a_status_without_a_key_is_no_key(tmp_path: Path, capsys: pytest.Capture
     file.write_text(status)
     assert main(["verify", str(tmp_path / "x.json"), "--key", str(file)]) == 78
     assert "the file holds no device_key" in capsys.readouterr().err
+
+
+def test_a_status_message_pins_the_key_that_it_carries(tmp_path: Path) -> None:
+    """S2-12: the retained status of a gateway, saved to a file, is as good as its key; of another gateway it is not."""
+    ((name, data),) = evidence().files.items()
+    file, status = tmp_path / name, tmp_path / "status.json"
+    file.write_bytes(data)
+    status.write_text(json.dumps({"online": True, "device_key": KEY.public}))
+    assert main(["verify", str(file), "--key", str(status)]) == 0
+    status.write_text(json.dumps({"online": True, "device_key": OTHER.public}))
+    assert main(["verify", str(file), "--key", str(status)]) == 1

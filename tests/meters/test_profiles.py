@@ -132,6 +132,14 @@ def broken(old: str, new: str) -> ConfigError:
         ("phases = [1]", "phases = [1", "", "not TOML"),
         ('model = "hiking-dds238"', 'model = "hiking"', "model", "file name"),
         ("address = 12,", "address = 70000,", "registers.voltage", "outside"),
+        (
+            'power_active = { address = 14, type = "int16", unit = "W"',
+            'power_active = { address = 14, type = "int16", unit = "V"',
+            "registers.power_active.unit",
+            "'V' is no unit of active power",
+        ),
+        ('unit = "W", scale = 1 ', 'unit = "W", scale = 0 ', "registers.power_active.scale", "must be positive"),
+        ('unit = "W", scale = 1 ', 'unit = "W", scale = -1 ', "registers.power_active.scale", "must be positive"),
     ],
 )
 def test_a_wrong_profile_is_refused_with_file_key_and_what_is_right(old: str, new: str, key: str, says: str) -> None:
@@ -139,6 +147,15 @@ def test_a_wrong_profile_is_refused_with_file_key_and_what_is_right(old: str, ne
     error = broken(old, new)
     assert key in error.key
     assert says in str(error)
+
+
+@pytest.mark.parametrize(("old", "new"), [("channels = 8", "channels = 0"), ("channels = 8", "channels = 8\non = 0")])
+def test_a_board_whose_outputs_are_none_is_refused(old: str, new: str) -> None:
+    """Bad input: no channel to switch, or one word for on and off, is found in the file and not at the contactor."""
+    text = (shipped.folder() / "meters" / "generic-relay.toml").read_text("utf-8")
+    assert old in text
+    with pytest.raises(ConfigError, match="relay: needs at least one channel and on different from off"):
+        profile.parse(text.replace(old, new).encode(), "generic-relay.toml", "generic-relay")
 
 
 def test_an_unknown_model_names_the_nearest() -> None:
