@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,17 +23,20 @@ from tests.test_plan_kinds import OUTPUT, PLAIN
 AWAY = GOOD.replace("port = 5020", "port = 1")
 
 
-def lives(folder: Path, text: str, seconds: float = 0.3) -> list[dict[str, object]]:
-    """One run of the daemon on this configuration; what it logged."""
+def lives(folder: Path, text: str) -> list[dict[str, object]]:
+    """One run of the daemon on this configuration, until it has started; what it logged."""
     (folder / "data").mkdir(exist_ok=True)
 
-    async def start_and_stop() -> None:
+    async def start_and_stop(logged: Sequence[Mapping[str, object]]) -> None:
         stop = asyncio.Event()
-        asyncio.get_running_loop().call_later(seconds, stop.set)
-        await run(load(write(folder, text)), clock=SystemClock(), stop=stop)
+        daemon = asyncio.create_task(run(load(write(folder, text)), clock=SystemClock(), stop=stop))
+        while not daemon.done() and not any(line["event"] == "gateway.started" for line in logged):
+            await asyncio.sleep(0.01)
+        stop.set()
+        await daemon
 
     with structlog.testing.capture_logs() as logged:
-        asyncio.run(start_and_stop())
+        asyncio.run(start_and_stop(logged))
     return [dict(line) for line in logged]
 
 

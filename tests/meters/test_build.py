@@ -78,7 +78,7 @@ def test_a_model_that_needs_no_gap_asks_for_none() -> None:
     async def scenario() -> None:
         bus = build_tcp_bus("lan", "127.0.0.1", 1, clock=WallClock())
         kept: list[int] = []
-        bus.link.keep_gap = kept.append  # type: ignore[method-assign]
+        bus.link.keep_gap = kept.append  # type: ignore[method-assign, assignment]
         build_meter(MeterSpec("m1", 1, msgspec.structs.replace(SDM, min_gap_ms=0)), bus, clock=WallClock())
         assert kept == []
         build_meter(MeterSpec("m2", 2, SDM), bus, clock=WallClock())
