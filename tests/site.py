@@ -238,11 +238,17 @@ class Site:
 
     @contextmanager
     def gateway(self, environ: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-        """The daemon as a process; killed at the end of the block if it still runs. Its log grows in `log`."""
+        """The daemon as a process; at the end of the block, if it still runs, it ends as systemd ends it.
+
+        Its log grows in `log`.
+        """
         with self.log.open("a") as log:
             process = _start("gateway", "run", "--config", str(self.config), log=log, environ=environ)
             try:
                 yield process
+                if process.poll() is None:
+                    process.terminate()
+                    assert process.wait(20) == 0
             finally:
                 process.kill()
                 process.wait()

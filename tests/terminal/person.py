@@ -87,13 +87,17 @@ class Person:
         return int(found[1])
 
     def close(self) -> None:
-        """Clear up, whatever happened."""
-        if self.process.poll() is None:
+        """Pull the cable: whatever the program is at, it must end by itself, and clears up behind it."""
+        os.close(self.master)
+        try:
+            self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-        self.process.wait()
-        for fd in (self.master, self._slave):
+            self.process.wait()
+            raise
+        finally:
             with suppress(OSError):
-                os.close(fd)
+                os.close(self._slave)
 
     def _gather(self, seconds: float) -> None:
         wait = seconds
