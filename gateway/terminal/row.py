@@ -50,9 +50,7 @@ class Row:
         if by < 0:
             return min(b"\b" * -by, b"\x1b[%dD" % -by, key=len)
         jump = b"\x1b[%dC" % by if by else b""
-        if self.shown[start:to] == wanted[start:to]:
-            return min(self.charset.encode(wanted[start:to]), jump, key=len)
-        return jump
+        return min(self.charset.encode(wanted[start:to]), jump, key=len)  # what stands there already, once more
 
 
 def _same(one: str, other: str) -> int:

@@ -197,3 +197,43 @@ def test_lists_fit_a_screen() -> None:
     assert any("J-1*" in line and "meter test" in line for line in lines)
     for show, empty in ((visit.jobs, "jobs"), (visit.outages, "outages"), (visit.sticks, "sticks")):
         assert len(list(show({empty: []}, SAY))) == 1
+
+
+def test_an_order_without_a_balance_or_a_report_shows_its_row() -> None:
+    """I24: a lock-out moves no money: the row on record stands there, and no empty label."""
+    lines = [*field.ordered({"account": "CH-1", "command": "lockout.set", "row": 12, "detail": {}}, SAY)]
+    assert len(lines) == 2
+    assert lines[1].split() == ["Journal", "row", "12"]
+
+
+def test_an_energy_that_is_none_is_asked_for_again_and_then_given_up() -> None:
+    """S2-40: nothing is guessed, and nothing is on record before there is a number."""
+    answers: dict[str, Data] = {"reading.enter": {**ORDERED, "report": ""}}
+    person = Person(["about 5"] * field.TRIES, [], answers)
+    with pytest.raises(Refused) as caught:
+        field.reading(talk(person), {"account": "CH-1", "kwh": "five"})
+    assert caught.value.code == "E-KEY-14"
+    assert person.asked == []
+    person = Person([], [], answers)
+    field.reading(talk(person), {"account": "CH-1", "kwh": "5", "day": "2026-03-01"})
+    assert person.asked == [("reading.enter", {"account": "CH-1", "value_wh": 5_000, "day": "2026-03-01"})]
+
+
+def test_a_meter_that_does_not_answer_is_typed_from_its_plate() -> None:
+    """S4-09, threat 11: of a meter that says nothing no serial, register or age is shown, and none is made up."""
+    silent = {"account": "CH-1", "meter": "m1", "delivery_point": ""}
+    person = Person(
+        ["A-1", "1", "1", "B-9", "0", "0", "Elettra SA", "sheet 17"], (True, False), {"replace.look": silent}
+    )
+    field.replace(talk(person), WORDS)
+    assert [line.split()[0] for line in person.lines[:3]] == ["Account", "Meter", "Old"]
+    assert person.lines[3] == SAY.text("field.summary")
+    assert any(line.split()[-1] == "B-9" for line in person.lines)
+    assert not any(line.startswith(SAY.text("field.sum_counted")) for line in person.lines)
+
+
+@pytest.mark.parametrize("name", ["status --json", "no/such/folder/report.json"])
+def test_a_command_typed_ahead_is_no_file_name(name: str) -> None:
+    """I24: the replacement is on record; that its copy was not kept is said with a code."""
+    with pytest.raises(Refused, match="file_not_written"):
+        field.replace(talk(replacing([*RIGHT[:-1], name])), WORDS)

@@ -159,3 +159,11 @@ def test_what_is_no_file_is_not_read(tmp_path: Path, name: str) -> None:
     person = Person()
     with pytest.raises(Refused, match="file_unreadable"):
         topup.envelope(talk(person), {"file": f"{tmp_path}/{name}"})
+
+
+def test_of_an_account_that_is_gone_only_the_order_is_told() -> None:
+    """I24: an account closed meanwhile has no balance or state to show; what was on record before has no row."""
+    bare = {"command": "top_up", "status": "applied", "repeated": False, "row": 0}
+    assert [*topup.shown(bare, Words(load("en")))] == ["Done (top-up)."]
+    lines = [*topup.shown({**bare, "row": 7}, Words(load("en")))]
+    assert lines[1].split() == ["Journal", "row", "7"]

@@ -59,7 +59,9 @@ def _by_code(talk: Talk, name: str, usual: Role) -> None:
             talk.say.text("access.valid", minutes=shown["valid_min"]),
         ]
     )
-    for left in reversed(range(TRIES_MAX)):
+    left = TRIES_MAX
+    while True:
+        left -= 1
         try:
             standing = talk.ask("login", code=talk.read("access.ask_code"))
         except Refused as refusal:
