@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -352,5 +352,26 @@ def test_a_line_that_ends_logs_out_on_record(tmp_path: Path, end: str, monkeypat
             await store.close()
         told = [(row["what"], row["detail"].get("cause")) for row in rows if row.get("what", "").startswith("console.")]
         assert told == [("console.login", None), ("console.logout", end)]
+
+    asyncio.run(story())
+
+
+def test_a_socket_that_is_another_daemons_by_now_is_left_to_it(tmp_path: Path) -> None:
+    """Decision 18: whoever replaced the socket serves it: the end of this one takes nothing away."""
+
+    async def story() -> None:
+        (tmp_path / "data").mkdir()
+        configuration = load(write(tmp_path)).configuration
+        serving = asyncio.create_task(door.serve(configuration, SystemClock(), lambda: cast("Desk", None)))
+        while not configuration.console.exists():
+            await asyncio.sleep(0.01)
+        configuration.console.unlink()
+        other = door.listen(configuration.console)
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(str(configuration.console))
+        other.close()
 
     asyncio.run(story())

@@ -214,3 +214,19 @@ def test_a_meter_that_does_not_answer_is_no_new_meter(station: Station) -> None:
             assert (await station.refused("replace.do", **replacing()))[0] == "new_meter_silent"
 
     story(run())
+
+
+def test_before_a_replacement_only_what_answers_now_is_shown(station: Station) -> None:
+    """S4-09, threat 11: a serial seen long ago is the old meter's: its age is told, its register is not."""
+
+    async def run() -> None:
+        async with station.open("CH-1"):
+            station.as_role(Role.TECHNICIAN, proven=True)
+            assert not {"seen_s", "serial", "import_wh"} & set(await station.done("replace.look", account="CH-1"))
+            station.shows("m1", 40, "A-1")
+            station.counter.clock.advance(300_000)
+            shown = await station.done("replace.look", account="CH-1")
+            assert shown["seen_s"] == 300
+            assert not {"serial", "import_wh"} & set(shown)
+
+    story(run())
