@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, assert_never
 
 from msgspec import Struct
 
@@ -57,6 +57,8 @@ async def _names(desk: Desk, _: Session, body: NamesBody) -> Names:
             found = {bus.id for bus in desk.settings.bus}
         case "job":
             found = {job.job_id for account in desk.teller.accounts.values() for job in account.agenda.jobs}
+        case _:
+            assert_never(body.kind)
     return Names(tuple(sorted(found)[:NAMES_MAX]))
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from gateway.config.settings import RtuBus
 from gateway.console import diagnosis, doctor, status, stick
+from gateway.console.access import LockName
 from gateway.console.desk import Desk
 from gateway.console.doctor import Found
 from gateway.console.wire import Role
@@ -31,6 +32,7 @@ from gateway.terminal.views import look
 from gateway.terminal.words import Words
 from tests.config.drafts import A1, A2, GOOD, KEYS, M2, NETWORK
 from tests.console.desks import ask, at_line, opened
+from tests.console.test_topup import code
 from tests.headend.test_mqtt import Authority
 
 ALONE = GOOD.replace(NETWORK, "").replace(M2, "").replace(A2, "")
@@ -164,6 +166,18 @@ def test_no_more_sticks_are_told_than_fit_an_answer(monkeypatch: pytest.MonkeyPa
     assert stick.found(("/media",)).sticks == (stick.Stick("/media/a", 7),)
 
 
+def test_a_gateway_without_a_service_key_says_so(tmp_path: Path) -> None:
+    """Threat 22, I24: nobody is told that a code is wrong where none can be judged, and nothing counts as a guess."""
+
+    async def test(desk: Desk) -> None:
+        for do, words in (("topup.code", {"code": code(1, 20), "account": "CH-0001"}), ("challenge", {"name": "anna"})):
+            refused = await ask(desk, at_line(desk, Role.NOBODY), do, **words)
+            assert (refused.ok, refused.reason) == (False, "no_service_key")
+        assert await desk.access.wait_min(LockName.CREDIT) == 0
+
+    at_desk(tmp_path, test)
+
+
 def test_where_there_is_one_it_need_not_be_named(tmp_path: Path) -> None:
     """S2-28: a small site has one meter and one bus; whoever stands there types neither."""
 
@@ -211,5 +225,18 @@ def test_the_way_to_the_broker_is_gone_to_its_certificate(tmp_path: Path) -> Non
             steps = await run("other.pem", port)
             assert [(step.step, step.ok) for step in steps][-1] == ("tls", False)
             assert "certificate" in steps[-1].fact
+
+    asyncio.run(story())
+
+
+def test_a_broker_without_tls_is_asked_for_no_certificate(tmp_path: Path) -> None:
+    """Threat 19: in a network of its own the way ends at the connection, and that is all the diagnosis tells."""
+
+    async def story() -> None:
+        async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0) as server:
+            text = GOOD.replace("port = 1883", f"port = {server.sockets[0].getsockname()[1]}")
+            async with opened(tmp_path, text) as desk:
+                steps = (await ask(desk, at_line(desk), "network.show")).data.steps
+        assert [(step.step, step.ok) for step in steps] == [("resolve", True), ("connect", True)]
 
     asyncio.run(story())

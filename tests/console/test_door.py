@@ -23,6 +23,7 @@ from gateway.console import door, otp, server, servicekey
 from gateway.console.actions import ACTIONS
 from gateway.console.codes import code_of
 from gateway.console.desk import Action, Desk, Nothing, Session
+from gateway.console.door import OpenDesk
 from gateway.console.wire import LINE_MAX_BYTES, Answer, Role
 from gateway.installation import load
 from gateway.store import Store
@@ -362,7 +363,7 @@ def test_a_socket_that_is_another_daemons_by_now_is_left_to_it(tmp_path: Path) -
     async def story() -> None:
         (tmp_path / "data").mkdir()
         configuration = load(write(tmp_path)).configuration
-        serving = asyncio.create_task(door.serve(configuration, SystemClock(), lambda: cast("Desk", None)))
+        serving = asyncio.create_task(door.serve(configuration, SystemClock(), cast("OpenDesk", None)))
         while not configuration.console.exists():
             await asyncio.sleep(0.01)
         configuration.console.unlink()

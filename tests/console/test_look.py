@@ -254,6 +254,7 @@ def test_a_value_of_the_configuration_says_where_it_comes_from(tmp_path: Path) -
         assert origins["meter[m1].poll_s"] == ("10", "default")
         assert origins["account[CH-0001].contract_power_w"] == ("3000", "store")
         assert not config.changed
+        assert "ATTENTION" not in shown(look.config, config)
         file = tmp_path / "gateway.toml"
         file.write_text(file.read_text().replace('timezone = "Europe/Zurich"', 'timezone = "Europe/Rome"'))
         config = (await ask(desk, at_line(desk, Role.TECHNICIAN), "config.show")).data

@@ -161,6 +161,9 @@ def test_what_may_close_onto_somebody_is_asked_once_more(verb: Callable[[Talk, d
     person = Person([""], [True], {do: ORDERED})
     verb(talk(person), WORDS)
     assert person.asked == [(do, WORDS)]
+    person = Person([], [True], {do: {**ORDERED, "report": ""}})
+    verb(talk(person), WORDS)
+    assert person.lines[0].startswith("Done: "), "and without a signed report nobody is asked where to keep it"
 
 
 def test_a_signed_report_is_kept_and_overwrites_nothing(tmp_path: Path) -> None:
