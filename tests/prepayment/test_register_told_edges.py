@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from gateway.prepayment.events import Moment, Reading, TimeTrust
-from gateway.prepayment.register import CASES_MAX, QUIET_MS, Case, CaseKind, Register, _kept, judge
+from gateway.prepayment.register import CASES_MAX, Case, CaseKind, Register, _kept, judge
 
+QUARTER_MS = 15 * 60_000
 READ = Register(wh=1_000, at=Moment(0, TimeTrust.AUTHENTICATED, 0))
 GOOD: dict[str, object] = {"import_wh": 1_000}
 WRONG: dict[str, tuple[dict[str, object], tuple[str, str]]] = {
@@ -26,7 +27,7 @@ def told(register: Register, running_ms: int, values: dict[str, object]) -> tupl
 
 
 @pytest.mark.parametrize("kind", WRONG)
-@pytest.mark.parametrize(("after_ms", "again"), [(QUIET_MS - 1, False), (QUIET_MS, True), (QUIET_MS + 1, True)])
+@pytest.mark.parametrize(("after_ms", "again"), [(QUARTER_MS - 1, False), (QUARTER_MS, True), (QUARTER_MS + 1, True)])
 def test_a_trouble_is_told_again_after_a_quarter_of_an_hour(kind: str, after_ms: int, again: bool) -> None:
     """I20, I24: its beginning and its end, or neither; counted from when it was told last."""
     wrong, words = WRONG[kind]
@@ -56,9 +57,9 @@ def test_a_trouble_that_lasts_is_told_once() -> None:
     register, found = told(READ, 1_000, wrong)
     assert found == [words[0]]
     for number in range(1, 4):
-        register, found = told(register, 1_000 + number * QUIET_MS, wrong)
+        register, found = told(register, 1_000 + number * QUARTER_MS, wrong)
         assert found == []
-    assert told(register, 1_001 + 3 * QUIET_MS, GOOD)[1] == [words[1]]
+    assert told(register, 1_001 + 3 * QUARTER_MS, GOOD)[1] == [words[1]]
 
 
 def test_the_oldest_gives_way_where_all_wait_for_the_time() -> None:
